@@ -1,0 +1,87 @@
+# Needs Python ≥ 3.11 and make. Everything is installed into $(VENV); a second run installs nothing.
+#   make demo PYTHON=python3.12            choose the interpreter
+#   make demo DEMO_EXTRAS=langchain        without local embeddings (saves torch)
+#   make test PYTEST="-q -k ledger"        other options for pytest
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+VENV ?= .venv
+BIN := $(VENV)/bin
+# The first interpreter that is new enough.
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
+	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo "$$p"; break; }; done)
+
+DEMO_EXTRAS ?= langchain,offline
+TEST_EXTRAS ?= dev,langchain,offline,qdrant,edge,postgres
+PYTEST ?= -q -n 2
+DATA ?= ../shared/data
+
+comma := ,
+stamp = $(VENV)/.installed-$(subst $(comma),-,$(1))
+DEMO_STAMP := $(call stamp,$(DEMO_EXTRAS))
+TEST_STAMP := $(call stamp,$(TEST_EXTRAS))
+DOCS_STAMP := $(call stamp,docs)
+CORE_STAMP := $(VENV)-core/.installed
+
+.PHONY: help demo test test-core check format bench docs clean
+
+help: ## what can be made
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+demo: $(DEMO_STAMP) ## two people, twelve conversations: see what is remembered and why
+	@$(BIN)/persona-memory demo $(DEMO_ARGS)
+
+test: $(TEST_STAMP) ## the whole test suite
+	@$(BIN)/python -m pytest $(PYTEST)
+
+test-core: $(CORE_STAMP) ## the suite with no extra installed: no torch, transformers, qdrant, langchain
+	@$(VENV)-core/bin/python -m pytest $(PYTEST)
+
+check: $(TEST_STAMP) ## format, lint, types, imports
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+format: $(TEST_STAMP) ## format and mend what ruff can mend
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+# A benchmark is benchmarks/*.py and takes --data DIR. One that needs a data set says so in a line "# needs: FOLDER".
+bench: $(TEST_STAMP) ## the benchmarks; data sets are looked for in DATA (../shared/data)
+	@shopt -s nullglob; files=(benchmarks/*.py); echo "$${#files[@]} benchmarks"; for file in "$${files[@]}"; do \
+		needs=$$(sed -n 's/^# needs: //p' "$$file" | head -1); \
+		if [ -n "$$needs" ] && [ ! -e "$(DATA)/$$needs" ]; then \
+			echo "== $$file: skipped, $(DATA)/$$needs is not there (make bench DATA=…)"; continue; \
+		fi; \
+		echo "== $$file"; $(BIN)/python "$$file" --data "$(DATA)" || exit 1; \
+	done
+
+docs: $(DOCS_STAMP) ## the documentation, in site/
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+clean: ## remove what was installed and built
+	rm -rf $(VENV) $(VENV)-core build dist site .mypy_cache .pytest_cache .ruff_cache .hypothesis .benchmarks
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	@if [ -z "$(PYTHON)" ]; then \
+		echo "persona-memory needs Python 3.11 or newer, and none was found: install it, or make PYTHON=/path/to/python" >&2; exit 1; \
+	fi
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "persona-memory needs Python 3.11 or newer; $(PYTHON) is $$("$(PYTHON)" --version 2>/dev/null || echo missing): make PYTHON=/path/to/python" >&2; exit 1; }
+	"$(PYTHON)" -m venv $(VENV)
+
+$(DEMO_STAMP): EXTRAS = $(DEMO_EXTRAS)
+$(TEST_STAMP): EXTRAS = $(TEST_EXTRAS)
+$(DOCS_STAMP): EXTRAS = docs
+$(sort $(DEMO_STAMP) $(TEST_STAMP) $(DOCS_STAMP)): pyproject.toml constraints.txt | $(BIN)/python
+	@echo "Installing persona-memory[$(EXTRAS)] into $(VENV); with torch this takes a minute or two …"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[$(EXTRAS)]"
+	@touch $@
+
+$(CORE_STAMP): pyproject.toml constraints.txt | $(BIN)/python
+	@$(BIN)/python -m venv $(VENV)-core
+	@$(VENV)-core/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
+	@touch $@

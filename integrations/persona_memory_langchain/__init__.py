@@ -1,0 +1,7 @@
+"""persona-memory for LangChain agents: a middleware, tools and a retriever."""
+
+from persona_memory_langchain.middleware import PersonaMemoryMiddleware
+from persona_memory_langchain.retriever import PersonaMemoryRetriever
+from persona_memory_langchain.tools import memory_tools
+
+__all__ = ["PersonaMemoryMiddleware", "PersonaMemoryRetriever", "memory_tools"]

@@ -1,0 +1,180 @@
+"""PersonaMemoryMiddleware: a `create_agent` agent that remembers people.
+
+    before_agent      make every message durable that is not yet (also what an interrupted run left behind); recall
+    wrap_model_call   put what is remembered into this model call only: the agent's state stays clean
+    after_agent       make the reply durable; learning follows in the background
+
+It keeps nothing of a run in itself, so one instance serves many people at once. If memory breaks, the run goes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import asdict
+from typing import Annotated, Any, NotRequired
+
+from langchain.agents.middleware import AgentMiddleware, AgentState, ModelRequest, ModelResponse
+from langchain.agents.middleware.types import PrivateStateAttr
+from langchain_core.messages import AnyMessage, SystemMessage
+from langgraph.channels.untracked_value import UntrackedValue
+from langgraph.config import get_config
+from langgraph.runtime import Runtime
+from persona_memory import (
+    Doors,
+    Identity,
+    PersonaMemory,
+    Placement,
+    Recall,
+    Resolver,
+    identify,
+    inject,
+    latest_question,
+    resolve_user,
+)
+
+from persona_memory_langchain.tools import memory_tools
+
+KEY = "persona_memory"
+
+
+class PersonaMemoryState(AgentState[Any]):
+    """The agent's state with what was recalled for this run; private, and never checkpointed."""
+
+    persona_memory: NotRequired[Annotated[dict[str, Any], PrivateStateAttr, UntrackedValue]]
+
+
+class PersonaMemoryMiddleware(AgentMiddleware[PersonaMemoryState, Any, Any]):
+    """Gives an agent a lasting memory of each user.
+
+    The user is `context={"user_id": …}`, or `configurable["user_id"]`, or whatever `user_id` resolves. Without one the
+    agent answers without memory, and says so once in the log.
+
+    Args:
+        memory: the memory; closed by whoever opened it.
+        max_tokens: budget of what is put into the prompt.
+        user_id: (runtime, config) to the user's id, from what you trust.
+        profile: where the profile goes, "system" (its end) or "message" (beside the latest human message).
+        memories: where this turn's memories go.
+        ask_questions: at most once per thread, offer the model a question about what is still unknown of the person.
+        tools: also give the agent search_memory, remember and forget_memory.
+    """
+
+    state_schema = PersonaMemoryState
+
+    def __init__(
+        self,
+        memory: PersonaMemory,
+        *,
+        max_tokens: int = 800,
+        user_id: Resolver = resolve_user,
+        profile: Placement = "system",
+        memories: Placement = "message",
+        ask_questions: bool = True,
+        tools: bool = False,
+    ) -> None:
+        super().__init__()
+        self.memory = memory
+        self.max_tokens = max_tokens
+        self.resolver = user_id
+        self.profile, self.memories = profile, memories
+        self.ask_questions = ask_questions
+        self.doors = Doors()
+        self.tools = memory_tools(memory, user_id=user_id) if tools else []
+
+    def before_agent(self, state: PersonaMemoryState, runtime: Runtime[Any]) -> dict[str, Any] | None:
+        """Make durable what is not yet, and recall for the latest human message."""
+        who = self._who(runtime)
+        if who is None:
+            return None
+        messages, recalled = state["messages"], None
+        turns: tuple[int, ...] = ()
+        with self.doors.open("observe"):
+            turns = self.memory.observe(messages, user_id=who.user_id, thread_id=who.thread).turns
+        with self.doors.open("recall"):
+            recalled = self.memory.recall(latest_question(messages), **self._options(who, turns))
+        return self._update(recalled, runtime)
+
+    async def abefore_agent(self, state: PersonaMemoryState, runtime: Runtime[Any]) -> dict[str, Any] | None:
+        """As `before_agent`."""
+        who = self._who(runtime)
+        if who is None:
+            return None
+        messages, recalled = state["messages"], None
+        turns: tuple[int, ...] = ()
+        with self.doors.open("observe"):
+            turns = (await self.memory.aobserve(messages, user_id=who.user_id, thread_id=who.thread)).turns
+        with self.doors.open("recall"):
+            recalled = await self.memory.arecall(latest_question(messages), **self._options(who, turns))
+        return self._update(recalled, runtime)
+
+    def wrap_model_call(
+        self, request: ModelRequest[Any], handler: Callable[[ModelRequest[Any]], ModelResponse[Any]]
+    ) -> ModelResponse[Any]:
+        """Put what is remembered into this call. A run that was resumed after an interrupt recalls again."""
+        update: Mapping[str, Any] | None = None
+        if KEY not in request.state:
+            with self.doors.open("recall"):
+                update = self.before_agent(_state(request), request.runtime)
+        return handler(self._injected(request, update))
+
+    async def awrap_model_call(
+        self, request: ModelRequest[Any], handler: Callable[[ModelRequest[Any]], Awaitable[ModelResponse[Any]]]
+    ) -> ModelResponse[Any]:
+        """As `wrap_model_call`."""
+        update: Mapping[str, Any] | None = None
+        if KEY not in request.state:
+            with self.doors.open("recall"):
+                update = await self.abefore_agent(_state(request), request.runtime)
+        return await handler(self._injected(request, update))
+
+    def after_agent(self, state: PersonaMemoryState, runtime: Runtime[Any]) -> None:
+        """Make the reply durable; never waits for learning."""
+        who = self._who(runtime, silent=True)
+        if who is not None:
+            with self.doors.open("observe"):
+                self.memory.observe(state["messages"], user_id=who.user_id, thread_id=who.thread)
+
+    async def aafter_agent(self, state: PersonaMemoryState, runtime: Runtime[Any]) -> None:
+        """As `after_agent`."""
+        who = self._who(runtime, silent=True)
+        if who is not None:
+            with self.doors.open("observe"):
+                await self.memory.aobserve(state["messages"], user_id=who.user_id, thread_id=who.thread)
+
+    def _who(self, runtime: Runtime[Any], *, silent: bool = False) -> Identity | None:
+        who = None
+        with self.doors.open("user id"):
+            who = identify(runtime, get_config(), self.resolver)
+            if who is None and not silent:
+                self.doors.no_user()
+        return who
+
+    def _options(self, who: Identity, turns: tuple[int, ...]) -> dict[str, Any]:
+        return {
+            "user_id": who.user_id, "thread_id": who.thread, "max_tokens": self.max_tokens, "exclude": turns,
+            "offer_question": self.ask_questions,
+        }  # fmt: skip
+
+    def _update(self, recalled: Recall | None, runtime: Runtime[Any]) -> dict[str, Any]:
+        if recalled is None:
+            return {KEY: {}}
+        event = {"route": asdict(recalled.route), "tokens": recalled.tokens, "hits": [hit.id for hit in recalled.hits]}
+        runtime.stream_writer({"type": "persona_memory.recall", **event})
+        return {KEY: {"profile_text": recalled.profile_text, "memory_text": recalled.memory_text, **event}}
+
+    def _injected(self, request: ModelRequest[Any], update: Mapping[str, Any] | None) -> ModelRequest[Any]:
+        recalled = (request.state if update is None else update).get(KEY)
+        if not recalled:
+            return request
+        with self.doors.open("inject"):
+            opening: list[AnyMessage] = [request.system_message] if request.system_message else []
+            messages = inject([*opening, *request.messages], recalled, profile=self.profile, memories=self.memories)
+            system = messages[0] if isinstance(messages[0], SystemMessage) else None
+            rest = messages[1:] if system is not None else messages
+            return request.override(system_message=system, messages=rest)
+        return request
+
+
+def _state(request: ModelRequest[Any]) -> PersonaMemoryState:
+    state: Any = request.state
+    return {**state, "messages": request.state["messages"]}

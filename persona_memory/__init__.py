@@ -1,0 +1,143 @@
+"""A lifelong memory of each user for any LangGraph agent or chatbot: profile, knowledge, retrieval, adapters.
+
+    from persona_memory import PersonaMemory
+
+    memory = PersonaMemory.open()
+    memory.observe([("user", "I moved to Porto.")], user_id="ana")
+    memory.recall("Where do I live?", user_id="ana").text
+
+Names are loaded at first use: importing the package loads no torch, no LangChain and no database driver.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from persona_memory.errors import (
+        ImportFileError,
+        InvalidInput,
+        InvalidUserId,
+        LedgerError,
+        MissingExtra,
+        NotFound,
+        PersonaMemoryError,
+    )
+    from persona_memory.graph import (
+        PersonaChannel,
+        add_persona_nodes,
+        optimize_profile_node,
+        persona_graph,
+        recall_subgraph,
+        retrieve_node,
+        route_adapter_node,
+        track_state_node,
+    )
+    from persona_memory.hosting import (
+        Doors,
+        Identity,
+        Placement,
+        Resolver,
+        identify,
+        inject,
+        latest_question,
+        resolve_user,
+    )
+    from persona_memory.learning.worker import Retry
+    from persona_memory.memory import PersonaMemory
+    from persona_memory.types import (
+        Backlog,
+        ErasureReceipt,
+        Hit,
+        Job,
+        Knowledge,
+        Memory,
+        Observed,
+        Policy,
+        Profile,
+        ProfileEdit,
+        ProfileEntry,
+        Recall,
+        Route,
+        Topic,
+        Turn,
+    )
+
+_ROOMS = {
+    "errors": (
+        "ImportFileError", "InvalidInput", "InvalidUserId", "LedgerError", "MissingExtra", "NotFound",
+        "PersonaMemoryError",
+    ),
+    "types": (
+        "Backlog", "ErasureReceipt", "Hit", "Job", "Knowledge", "Memory", "Observed", "Policy", "Profile",
+        "ProfileEdit", "ProfileEntry", "Recall", "Route", "Topic", "Turn",
+    ),
+    "memory": ("PersonaMemory",),
+    "learning.worker": ("Retry",),
+    "hosting": (
+        "Doors", "Identity", "Placement", "Resolver", "identify", "inject", "latest_question", "resolve_user",
+    ),
+    "graph": (
+        "PersonaChannel", "add_persona_nodes", "optimize_profile_node", "persona_graph", "recall_subgraph",
+        "retrieve_node", "route_adapter_node", "track_state_node",
+    ),
+}  # fmt: skip
+_HOME = {name: room for room, names in _ROOMS.items() for name in names}
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Backlog",
+    "Doors",
+    "ErasureReceipt",
+    "Hit",
+    "Identity",
+    "ImportFileError",
+    "InvalidInput",
+    "InvalidUserId",
+    "Job",
+    "Knowledge",
+    "LedgerError",
+    "Memory",
+    "MissingExtra",
+    "NotFound",
+    "Observed",
+    "PersonaChannel",
+    "PersonaMemory",
+    "PersonaMemoryError",
+    "Placement",
+    "Policy",
+    "Profile",
+    "ProfileEdit",
+    "ProfileEntry",
+    "Recall",
+    "Resolver",
+    "Retry",
+    "Route",
+    "Topic",
+    "Turn",
+    "add_persona_nodes",
+    "identify",
+    "inject",
+    "latest_question",
+    "optimize_profile_node",
+    "persona_graph",
+    "recall_subgraph",
+    "resolve_user",
+    "retrieve_node",
+    "route_adapter_node",
+    "track_state_node",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,67 @@
+"""The router's arithmetic: does what is relevant fit the budget, and if not, what then."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from persona_memory.errors import InvalidInput
+from persona_memory.types import Route, RouteName
+
+
+def decide(
+    *,
+    needed: int,
+    budget: int,
+    recent_overflows: Sequence[bool],
+    n: int = 3,
+    m: int = 5,
+    trainable: bool,
+    interpolates: bool,
+    active_adapter: str | None,
+) -> Route:
+    """How the person's memory reaches the model this turn, with a reason in plain English.
+
+    Nothing is consolidated for a base that can only be prompted, as it could never be served.
+
+    Args:
+        needed: tokens of everything that is relevant this turn; 0 when nothing is.
+        budget: tokens that may be used.
+        recent_overflows: for the turns before this one, oldest first, whether what was relevant did not fit.
+        n: a consolidation is due when it has not fit for `n` of the last `m` turns, this one included.
+        m: see `n`.
+        trainable: adapters for the served base can be trained and run.
+        interpolates: the served model can mix two streams at each decoding step.
+        active_adapter: id of the person's evaluated, active adapter for this base, or None.
+
+    Raises:
+        InvalidInput: numbers that make no sense.
+    """
+    if needed < 0 or budget < 0:
+        raise InvalidInput(f"needed={needed!r} and budget={budget!r} are tokens; pass 0 or more")
+    if not 1 <= n <= m:
+        raise InvalidInput(f"n={n!r} of the last m={m!r} turns is impossible; pass 1 <= n <= m")
+    earlier = list(recent_overflows)[-(m - 1) :] if m > 1 else []
+    overflows, window = sum(earlier) + (needed > budget), len(earlier) + 1
+
+    def route(name: RouteName, reason: str, *, adapter: str | None = None, consolidate: bool = False) -> Route:
+        return Route(name, reason, needed, budget, overflows, window, adapter, consolidate)
+
+    if needed == 0:
+        return route("none", "nothing is known that is relevant")
+    if needed <= budget:
+        return route("context", f"all that is relevant fits: {needed} of {budget} tokens")
+    short = f"{needed} tokens are relevant, {budget} fit"
+    if not trainable:
+        return route("context_overflow", f"{short}; this model can only be prompted, so the best that fits is used")
+    if active_adapter is not None and interpolates:
+        reason = f"{short}; adapter {active_adapter} knows the rest and is mixed with the best that fits at every token"
+        return route("interpolated", reason, adapter=active_adapter)
+    if active_adapter is not None:
+        reason = f"{short}; adapter {active_adapter} is used beside the best that fits"
+        return route("parametric", reason, adapter=active_adapter)
+    often = f"it did not fit in {overflows} of the last {window} turns" if window > 1 else "it is the first turn"
+    if overflows < n:
+        reason = f"{short}; {often} (an adapter is trained at {n} of {m}), so the best that fits is used"
+        return route("context_overflow", reason)
+    reason = f"{short}; {often}, so an adapter is to be trained, and until then the best that fits is used"
+    return route("context_overflow", reason, consolidate=True)

@@ -1,0 +1,20 @@
+"""Counting tokens, packing the best set under a budget, rendering it as guarded text."""
+
+from persona_memory.budget.guard import inert, strip_recalled
+from persona_memory.budget.packing import Packed, fit_profile, pack
+from persona_memory.budget.rendering import render_memories, render_profile
+from persona_memory.budget.tokens import MESSAGE_OVERHEAD, counter_for, estimate, most_tokens
+
+__all__ = [
+    "MESSAGE_OVERHEAD",
+    "Packed",
+    "counter_for",
+    "estimate",
+    "fit_profile",
+    "inert",
+    "most_tokens",
+    "pack",
+    "render_memories",
+    "render_profile",
+    "strip_recalled",
+]

@@ -1,0 +1,193 @@
+"""Packing: the best set of hits, and the best part of a profile, that fit a budget of tokens."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from persona_memory.errors import InvalidInput
+from persona_memory.protocols import TokenCounter
+from persona_memory.types import Hit, Profile, ProfileEntry
+
+USEFUL_TOKENS = 20
+"""A text is shortened only where at least so many tokens of it remain."""
+
+SHORTENED = " … (shortened)"
+
+_LINE_OVERHEAD = 16
+"""About what a line spends on its dash, day and speaker."""
+
+_LONGEST_TOKEN = 24
+"""Characters; hardly any token is longer, so a text cut to budget * 24 of them still fills the budget."""
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """The hits that fit, with the text they make.
+
+    Attributes:
+        chosen: best first; the text of one that was shortened ends in "… (shortened)".
+        left_out: best first, as they came.
+        text: what `render` made of `chosen`.
+        tokens: of `text`; never above the budget.
+        needed: tokens of the text with all hits.
+    """
+
+    chosen: tuple[Hit, ...]
+    left_out: tuple[Hit, ...]
+    text: str
+    tokens: int
+    needed: int
+
+
+Render = Callable[[Sequence[Hit]], str]
+
+
+def pack(hits: Sequence[Hit], *, budget: int, count: TokenCounter, render: Render) -> Packed:
+    """The best set of hits whose rendered text, with all that is around it, stays within the budget.
+
+    The best score goes first, then whatever still fits, in order of score: value per token, the usual rule for a
+    knapsack, buys many short remarks for the one that matters (docs/lab-log.md). A memory and a turn that it was
+    learnt from are paid for together only where room is left over. As the tokens of parts do not add up to those of
+    the whole, the whole text is counted, and the worst hit dropped until it fits. A hit that is too large even alone
+    is shortened. Ties go by recency, then by id.
+
+    Args:
+        budget: in tokens.
+        count: counts for the model that will read the text.
+        render: the whole text for a set of hits, guards included. With no hits it may return text that is there in any
+            case (a profile); if that alone exceeds the budget, nothing is chosen and `text` is "".
+
+    Raises:
+        InvalidInput: the budget is negative.
+    """
+    if budget < 0:
+        raise InvalidInput(f"the budget is {budget!r} tokens; pass 0 or more")
+    ranked = sorted(hits, key=_rank)
+    chosen, text = ranked, render(ranked)
+    needed = tokens = count(text)
+    if tokens > budget:
+        chosen = _best(ranked, _Room(budget, count(render([])), count, render))
+        text = render(chosen)
+        tokens = count(text)
+    if tokens > budget:
+        chosen, text, tokens = [], "", 0
+    kept = {hit.id for hit in chosen}
+    left_out = tuple(hit for hit in ranked if hit.id not in kept)
+    return Packed(tuple(chosen), left_out, text, tokens, needed)
+
+
+def fit_profile(profile: Profile, *, budget: int, count: TokenCounter, render: Callable[[Profile], str]) -> Profile:
+    """The profile without the entries that have to go for `render` to stay within the budget.
+
+    Inferred entries go first, then the least certain, then the oldest. Empty when nothing fits.
+    """
+
+    def first(kept: int) -> Profile:
+        paths = {entry.field for entry in ranked[:kept]}
+        return Profile({path: entry for path, entry in profile.entries.items() if entry.field in paths})
+
+    ranked = sorted(profile.entries.values(), key=_lasting)
+    few, many = 0, len(ranked)
+    while few < many:
+        middle = (few + many + 1) // 2
+        few, many = (middle, many) if count(render(first(middle))) <= budget else (few, middle - 1)
+    return first(few)
+
+
+@dataclass(frozen=True, slots=True)
+class _Room:
+    """What a text may take, and what it takes without any hit."""
+
+    budget: int
+    base: int
+    count: TokenCounter
+    render: Render
+
+    def holds(self, hits: Sequence[Hit]) -> bool:
+        return self.count(self.render(hits)) <= self.budget
+
+
+def _rank(hit: Hit) -> tuple[float, float, str]:
+    """Sorts by score, then recency, then id."""
+    return -hit.score, -hit.at.timestamp(), hit.id
+
+
+def _lasting(entry: ProfileEntry) -> tuple[bool, float, float, str]:
+    return entry.basis == "inferred", -entry.confidence, -entry.at.timestamp(), entry.field
+
+
+def _best(ranked: Sequence[Hit], room: _Room) -> list[Hit]:
+    """The set that is worth most, best first, with what is too large shortened."""
+    candidates, costs = [], {}
+    for hit in ranked:
+        cost = room.count(hit.text) + _LINE_OVERHEAD
+        if 2 * cost > room.budget - room.base and not room.holds([hit]):
+            shorter = _shorten(hit, room, alone=len(ranked) == 1)
+            if shorter is None:
+                continue
+            hit, cost = shorter, room.count(shorter.text) + _LINE_OVERHEAD
+        candidates.append(hit)
+        costs[hit.id] = cost
+    return sorted(_fill(candidates, costs, room), key=_rank)
+
+
+def _fill(candidates: Sequence[Hit], costs: Mapping[str, int], room: _Room) -> list[Hit]:
+    """Hits in order as long as there is room, then what still fits, including what had to wait as redundant."""
+    chosen: list[Hit] = []
+    spent = room.base
+    for hit in candidates:
+        if spent + costs[hit.id] <= room.budget and not any(_redundant(hit, other) for other in chosen):
+            chosen.append(hit)
+            spent += costs[hit.id]
+    while chosen and not room.holds(chosen):
+        chosen.pop()
+    left = room.budget - room.count(room.render(chosen))
+    taken = {hit.id for hit in chosen}
+    waiting = [hit for hit in candidates if hit.id not in taken and costs[hit.id] <= left + _LINE_OVERHEAD]
+    for hit in waiting[:_TRIES]:
+        if room.holds([*chosen, hit]):
+            chosen.append(hit)
+    return chosen
+
+
+def _redundant(one: Hit, other: Hit) -> bool:
+    """Whether one is a memory and the other a turn that it was learnt from."""
+    return one.kind != other.kind and not set(one.sources).isdisjoint(other.sources)
+
+
+def _shorten(hit: Hit, room: _Room, *, alone: bool) -> Hit | None:
+    """The hit's beginning, as much as fits half of the room (all of it if it is alone); None if too little remains."""
+    limit = room.budget if alone else (room.budget + room.base) // 2
+
+    def cut(length: int) -> Hit:
+        return replace(hit, text=_clean_cut(hit.text, length) + SHORTENED)
+
+    few, many = 0, min(len(hit.text), limit * _LONGEST_TOKEN)
+    while few < many:
+        middle = (few + many + 1) // 2
+        few, many = (middle, many) if room.count(room.render([cut(middle)])) <= limit else (few, middle - 1)
+    return cut(few) if room.count(_clean_cut(hit.text, few)) >= USEFUL_TOKENS else None
+
+
+def _clean_cut(text: str, length: int) -> str:
+    """At most `length` first characters, back to the end of a sentence, else of a word, where one is near."""
+    start = text[:length]
+    if length >= len(text):
+        return start.rstrip()
+    ends = [match.end() for match in _SENTENCE_END.finditer(start, length * 2 // 3)]
+    if ends:
+        return start[: ends[-1]].rstrip()
+    words, space, _ = start.rpartition(" ")
+    if space and len(words) > length * 2 // 3:
+        return words.rstrip()
+    while length and (text[length] in _JOINERS or unicodedata.category(text[length])[0] == "M"):
+        length -= 1  # not between a letter and its marks
+    return text[:length].rstrip(_JOINERS).rstrip()
+
+
+_SENTENCE_END = re.compile(r"[.!?…]+[\"')\]]*(?=\s|$)|[。！？।؟]|\n")  # noqa: RUF001
+_JOINERS = "\u200c\u200d"
+_TRIES = 4

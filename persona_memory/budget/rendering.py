@@ -1,0 +1,104 @@
+"""Rendering what is remembered as guarded text, for the profile and for the hits of one recall."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from datetime import UTC, date, datetime
+from enum import Enum
+from typing import Any
+
+from persona_memory.budget.guard import MEMORIES_HEADER, MEMORIES_TAG, PROFILE_HEADER, PROFILE_TAG, guarded, inert
+from persona_memory.types import Hit, Profile, ProfileEntry, ProfileGap
+
+
+def render_profile(profile: Profile, *, gap: ProfileGap | None = None, knowledge_lines: Iterable[str] = ()) -> str:
+    """The profile as guarded text, for the end of the system message; "" when there is nothing to say.
+
+    Args:
+        gap: something that the assistant may ask about; rendered as an optional suggestion.
+        knowledge_lines: what the person knows of topics, one plain line each, e.g. "fractions: familiar".
+    """
+    lines = _section_lines(profile)
+    known = [line for line in map(inert, knowledge_lines) if line]
+    if known:
+        lines += ["- What the user knows of topics", *(f"  - {line}" for line in known)]
+    if gap is not None and (question := inert(gap.question)):
+        lines.append(f'- Optional, once, and only where it fits the conversation: you may ask "{question}"')
+    return guarded(PROFILE_TAG, PROFILE_HEADER, lines)
+
+
+def render_memories(hits: Sequence[Hit], *, now: datetime) -> str:
+    """The hits as guarded text, older first, to be put beside the latest human message; "" without hits.
+
+    Each is one line: its day (UTC), who said it or that it was noted, whether it has since changed, and its text.
+    """
+    oldest_first = sorted(hits, key=lambda hit: (hit.at, hit.sources, hit.id))
+    lines = [line for line in map(_memory_line, oldest_first) if line]
+    return guarded(MEMORIES_TAG, f"{MEMORIES_HEADER} Today is {_day(now)}.", lines)
+
+
+def _memory_line(hit: Hit) -> str:
+    text = inert(hit.text)
+    if not text:
+        return ""
+    return f"- {_day(hit.at)} {_source(hit)}: {text}"
+
+
+def _source(hit: Hit) -> str:
+    """Who said it, or "noted" for a memory, and whether it has since changed: "Ana (user, has since changed)"."""
+    notes = ["has since changed"] if hit.since_changed else []
+    if hit.kind == "memory" or hit.role is None:
+        who = "noted"
+    else:
+        who = "someone else" if hit.role == "other" else hit.role
+        speaker = inert(hit.speaker or "")
+        if speaker:
+            who, notes = speaker, [who, *notes]
+    return f"{who} ({', '.join(notes)})" if notes else who
+
+
+def _day(moment: datetime) -> str:
+    return moment.astimezone(UTC).date().isoformat()
+
+
+def _section_lines(profile: Profile) -> list[str]:
+    """One line a field, below its section's line; sections in the order in which they first appear."""
+    sections: dict[str, list[str]] = {}
+    for path, entry in profile.entries.items():
+        section, _, field = path.rpartition(".")
+        value = _value(entry.value)
+        if value:
+            sections.setdefault(section, []).append(f"{_words(field)}: {value}{_doubt(entry)}")
+    lines: list[str] = [f"- {one}" for one in sections.pop("", [])]
+    for section, fields in sections.items():
+        title = _words(section)
+        lines += [f"- {title[:1].upper()}{title[1:]}", *(f"  - {one}" for one in fields)]
+    return lines
+
+
+def _words(path: str) -> str:
+    """A dotted field name as words: "preference.response_style" gives "preference, response style"."""
+    return inert(path.replace("_", " ").replace(".", ", "))
+
+
+def _value(value: Any) -> str:
+    """A field's value in words; "" for None and for what is empty."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, Enum):
+        return _value(value.value)
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    if isinstance(value, list | tuple | set | frozenset):
+        items = map(_value, sorted(value, key=str) if isinstance(value, set | frozenset) else value)
+        return ", ".join(item for item in items if item)
+    if isinstance(value, dict):
+        return inert(json.dumps(value, ensure_ascii=False, default=str))
+    return inert(str(value))
+
+
+def _doubt(entry: ProfileEntry) -> str:
+    return f" (inferred, {entry.confidence:.0%} sure)" if entry.basis == "inferred" else ""

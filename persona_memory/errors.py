@@ -1,0 +1,100 @@
+"""Everything that persona-memory raises on purpose.
+
+PersonaMemoryError
+├── InvalidInput             what the caller passed cannot be used; the message says what to pass instead
+│   ├── InvalidUserId
+│   └── ImportFileError      a file to import is malformed: names the file, the line and the mend
+├── NotFound                 no such memory, job or field of this user
+├── MissingExtra             an optional package is needed; the message is the pip command
+├── LedgerError              the ledger cannot be opened, read or written
+│   ├── LedgerLocked         another process holds the write lock for too long
+│   ├── LedgerReadOnly
+│   ├── LedgerCorrupt
+│   └── LedgerTooNew         written by a newer persona-memory
+├── IndexUnavailable         a vector index does not answer; the ledger still holds everything
+├── EmbeddingError           an embedder failed or changed its dimension while running
+├── LearningError            an LLM's answer could not be used; retried, then parked
+└── StaleJob                 a job's lease, fencing token or epoch is no longer valid; its result was dropped
+"""
+
+from __future__ import annotations
+
+
+class PersonaMemoryError(Exception):
+    """Root of all errors that persona-memory raises on purpose."""
+
+
+class InvalidInput(PersonaMemoryError, ValueError):
+    """What the caller passed cannot be used."""
+
+
+class InvalidUserId(InvalidInput):
+    """The user id is missing, empty, too long or not a string."""
+
+
+class ImportFileError(InvalidInput):
+    """A file to import is malformed.
+
+    Args:
+        source: the file's name as the caller gave it.
+        line: 1-based line number, or None where the format has no lines.
+        problem: what is wrong and what is expected.
+    """
+
+    def __init__(self, source: str, line: int | None, problem: str) -> None:
+        self.source, self.line, self.problem = source, line, problem
+        where = source if line is None else f"{source}, line {line}"
+        super().__init__(f"{where}: {problem}")
+
+
+class NotFound(PersonaMemoryError, LookupError):
+    """This user has no such memory, job or field."""
+
+
+class MissingExtra(PersonaMemoryError, ImportError):
+    """An optional package is needed.
+
+    Args:
+        what: the feature that was asked for.
+        extra: the extra of persona-memory that brings it.
+    """
+
+    def __init__(self, what: str, extra: str) -> None:
+        self.extra = extra
+        super().__init__(f'{what} needs an extra: pip install "persona-memory[{extra}]"')
+
+
+class LedgerError(PersonaMemoryError):
+    """The ledger cannot be opened, read or written."""
+
+
+class LedgerLocked(LedgerError):
+    """Another process has held the write lock for longer than the timeout."""
+
+
+class LedgerReadOnly(LedgerError):
+    """The ledger's file or folder cannot be written."""
+
+
+class LedgerCorrupt(LedgerError):
+    """The ledger's file is not a readable database."""
+
+
+class LedgerTooNew(LedgerError):
+    """The ledger was written by a newer persona-memory."""
+
+
+class IndexUnavailable(PersonaMemoryError):
+    """A vector index does not answer; the ledger still holds everything, and recall goes on by words."""
+
+
+class EmbeddingError(PersonaMemoryError):
+    """An embedder failed, or gave vectors that cannot be used."""
+
+
+class LearningError(PersonaMemoryError):
+    """An LLM's answer could not be used; the turns stay pending, are retried, then parked."""
+
+
+class StaleJob(PersonaMemoryError):
+    """A job's lease, fencing token or epoch is no longer valid; its result was dropped, and nothing was stored."""

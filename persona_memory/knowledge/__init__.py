@@ -1,0 +1,7 @@
+"""What a person knows, what has faded, and what is still unknown about the person."""
+
+from persona_memory.knowledge.gaps import QuestionEvent, is_rejection, next_question, profile_gaps
+from persona_memory.knowledge.naming import canonical
+from persona_memory.knowledge.topics import fold_topics
+
+__all__ = ["QuestionEvent", "canonical", "fold_topics", "is_rejection", "next_question", "profile_gaps"]

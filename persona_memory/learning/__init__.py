@@ -1,0 +1,1 @@
+"""From what was said to what is known: extractors, consolidation and the worker."""

@@ -1,0 +1,135 @@
+"""The extractor that needs no model: plain English statements, events, instructions, requests and topic evidence.
+
+What it cannot read in a sentence it leaves out; the turns themselves stay searchable. It reads the person's own turns
+only, each by itself, so that its result hardly hangs on how turns are cut into windows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from persona_memory.learning.rules.events import events
+from persona_memory.learning.rules.requests import forget_requests
+from persona_memory.learning.rules.topics import topic_evidence
+from persona_memory.profile.english.grammar import first_person, third_person
+from persona_memory.profile.statements import Statement, answered, is_retraction, slots_of, statements
+from persona_memory.protocols import Extraction, ExtractedMemory, ForgetRequest, Window
+from persona_memory.types import Turn
+
+__all__ = ["RuleExtractor", "drop_superseded"]
+
+CONFIDENCE: Final = 0.9
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """A memory of this window, and the statement it comes from where it has a slot."""
+
+    memory: ExtractedMemory
+    statement: Statement | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RuleExtractor:
+    """Understands plain English without a model; deterministic, and never raises for what people write.
+
+    In `ExtractedMemory.replaces`, "#k" stands for the k-th memory (from 0) of the same extraction: what is said and
+    corrected within one window keeps its history. `drop_superseded` takes those out for who does not want them.
+    """
+
+    name: str = "rules"
+
+    async def extract(self, window: Window) -> Extraction:
+        """The memories, topic evidence and forget requests of the window's fresh turns."""
+        said: list[_Said] = []
+        forget: list[ForgetRequest] = []
+        turns = (*window.before, *window.fresh)
+        for place, turn in enumerate(turns[len(window.before) :], start=len(window.before)):
+            if turn.role != "user":
+                continue
+            earlier = turns[:place]
+            requests = forget_requests(turn, earlier, window.memories)
+            forget += requests
+            if requests or (is_retraction(turn.text) and turn.seq not in window.statements):
+                said = _without(said, requests, _before(turn, earlier))
+            if not requests:
+                said += _of_turn(turn, earlier, saved=turn.seq in window.statements)
+        return Extraction(_linked(said, window), topic_evidence(window), tuple(forget))
+
+
+def drop_superseded(extraction: Extraction) -> Extraction:
+    """The extraction without memories that a later one of the same window replaces, and without "#k" references."""
+    gone = {int(ref[1:]) for memory in extraction.memories for ref in memory.replaces if ref.startswith("#")}
+    kept = (memory for place, memory in enumerate(extraction.memories) if place not in gone)
+    plain = tuple(replace(m, replaces=tuple(ref for ref in m.replaces if not ref.startswith("#"))) for m in kept)
+    return replace(extraction, memories=plain)
+
+
+def _of_turn(turn: Turn, earlier: Sequence[Turn], *, saved: bool) -> Iterator[_Said]:
+    if saved:
+        yield from _saved(turn)
+        return
+    before = next((other for other in reversed(earlier) if other.thread_id == turn.thread_id), None)
+    found = statements(turn.text)
+    if not found and before is not None and before.role == "assistant":
+        found = answered(before.text, turn.text)
+    told = list(events(turn))
+    for statement in found:
+        yield _Said(_memory(statement, turn), statement)
+    slots = {statement.text.casefold() for statement in found}
+    for memory in told:
+        if memory.text.casefold() not in slots:
+            yield _Said(memory)
+
+
+def _memory(statement: Statement, turn: Turn) -> ExtractedMemory:
+    return ExtractedMemory(statement.text, statement.kind, (turn.seq,), statement.quote, confidence=CONFIDENCE)
+
+
+def _saved(turn: Turn) -> Iterator[_Said]:
+    """What was saved through a tool is a memory as it stands; if the rules understand it, its slot is known, too."""
+    said = statements(first_person(turn.text)) or statements(turn.text)
+    text = (
+        third_person(turn.text)
+        if turn.text.lstrip().casefold().startswith(("i ", "i'm ", "i've "))
+        else turn.text.strip()
+    )
+    if len(said) == 1:
+        yield _Said(replace(_memory(said[0], turn), text=text, quote="", confidence=1.0), said[0])
+    elif text:
+        yield _Said(ExtractedMemory(text, "semantic", (turn.seq,), confidence=1.0))
+
+
+def _before(turn: Turn, earlier: Sequence[Turn]) -> int | None:
+    """The person's turn before this one in the same thread."""
+    own = (other.seq for other in reversed(earlier) if other.role == "user" and other.thread_id == turn.thread_id)
+    return next(own, None)
+
+
+def _without(said: Sequence[_Said], requests: Sequence[ForgetRequest], before: int | None) -> list[_Said]:
+    """What is left when a turn takes back, as a joke or with "forget that", what the turn before it said."""
+    pointed = not requests or any(request.about and not request.memory_ids for request in requests)
+    return [item for item in said if not (pointed and before in item.memory.sources)]
+
+
+def _linked(said: Sequence[_Said], window: Window) -> tuple[ExtractedMemory, ...]:
+    """The memories with what each replaces: known ones of the same slot, and earlier ones of this window."""
+    known = [(memory.id, memory.text, slots_of(memory.text)) for memory in window.memories if memory.current]
+    linked = []
+    for place, item in enumerate(said):
+        statement = item.statement
+        if statement is None:
+            linked.append(item.memory)
+            continue
+        old = [ref for ref, text, slots in known if text != item.memory.text and any(map(statement.replaces, slots))]
+        mine = [
+            f"#{number}"
+            for number, other in enumerate(said[:place])
+            if other.statement is not None
+            and other.memory.text != item.memory.text
+            and statement.replaces(other.statement.slot)
+        ]
+        linked.append(replace(item.memory, replaces=(*old, *mine)))
+    return tuple(linked)

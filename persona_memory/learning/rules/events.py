@@ -1,0 +1,155 @@
+"""What happened to the person and what is planned, as dated episodic memories; and what they tell of others."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Final
+
+from persona_memory.learning.rules.times import When, resolve
+from persona_memory.profile.english.clauses import Clause, clauses
+from persona_memory.profile.english.grammar import about_them, is_past, third_person
+from persona_memory.profile.english.lexicon import OTHERS, alt, any_of, words
+from persona_memory.profile.english.phrases import core
+from persona_memory.protocols import ExtractedMemory
+from persona_memory.types import MemoryKind, Turn
+
+LONGEST: Final = 30
+"""Words of a clause that is told as an event; what is longer is a story and stays a turn."""
+
+_NOTABLE: Final = words(
+    """adopted attended became began bought broke built celebrated completed finished flew gave graduated hiked joined
+    launched lost married met missed moved opened painted passed performed planted published ran signed sold started
+    survived travelled traveled tried visited volunteered went won wrote failed hosted organized organised drove ate
+    read watched saw cooked baked took made got"""
+)
+"""Past verbs that tell an event; the second half of them only with a time, see `_NEEDS_TIME`."""
+
+_NEEDS_TIME: Final = words(
+    "read watched saw cooked baked took made got ate drove gave began tried missed lost broke went"
+)
+_NO_EVENT: Final = words(
+    """thought knew felt wanted needed hoped said told meant wondered forgot asked heard guessed understood noticed liked
+    loved hated believed realized realised remembered seemed looked agreed decided supposed used had did was were
+    expected wished learned learnt mentioned assumed figured tended preferred kept got_it saw_that"""
+)
+_LOOSE = re.compile(
+    r"\b(?:you|your|it|that|this|these|those|something|someone|somewhere|stuff|which|what|there|here|her|him|them|she|he|his|they|their)\b|\?",
+    re.IGNORECASE,
+)
+_AFTERTHOUGHT = re.compile(
+    r"(?:,|,?\s+(?:and|but|so|which|because|since))\s+(?:it|that|this|they|he|she|was|were|which|who)\b.*$|\s+-+\s.*$|"
+    r",\s+[A-Z]\w+$",
+    re.IGNORECASE,
+)
+_FIRST_VERB = re.compile(
+    r"^(?:I|we)\s+((?:(?:just|recently|finally|also|actually|really|already|even|once)\s+)*)([a-z]+)\b(?!')",
+    re.IGNORECASE,
+)
+_PERFECT = re.compile(
+    r"^(?:I've|we've) (?:just|recently|finally|already) ([a-z]+(?:ed|en|t|ne|wn|un|ght|ought|de|me|ot))\b",
+    re.IGNORECASE,
+)
+_PLAN = re.compile(
+    r"^(?:(?:I'm|we're) (?:also |now |actually )?(?:going to|planning(?: to)?|getting|flying|moving|travelling|traveling|"
+    r"meeting|visiting|starting|leaving|taking|having|throwing|hosting|running|seeing|attending|graduating|competing|"
+    r"driving|heading|giving)|"
+    r"(?:I|we) (?:also |now )?(?:plan to|will)(?! not)|(?:I'll|we'll)(?! never)|(?:I|we) (?:also )?have (?:an?|my|our|the|some|tickets) )",
+    re.IGNORECASE,
+)
+_MY_DATE = re.compile(
+    r"^(?:my|our) (?P<what>[a-z][a-z' -]{2,40}?) (?:is|are|starts?|begins?|takes place|will be)\b", re.IGNORECASE
+)
+_RELATION: Final = any_of(OTHERS)
+_OTHER = re.compile(
+    rf"^(?:my|our) (?:(?:best|old|good|close|younger|older|little|big|new|ex|dear|late|twin|eldest|youngest) ){{0,2}}"
+    rf"(?P<who>{_RELATION})(?: (?!I\b)(?-i:[A-Z])[a-z]+)?(?:'s (?P<thing>[a-z]+(?: [a-z]+)?))?(?: (?:also|now|just|really|"
+    r"always|recently|both|still|never))? (?P<verb>"
+    + alt(
+        """is | are | was | were | has | have | lives? | works? | likes? | loves? | hates? | plays? | studies | study
+        teaches | teach | speaks? | prefers? | enjoys? | wants? | runs? | owns? | goes | moved | started | got | bought
+        adopted | graduated | visited | went | passed | died | turned | married | retired | joined | won | can't | doesn't
+        don't | isn't | aren't | collects? | raises? | hosts? | became | made | gave | taught"""
+    )
+    + r") (?P<rest>.+)$",
+    re.IGNORECASE,
+)
+_SAYING = re.compile(
+    r"\b(?:going to|gonna|kidding|joking|like,|right|wrong|here|there|the best|so|such a|too|being)\b", re.I
+)
+
+
+def events(turn: Turn) -> Iterator[ExtractedMemory]:
+    """The turn's events, plans and facts about people around the person, each dated where the turn dates it."""
+    for clause in clauses(turn.text):
+        if not clause.asserted:
+            continue
+        said, _ = core(clause.text)
+        said = re.sub(r"[.!,;\s]+$", "", _AFTERTHOUGHT.sub("", said))
+        if 3 <= len(said.split()) <= LONGEST:
+            yield from _events(said, clause, turn)
+
+
+def _events(said: str, clause: Clause, turn: Turn) -> Iterator[ExtractedMemory]:
+    said, leading = _leading_time(said)
+    past = resolve(f"{leading}{said}", turn.at, past=True)
+    coming = resolve(f"{leading}{said}", turn.at, past=False)
+    other = _OTHER.match(said)
+    if other and not _LOOSE.search(other["rest"]) and not _SAYING.match(other["rest"]):
+        kind: MemoryKind = "episodic" if is_past(other["verb"]) else "semantic"
+        yield _memory(_dated(about_them(_whole(said, leading)), turn, past=True), kind, clause, turn, past)
+    elif _LOOSE.search(said):
+        return
+    elif _happened(said, past):
+        yield _memory(_dated(third_person(_whole(said, leading)), turn, past=True), "episodic", clause, turn, past)
+    elif coming and coming.at >= turn.at.replace(hour=0, minute=0, second=0, microsecond=0) and _planned(said):
+        text = about_them(said) if _MY_DATE.match(said) else third_person(said)
+        yield _memory(_dated(_whole(text, leading), turn, past=False), "episodic", clause, turn, coming)
+
+
+def _leading_time(said: str) -> tuple[str, str]:
+    """ "Yesterday I went …" as "I went …" and "yesterday "."""
+    match = re.match(
+        r"(?P<time>(?:yesterday|today|tonight|tomorrow|(?:last|this|next) \w+|on \w+|in \w+|\w+ \w+ ago)(?: \w+)?),? (?=(?:I|we|my)\b)",
+        said,
+        re.IGNORECASE,
+    )
+    return (said[match.end() :], f"{match['time']} ") if match else (said, "")
+
+
+def _whole(said: str, leading: str) -> str:
+    return f"{said} {leading.strip().lower()}" if leading else said
+
+
+def _happened(said: str, when: When | None) -> bool:
+    verb = _FIRST_VERB.match(said)
+    if verb is None:
+        return bool(_PERFECT.match(said))
+    word = verb[2].casefold()
+    if word in _NO_EVENT or not is_past(word):
+        return False
+    told = said if when is None else said.replace(said[max(0, when.start) : when.end], "")
+    if len(told.split()) < 4:  # "I started a few days ago" does not say what
+        return False
+    return when is not None or (word in _NOTABLE and word not in _NEEDS_TIME)
+
+
+def _planned(said: str) -> bool:
+    return bool(_PLAN.match(said) or _MY_DATE.match(said)) and not re.search(r"\bnot\b|n't\b|\bmaybe\b", said)
+
+
+def _dated(text: str, turn: Turn, *, past: bool) -> str:
+    """The text with its time expression in words that stay true."""
+    when = resolve(text, turn.at, past=past)
+    if when is None:
+        return text
+    return " ".join(f"{text[: when.start]} {when.label} {text[when.end :]}".split()).replace(" ,", ",")
+
+
+def _memory(text: str, kind: MemoryKind, clause: Clause, turn: Turn, when: When | None) -> ExtractedMemory:
+    at: datetime | None = None if when is None else when.at
+    quote = turn.text[clause.start : clause.end].strip().rstrip(".!,;:")
+    text = re.sub(r"^(?:just|actually|really|also|even) ", "", text, flags=re.IGNORECASE)
+    text = text[:1].upper() + text[1:]
+    return ExtractedMemory(text.rstrip(" .!,;"), kind, (turn.seq,), quote, valid_from=at)

@@ -1,0 +1,89 @@
+"""What the person shows of what they know: asked, confused, claimed, right or wrong, in a tutor's and everyday talk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from persona_memory.knowledge.naming import canonical, name_key
+from persona_memory.learning.rules.topic_phrases import GOT_IT, LOST, NOT_RIGHT, PATTERNS, RIGHT, topic_of
+from persona_memory.profile.english.clauses import clauses
+from persona_memory.profile.english.phrases import core
+from persona_memory.profile.english.sentences import LONGEST, plain
+from persona_memory.protocols import ExtractedEvidence, Window
+from persona_memory.types import EvidenceKind, Turn
+
+REMEMBERED: Final = 8
+"""Turns after which the topic that was named last is no longer what "it" means."""
+
+DEFINED_WORDS: Final = 3
+"""Words of X in "what is X?"; with more it is rarely a topic."""
+
+
+def topic_evidence(window: Window) -> tuple[ExtractedEvidence, ...]:
+    """What the person's fresh turns show of topics; "it" means the topic that was named last in the same thread.
+
+    The assistant's "Correct!" or "Not quite" counts for the person's answer to a question that the assistant asked.
+    """
+    found: list[ExtractedEvidence] = []
+    names, spoken = list(window.topics), dict[str, tuple[str, int]]()
+    turns = (*window.before, *window.fresh)
+    for place, turn in enumerate(turns):
+        current = _current(spoken, turn, place)
+        if turn.role == "user":
+            shown = list(_of_turn(turn, names, current))
+            if shown:
+                spoken[turn.thread_id] = (shown[-1].topic, place)
+            names += [item.topic for item in shown if item.topic not in names]
+            found += shown
+        elif turn.role == "assistant" and current is not None:
+            found += _verdict(turns[:place], turn, current)
+    fresh = {turn.seq for turn in window.fresh}
+    return tuple(dict.fromkeys(item for item in found if item.seq in fresh))
+
+
+def _current(spoken: dict[str, tuple[str, int]], turn: Turn, place: int) -> str | None:
+    topic, since = spoken.get(turn.thread_id, (None, 0))
+    return topic if place - since <= REMEMBERED else None
+
+
+def _of_turn(turn: Turn, names: Sequence[str], current: str | None) -> Iterator[ExtractedEvidence]:
+    shown = [pair for clause in clauses(turn.text) for pair in _in_clause(clause.text, clause.asserted, names)]
+    text = plain(turn.text[:LONGEST])
+    if shown:
+        yield from (ExtractedEvidence(topic, kind, turn.seq) for kind, topic in shown)
+    elif current is not None and LOST.match(text):
+        yield ExtractedEvidence(current, "confused", turn.seq)
+    elif current is not None and GOT_IT.match(text):
+        yield ExtractedEvidence(current, "claimed", turn.seq)
+    else:
+        said = f" {name_key(text)} "
+        yield from (ExtractedEvidence(n, "mentioned", turn.seq) for n in names if f" {name_key(n)} " in said)
+
+
+def _in_clause(clause: str, asserted: bool, names: Sequence[str]) -> Iterator[tuple[EvidenceKind, str]]:
+    said, _ = core(clause)
+    for kind, pattern in PATTERNS:
+        match = pattern.match(said)
+        if match is None or not (asserted or kind == "asked"):
+            continue
+        for group, text in match.groupdict().items():
+            topic = topic_of(text or "")
+            long = group == "defined" and topic is not None and len(topic.split()) > DEFINED_WORDS
+            pointing = group == "known" and text.casefold().startswith("the ")  # "I know the owner"
+            if topic is not None and not long and (not pointing or canonical(topic, names) in names):
+                yield kind, canonical(topic, names)
+        return
+
+
+def _verdict(before: Sequence[Turn], verdict: Turn, current: str) -> Iterator[ExtractedEvidence]:
+    thread = [turn for turn in before if turn.thread_id == verdict.thread_id][-2:]
+    if len(thread) < 2 or [turn.role for turn in thread] != ["assistant", "user"]:
+        return
+    asked, answer = thread
+    if "?" not in asked.text or "?" in answer.text:
+        return
+    if RIGHT.match(plain(verdict.text[:LONGEST])):
+        yield ExtractedEvidence(current, "correct", answer.seq)
+    elif NOT_RIGHT.match(plain(verdict.text[:LONGEST])):
+        yield ExtractedEvidence(current, "wrong", answer.seq)

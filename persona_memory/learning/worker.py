@@ -1,0 +1,250 @@
+"""The background worker: claims jobs, runs them as coroutines on one event loop, retries with backoff, then parks.
+
+One worker is one thread; LLM calls of many people wait side by side. Nothing is lost with it: a job is a row in the
+ledger, and a worker that dies loses its lease.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+from persona_memory.errors import EmbeddingError, LedgerError, StaleJob
+from persona_memory.learning import steps
+from persona_memory.learning.steps import Learning
+from persona_memory.ledger import erasure, jobs, people
+from persona_memory.ledger import vectors as vector_rows
+from persona_memory.types import Job, JobKind
+
+log = logging.getLogger("persona_memory")
+
+Step = Callable[[Learning, Job], Awaitable[None]]
+STEPS: Mapping[JobKind, Step] = {
+    "learn": steps.learn,
+    "optimize": steps.optimize,
+    "index": steps.index,
+    "consolidate": steps.consolidate,
+}
+
+
+SWEEP_S = 3600.0
+"""Seconds between two looks for turns that a retention policy wants erased."""
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """How a worker treats jobs: attempts before parking, seconds of backoff after the first (then doubled)."""
+
+    attempts: int = 4
+    backoff: float = 2.0
+    longest: float = 300.0
+
+    def delay(self, attempt: int) -> timedelta:
+        """The pause after attempt 1, 2, 3 …"""
+        return timedelta(seconds=min(self.longest, self.backoff * 2 ** (attempt - 1)))
+
+
+class Worker:
+    """Runs the ledger's jobs until it is stopped.
+
+    Args:
+        learning: what the steps need.
+        concurrency: jobs that run side by side.
+        lease: how long a job stays claimed without a sign of life; renewed while it runs.
+        poll: seconds between two looks at the queue when nothing wakes the worker.
+    """
+
+    def __init__(
+        self,
+        learning: Learning,
+        *,
+        concurrency: int = 64,
+        lease: timedelta = timedelta(seconds=60),
+        retry: Retry = Retry(),
+        poll: float = 0.5,
+    ) -> None:
+        self.learning = learning
+        self.concurrency, self.lease, self.retry, self.poll = concurrency, lease, retry, poll
+        self._running: dict[int, tuple[Job, asyncio.Task[None]]] = {}
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._wake: asyncio.Event | None = None
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._guard = threading.Lock()
+
+    def start(self) -> None:
+        """Run in a daemon thread of this process; a second call does nothing."""
+        with self._guard:
+            if self._thread is None or not self._thread.is_alive():
+                self._stop.clear()
+                self._thread = threading.Thread(target=self._run_thread, name="persona-memory-worker", daemon=True)
+                self._thread.start()
+
+    def wake(self) -> None:
+        """Look at the queue now instead of at the next poll."""
+        loop, event = self._loop, self._wake
+        if loop is not None and event is not None and not loop.is_closed():
+            loop.call_soon_threadsafe(event.set)
+
+    def stop(self, *, timeout: float = 10.0) -> None:
+        """Finish what runs, for at most `timeout` seconds; give back the rest. Nothing is lost either way."""
+        self.request_stop()
+        if self._thread is not None and self._thread is not threading.current_thread():
+            self._thread.join(timeout)
+        self._thread = None
+
+    def request_stop(self) -> None:
+        """End `run` when what runs is done; safe in a signal handler."""
+        self._stop.set()
+        self.wake()
+
+    @property
+    def running(self) -> bool:
+        """Whether the worker's thread is alive."""
+        return self._thread is not None and self._thread.is_alive()
+
+    def _run_thread(self) -> None:
+        asyncio.run(self.run())
+
+    async def run(self) -> None:
+        """Work until `stop`; ends when running jobs are done."""
+        self._loop, self._wake = asyncio.get_running_loop(), asyncio.Event()
+        last_renewal = last_sweep = time.monotonic()
+        try:
+            await self._adopt_unembedded()
+            await self._in_executor(self._queue_expiring)
+            while not self._stop.is_set():
+                await self._claim()
+                self._wake.clear()
+                if time.monotonic() - last_sweep > SWEEP_S:
+                    await self._in_executor(self._queue_expiring)
+                    last_sweep = time.monotonic()
+                if time.monotonic() - last_renewal > self.lease.total_seconds() / 3:
+                    await self._renew()
+                    last_renewal = time.monotonic()
+                await self._rest()
+            await self._drain()
+        finally:
+            self._loop = None
+
+    async def _rest(self) -> None:
+        """Wait for a wake-up, a finished job or the next poll."""
+        assert self._wake is not None
+        waker = asyncio.create_task(self._wake.wait())
+        tasks = [task for _, task in self._running.values()]
+        await asyncio.wait([waker, *tasks], timeout=self.poll, return_when=asyncio.FIRST_COMPLETED)
+        waker.cancel()
+
+    async def _claim(self) -> None:
+        self._running = {key: pair for key, pair in self._running.items() if not pair[1].done()}
+        free = self.concurrency - len(self._running)
+        if not free:
+            return
+        try:
+            claimed = await self._in_executor(self._claim_now, free)
+        except LedgerError as error:  # a locked or unreachable ledger passes; the jobs wait in it
+            log.warning("persona-memory: cannot look for work: %s", error)
+            return
+        for job in claimed:
+            self._running[job.id] = (job, asyncio.create_task(self._work(job)))
+        if not claimed and not self._running:
+            await self._in_executor(self._scrub)
+
+    def _claim_now(self, limit: int) -> list[Job]:
+        ledger, now = self.learning.ledger, self.learning.clock()
+        with ledger.read() as connection:
+            if not jobs.waiting(connection, ledger.namespace, now=now):
+                return []
+        with ledger.write() as tx:
+            return jobs.claim(tx, ledger.namespace, now=now, lease=self.lease, limit=limit)
+
+    async def _work(self, job: Job) -> None:
+        try:
+            await STEPS[job.kind](self.learning, job)
+        except StaleJob as error:
+            log.info("persona-memory: %s", error)
+            await self._in_executor(self._release, job)
+        except Exception as error:  # every failure of a step is recorded with the job: retried, then parked and shown
+            await self._in_executor(self._failed, job, error)
+
+    def _failed(self, job: Job, error: Exception) -> None:
+        ledger, now = self.learning.ledger, self.learning.clock()
+        person = self.learning.person(job.user_id)
+        shown = f"{type(error).__name__}: {error}"[:1000]
+        final = job.attempts >= self.retry.attempts
+        seqs = steps.window_seqs(self.learning, person) if final and job.kind == "learn" else ()
+        log.warning(
+            "persona-memory: %s job %d failed (attempt %d): %s", job.kind, job.id, job.attempts, type(error).__name__
+        )
+        with ledger.write() as tx:
+            if not final:
+                jobs.retry_later(tx, job, shown, due=now + self.retry.delay(job.attempts))
+                return
+            try:
+                jobs.park(tx, person, job, shown, seqs, now=now)
+            except StaleJob as stale:
+                log.info("persona-memory: %s", stale)
+
+    def _release(self, job: Job) -> None:
+        with self.learning.ledger.write() as tx:
+            jobs.release(tx, [job], now=self.learning.clock())
+
+    async def _renew(self) -> None:
+        held = [job for job, task in self._running.values() if not task.done()]
+        if held:
+            await self._in_executor(self._renew_now, held)
+
+    def _renew_now(self, held: list[Job]) -> None:
+        with self.learning.ledger.write() as tx:
+            jobs.renew(tx, held, until=self.learning.clock() + self.lease)
+
+    async def _drain(self) -> None:
+        tasks = [task for _, task in self._running.values()]
+        if tasks:
+            await asyncio.wait(tasks, timeout=self.lease.total_seconds())
+
+    async def _adopt_unembedded(self) -> None:
+        """Queue indexing for everybody whose vectors come from another embedder."""
+        try:
+            space = await self.learning.semantic.aspace()
+        except EmbeddingError as error:  # the embedder is down: new turns queue their own jobs, which are retried
+            log.warning("persona-memory: %s", error)
+            return
+        await self._in_executor(self._queue_unembedded, space.fingerprint)
+
+    def _queue_unembedded(self, fingerprint: str) -> None:
+        ledger, now = self.learning.ledger, self.learning.clock()
+        with ledger.read() as connection:
+            behind = vector_rows.others(connection, ledger.namespace, fingerprint)
+        for user_id in behind:
+            person = self.learning.person(user_id)
+            with ledger.write() as tx:
+                people.lock(tx, person)
+                vector_rows.restart(tx, person, fingerprint)
+                jobs.enqueue(tx, person, "index", due=now, now=now)
+
+    def _queue_expiring(self) -> None:
+        """Queue a look at everybody who wants old turns erased."""
+        ledger, now = self.learning.ledger, self.learning.clock()
+        with ledger.read() as connection:
+            expiring = people.with_retention(connection, ledger.namespace)
+        for user_id in expiring:
+            person = self.learning.person(user_id)
+            with ledger.write() as tx:
+                people.lock(tx, person)
+                jobs.enqueue(tx, person, "learn", due=now, now=now)
+
+    def _scrub(self) -> None:
+        ledger = self.learning.ledger
+        with ledger.read() as connection:
+            waiting = ledger.is_sqlite and erasure.unscrubbed(connection, ledger.namespace)
+        if waiting:
+            erasure.scrub(ledger)
+
+    async def _in_executor(self, call: Callable[..., steps.T], *args: object) -> steps.T:
+        return await self.learning.in_executor(call, *args)

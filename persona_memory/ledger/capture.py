@@ -1,0 +1,333 @@
+"""Making messages durable, once each: which of them are new, which the ledger holds already, which are revisions.
+
+Three kinds of host have to come out right (keys and chains are keyed hashes, `people.keyed`):
+
+* Human messages with ids: the key is (thread, id). The ids of replies change on replay, so a reply's key is the key
+  of the human message that it answers + role + its place among the replies. Same key, other content: a revision.
+* Clients without ids that resend the whole history (or whose framework invents new ids at every call): every turn
+  stores a hash chain over its thread up to itself; the longest prefix of the incoming messages whose chain is stored
+  is a resend. Two genuine "yes" differ in what came before them, so both survive.
+* Clients without ids that send only what is new: if the last turns of the thread equal the first incoming messages,
+  these are a retry.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from itertools import pairwise
+from typing import TypeVar
+
+from sqlalchemy import ColumnElement, Connection, or_, select, update
+
+from persona_memory.ledger.events import NewEvent, append
+from persona_memory.ledger.people import Counters, Person, bump, keyed
+from persona_memory.ledger.schema import events, tombstones
+from persona_memory.types import Observed, Role
+
+SESSION_GAP = timedelta(hours=4)
+"""A pause of this length in a thread begins a new session."""
+
+_TAIL = 64
+_CHUNK = 500
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One message to be made durable."""
+
+    role: Role
+    text: str
+    at: datetime
+    message_id: str | None = None
+    speaker: str | None = None
+    attachments: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What the ledger holds of an earlier turn that may be the same message."""
+
+    seq: int
+    key: str | None
+    digest: str | None
+    chain: str | None
+    session: int
+    at: datetime
+    role: str | None
+    revised_by: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the ledger holds that the incoming messages may repeat."""
+
+    by_key: dict[str, list[Stored]]
+    by_chain: dict[str, Stored]
+    tail: list[Stored]
+    forgotten: frozenset[str]
+
+
+@dataclass(slots=True)
+class _Thread:
+    """Hashing within one person's thread."""
+
+    secret: bytes
+    owner: tuple[str, str, str]
+    root: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.root = self.hash("thread")
+
+    def hash(self, *parts: str) -> str:
+        return keyed(self.secret, *self.owner, *parts)
+
+
+@dataclass(frozen=True, slots=True)
+class _Placed:
+    """Where a message stands: already held (as turn `seq`, or erased), or new, maybe as a revision."""
+
+    held: bool
+    seq: int | None
+    key: str
+    digest: str
+    chain: str
+    revises: Stored | None = None
+
+
+def store(
+    tx: Connection,
+    person: Person,
+    found: Counters,
+    thread_id: str,
+    said: Sequence[Said],
+    *,
+    secret: bytes,
+    now: datetime,
+    resent: bool | None = None,
+) -> Observed:
+    """Append those of the messages that the ledger does not hold yet.
+
+    Args:
+        found: from `people.lock` in the same transaction.
+        resent: False: all messages without a known id are new, even if they repeat the last ones. None: find out.
+    """
+    thread = _Thread(secret, (person.namespace, person.user_id, thread_id))
+    digests = [thread.hash("content", one.role, one.text) for one in said]
+    keys = _keys(thread, said)
+    chains = _chain(thread, thread.root, digests)
+    known = _known(tx, person, thread, thread_id, [key for key in keys if key], chains)
+    placed = _place(thread, said, digests, keys, chains, known, resent=resent)
+    return _append(tx, person, found, thread_id, said, placed, known, now=now)
+
+
+def erased_tokens(secret: bytes, person: Person, stored: Sequence[tuple[str | None, str | None]]) -> list[str]:
+    """Tombstones of turns, from their (key, chain): a replay finds them and stays out."""
+    return [_token(secret, person, mark) for pair in stored for mark in pair if mark]
+
+
+def _token(secret: bytes, person: Person, mark: str) -> str:
+    return keyed(secret, "tombstone", person.namespace, person.user_id, mark)
+
+
+def _keys(thread: _Thread, said: Sequence[Said]) -> list[str | None]:
+    """Each message's key where its identity is known without the ledger, else None."""
+    keys: list[str | None] = []
+    answered: str | None = None
+    replies = 0
+    for one in said:
+        if one.role != "assistant":
+            answered = thread.hash("id", one.message_id) if one.message_id else None
+            replies = 0
+            keys.append(answered)
+        elif answered is None:
+            keys.append(None)
+        else:
+            keys.append(thread.hash("reply", answered, str(replies)))
+            replies += 1
+    return keys
+
+
+def _chain(thread: _Thread, base: str, digests: Sequence[str]) -> list[str]:
+    """Running hash over the thread: `chain[i]` stands for everything up to and including message i."""
+    chain = []
+    for digest in digests:
+        base = thread.hash("chain", base, digest)
+        chain.append(base)
+    return chain
+
+
+_STORED = (
+    events.c.seq, events.c.key, events.c.digest, events.c.chain, events.c.session, events.c.at, events.c.role,
+    events.c.revised_by,
+)  # fmt: skip
+
+
+def _known(
+    tx: Connection, person: Person, thread: _Thread, thread_id: str, keys: Sequence[str], chains: Sequence[str]
+) -> Known:
+    mine = person.owns(events)
+    rows: dict[int, Stored] = {}
+    wanted: list[tuple[Sequence[str], Callable[[Sequence[str]], ColumnElement[bool]]]] = [
+        (keys, events.c.key.in_),
+        (chains, events.c.chain.in_),
+    ]
+    for marks, condition in wanted:
+        for part in _parts(marks):
+            for row in tx.execute(select(*_STORED).where(mine, condition(part))):
+                rows[row.seq] = Stored(**row._mapping)
+    last = select(*_STORED).where(mine, events.c.thread_id == thread_id, events.c.chain.is_not(None))
+    tail = [Stored(**row._mapping) for row in tx.execute(last.order_by(events.c.seq.desc()).limit(_TAIL))][::-1]
+    by_key: dict[str, list[Stored]] = {}
+    for one in sorted(rows.values(), key=lambda stored: stored.seq):
+        by_key.setdefault(one.key or "", []).append(one)
+    by_chain = {one.chain: one for one in rows.values() if one.chain}
+    return Known(by_key, by_chain, tail, _forgotten(tx, person, thread, [*keys, *chains]))
+
+
+def _forgotten(tx: Connection, person: Person, thread: _Thread, marks: Sequence[str]) -> frozenset[str]:
+    """Those of the keys and chains that were erased."""
+    tokens = {_token(thread.secret, person, mark): mark for mark in marks}
+    here = tombstones.c.namespace == person.namespace
+    found: set[str] = set()
+    for part in _parts(list(tokens)):
+        rows = tx.execute(select(tombstones.c.token).where(here, tombstones.c.token.in_(part))).scalars()
+        found.update(tokens[token] for token in rows)
+    return frozenset(found)
+
+
+def _parts(marks: Sequence[T]) -> list[Sequence[T]]:
+    return [marks[start : start + _CHUNK] for start in range(0, len(marks), _CHUNK)]
+
+
+def _place(
+    thread: _Thread,
+    said: Sequence[Said],
+    digests: Sequence[str],
+    keys: Sequence[str | None],
+    chains: Sequence[str],
+    known: Known,
+    *,
+    resent: bool | None,
+) -> list[_Placed]:
+    """Decide for each message whether it is held already. Pure."""
+    known_by_id = any(key in known.by_key or key in known.forgotten for key in keys if key)
+    prefix = 0 if known_by_id or resent is False else _resent_prefix(chains, known)
+    overlap = 0
+    if not prefix and not any(keys) and resent is not False:
+        overlap = _retried(digests, known.tail)
+    base = thread.root if prefix or not known.tail else str(known.tail[-1].chain)
+    recent = {str(one.digest): one.seq for one in known.tail}
+    placed: list[_Placed] = []
+    for place, (digest, key) in enumerate(zip(digests, keys, strict=True)):
+        if place < prefix:
+            base = chains[place]
+            held = known.by_chain.get(base)
+            placed.append(_Placed(True, held.seq if held else None, key or base, digest, base))
+        elif place < overlap:
+            placed.append(_Placed(True, known.tail[place - overlap].seq, key or base, digest, base))
+        elif key is None and any(keys) and digest in recent:
+            # Without the human message that it answers (a summary took its place), a reply is known by its words.
+            placed.append(_Placed(True, recent[digest], base, digest, base))
+        else:
+            one = _place_one(thread, base, digest, key, known)
+            if prefix and place == prefix and one.revises is None and not one.held:
+                one = replace(one, revises=_replaced(chains[place - 1], said[place].role, known.tail))
+            placed.append(one)
+            base = one.chain
+    return placed
+
+
+def _place_one(thread: _Thread, base: str, digest: str, key: str | None, known: Known) -> _Placed:
+    chain = thread.hash("chain", base, digest)
+    key = key or chain
+    if key in known.forgotten or chain in known.forgotten:
+        return _Placed(True, None, key, digest, chain)
+    earlier = known.by_key.get(key, [])
+    for one in earlier:
+        if one.digest == digest:
+            return _Placed(True, one.seq, key, digest, one.chain or chain)
+    return _Placed(False, None, key, digest, chain, earlier[-1] if earlier else None)
+
+
+def _resent_prefix(chains: Sequence[str], known: Known) -> int:
+    """How many of the first messages are a resend of the thread's beginning."""
+    held = [chain in known.by_chain or chain in known.forgotten for chain in chains]
+    prefix = max((place + 1 for place, one in enumerate(held) if one), default=0)
+    if prefix == 1 and len(chains) == 1:
+        # One message alone is a resend only while it is the thread's last word; later, "hi" is a new "hi".
+        last = known.tail[-1].chain if known.tail else None
+        return 1 if chains[0] == last or chains[0] in known.forgotten else 0
+    return prefix
+
+
+def _replaced(before: str, role: Role, tail: Sequence[Stored]) -> Stored | None:
+    """The turn that a resent history has replaced (an edited question, a reply that was asked for again)."""
+    for one, following in pairwise(tail):
+        if one.chain == before and following.role == role and following.revised_by is None:
+            return following
+    return None
+
+
+def _retried(digests: Sequence[str], tail: Sequence[Stored]) -> int:
+    """How many of the first messages repeat the thread's last turns."""
+    last = [one.digest for one in tail]
+    for size in range(min(len(digests), len(last)), 0, -1):
+        if last[-size:] == list(digests[:size]):
+            return size
+    return 0
+
+
+def _append(
+    tx: Connection,
+    person: Person,
+    found: Counters,
+    thread_id: str,
+    said: Sequence[Said],
+    placed: Sequence[_Placed],
+    known: Known,
+    *,
+    now: datetime,
+) -> Observed:
+    fresh = [(one, where) for one, where in zip(said, placed, strict=True) if not where.held]
+    sessions = _sessions([one for one, _ in fresh], known.tail[-1] if known.tail else None, found.session)
+    new = [
+        NewEvent(
+            "turn", one.at, one.text, thread_id, session, one.role, one.speaker, one.message_id, "pending",
+            {"attachments": list(one.attachments)} if one.attachments else None, where.key, where.digest, where.chain,
+        )
+        for (one, where), session in zip(fresh, sessions, strict=True)
+    ]  # fmt: skip
+    numbers = append(tx, person, found, new, now=now)
+    revised = []
+    for seq, (_, where) in zip(numbers, fresh, strict=True):
+        if where.revises is not None:
+            _revise(tx, person, where.revises, seq)
+            revised.append(seq)
+    if revised:
+        bump(tx, person, rewrites=1)
+    held = [where.seq for where in placed if where.seq is not None]
+    return Observed(tuple(numbers), len(said) - len(fresh), tuple(revised), turns=(*held, *numbers))
+
+
+def _revise(tx: Connection, person: Person, earlier: Stored, seq: int) -> None:
+    """Earlier wordings stay in the log, but no longer stand; they have nothing left to teach."""
+    same = or_(events.c.seq == earlier.seq, events.c.key == earlier.key)
+    old = [person.owns(events), same, events.c.seq < seq, events.c.revised_by.is_(None)]
+    tx.execute(update(events).where(*old, events.c.state == "pending").values(state="learnt"))
+    tx.execute(update(events).where(*old).values(revised_by=seq))
+
+
+def _sessions(fresh: Sequence[Said], last: Stored | None, newest: int) -> list[int]:
+    """Session numbers: the thread's last session goes on unless there was a long pause."""
+    current, moment = (last.session, last.at) if last else (None, None)
+    numbers = []
+    for one in fresh:
+        if current is None or moment is None or one.at - moment > SESSION_GAP:
+            newest += 1
+            current = newest
+        moment = one.at if moment is None else max(moment, one.at)
+        numbers.append(current)
+    return numbers

@@ -1,0 +1,128 @@
+"""What was derived from the log: memories, profile edits, topic evidence. Written by the fold, read by everyone."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Table, delete, func, insert, select, update
+
+from persona_memory.ledger.people import Person, insert_ignore
+from persona_memory.ledger.schema import DERIVED, memories, memory_sources, profile_edits, topic_evidence
+from persona_memory.types import Memory, ProfileEdit, TopicEvidence
+
+
+def add_memory(tx: Connection, person: Person, memory: Memory, *, quote: str = "") -> None:
+    """Store a memory with its sources; one that exists already keeps its text and gains the sources."""
+    row = {
+        **person.key(), "id": memory.id, "ordinal": _next(tx, person, memories), "kind": memory.kind,
+        "text": memory.text, "quote": quote, "basis": memory.basis, "confidence": memory.confidence,
+        "valid_from": memory.valid_from, "valid_to": memory.valid_to, "superseded_by": memory.superseded_by,
+    }  # fmt: skip
+    insert_ignore(tx, memories, [row])
+    add_sources(tx, person, memory.id, memory.sources)
+
+
+def add_sources(tx: Connection, person: Person, memory_id: str, seqs: Iterable[int]) -> None:
+    """Say that these turns support the memory, too."""
+    insert_ignore(tx, memory_sources, [{**person.key(), "memory_id": memory_id, "seq": seq} for seq in seqs])
+
+
+def supersede(tx: Connection, person: Person, old_id: str, *, new_id: str | None, at: datetime) -> None:
+    """End a memory's validity; it stays as history. `new_id` is None when it just ended."""
+    ours = [person.owns(memories), memories.c.id == old_id, memories.c.superseded_by.is_(None)]
+    tx.execute(update(memories).where(*ours).values(valid_to=at, superseded_by=new_id))
+
+
+def set_confidence(tx: Connection, person: Person, memory_id: str, confidence: float) -> None:
+    """Set a memory's confidence, in [0, 1]."""
+    ours = [person.owns(memories), memories.c.id == memory_id]
+    tx.execute(update(memories).where(*ours).values(confidence=min(1.0, max(0.0, confidence))))
+
+
+def read_memories(connection: Connection, person: Person, *, ids: Collection[str] | None = None) -> list[Memory]:
+    """The person's memories, superseded ones included, in the order in which they were learnt."""
+    columns = (
+        memories.c.id, memories.c.kind, memories.c.text, memories.c.valid_from, memories.c.valid_to,
+        memories.c.superseded_by, memories.c.confidence, memories.c.basis,
+    )  # fmt: skip
+    query = select(*columns).where(person.owns(memories)).order_by(memories.c.ordinal)
+    if ids is not None:
+        query = query.where(memories.c.id.in_(ids))
+    rows = connection.execute(query).all()
+    sources: dict[str, list[int]] = {}
+    pairs = select(memory_sources.c.memory_id, memory_sources.c.seq).where(person.owns(memory_sources))
+    for memory_id, seq in connection.execute(pairs.order_by(memory_sources.c.seq)):
+        sources.setdefault(memory_id, []).append(seq)
+    return [Memory(**row._mapping, sources=tuple(sources.get(row.id, ()))) for row in rows]
+
+
+def quotes(connection: Connection, person: Person, ids: Collection[str]) -> dict[str, str]:
+    """The exact words that each of these memories rests on; empty where the whole turn does."""
+    query = select(memories.c.id, memories.c.quote).where(person.owns(memories), memories.c.id.in_(ids))
+    return dict(connection.execute(query).all())
+
+
+def add_edits(tx: Connection, person: Person, edits: Sequence[ProfileEdit]) -> None:
+    """Append accepted edits to the profile's history."""
+    first = _next(tx, person, profile_edits)
+    rows = [
+        {
+            **person.key(), "ordinal": first + place, "field": edit.field, "op": edit.op, "value": edit.value,
+            "evidence": list(edit.evidence), "confidence": edit.confidence, "basis": edit.basis, "at": edit.at,
+        }
+        for place, edit in enumerate(edits)
+    ]  # fmt: skip
+    if rows:
+        tx.execute(insert(profile_edits), rows)
+
+
+def read_edits(connection: Connection, person: Person) -> list[ProfileEdit]:
+    """The person's profile edits in order."""
+    columns = (
+        profile_edits.c.field, profile_edits.c.op, profile_edits.c.value, profile_edits.c.evidence,
+        profile_edits.c.confidence, profile_edits.c.basis, profile_edits.c.at,
+    )  # fmt: skip
+    rows = connection.execute(select(*columns).where(person.owns(profile_edits)).order_by(profile_edits.c.ordinal))
+    return [ProfileEdit(**{**row._mapping, "evidence": tuple(row.evidence)}) for row in rows]
+
+
+def add_evidence(tx: Connection, person: Person, found: Sequence[tuple[TopicEvidence, str]]) -> None:
+    """Append evidence of topics, each with the name under which the topic came up."""
+    first = _next(tx, person, topic_evidence)
+    rows = [
+        {
+            **person.key(), "ordinal": first + place, "topic": one.topic, "said": said, "kind": one.kind,
+            "seq": one.seq, "at": one.at,
+        }
+        for place, (one, said) in enumerate(found)
+    ]  # fmt: skip
+    if rows:
+        tx.execute(insert(topic_evidence), rows)
+
+
+def read_evidence(connection: Connection, person: Person) -> tuple[list[TopicEvidence], dict[str, str]]:
+    """Evidence of topics in order, and the canonical name by each name under which a topic came up."""
+    columns = (
+        topic_evidence.c.topic,
+        topic_evidence.c.said,
+        topic_evidence.c.kind,
+        topic_evidence.c.seq,
+        topic_evidence.c.at,
+    )
+    rows = connection.execute(
+        select(*columns).where(person.owns(topic_evidence)).order_by(topic_evidence.c.ordinal)
+    ).all()
+    evidence = [TopicEvidence(row.topic, row.kind, row.seq, row.at) for row in rows]
+    return evidence, {row.said: row.topic for row in rows}
+
+
+def clear(tx: Connection, person: Person) -> dict[str, int]:
+    """Empty the person's derived tables before a replay; returns how many rows went, by table."""
+    return {table.name: tx.execute(delete(table).where(person.owns(table))).rowcount for table in DERIVED}
+
+
+def _next(tx: Connection, person: Person, table: Table) -> int:
+    newest: Any = tx.execute(select(func.max(table.c.ordinal)).where(person.owns(table))).scalar_one()
+    return (newest or 0) + 1

@@ -1,0 +1,173 @@
+"""Opening the ledger: one engine, two kinds of transaction, one place where database errors get their names."""
+
+from __future__ import annotations
+
+import secrets
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+from sqlalchemy import Connection, Engine, create_engine, event, insert, inspect, select, text, update
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError
+
+from persona_memory.errors import (
+    InvalidInput,
+    LedgerCorrupt,
+    LedgerError,
+    LedgerLocked,
+    LedgerReadOnly,
+    LedgerTooNew,
+    MissingExtra,
+)
+from persona_memory.ledger import migrations
+from persona_memory.ledger.schema import SCHEMA_VERSION, meta, metadata
+
+Durability = Literal["FULL", "NORMAL"]
+"""FULL survives a power cut, NORMAL survives a kill of the process but may lose the last turns in a power cut."""
+
+LOCK_TIMEOUT_S = 15.0
+
+
+class Ledger:
+    """The one source of truth of a namespace: an engine, the ledger's secret and its two kinds of transaction.
+
+    Args:
+        url: SQLAlchemy URL, `sqlite:///…` or `postgresql+psycopg://…`.
+        namespace: tenant or app; no operation ever crosses it.
+        durability: SQLite only.
+
+    Raises:
+        LedgerError: it cannot be opened; the subclass and the message say why and what to do.
+    """
+
+    def __init__(self, url: str, *, namespace: str = "default", durability: Durability = "FULL") -> None:
+        if durability not in ("FULL", "NORMAL"):
+            raise InvalidInput(f"durability is {durability!r}; it must be 'FULL' or 'NORMAL'")
+        self.namespace = namespace
+        self.url = url
+        self.engine = _make_engine(url, durability)
+        self.is_sqlite = self.engine.dialect.name == "sqlite"
+        with self.write() as tx:
+            self.secret = _prepare(tx, shown=self.describe())
+
+    def describe(self) -> str:
+        """Where the ledger is, without a password."""
+        return make_url(self.url).render_as_string(hide_password=True)
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A short read transaction that sees one state of the ledger."""
+        with self.translated(), self.engine.connect() as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """A write transaction: all of it is durable when the block ends, or none of it."""
+        with self.translated(), self.engine.connect() as connection:
+            connection = connection.execution_options(persona_memory_write=True)
+            with connection.begin():
+                yield connection
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.engine.dispose()
+
+    @contextmanager
+    def translated(self) -> Iterator[None]:
+        """Database errors inside the block leave it under our names."""
+        try:
+            yield
+        except (DBAPIError, sqlite3.Error) as error:  # a raw sqlite3.Error comes from the pragmas of a new connection
+            raise _named(error, self.describe()) from error
+
+
+def _make_engine(url: str, durability: Durability) -> Engine:
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise InvalidInput(f"{url!r} is no database URL; use sqlite:///file or postgresql+psycopg://…") from error
+    if parsed.get_backend_name() == "sqlite":
+        return _sqlite_engine(url, parsed.database, durability)
+    if parsed.get_backend_name() == "postgresql":
+        try:
+            return create_engine(url, pool_pre_ping=True, pool_size=8, max_overflow=8)
+        except ModuleNotFoundError as error:
+            raise MissingExtra("a Postgres ledger", "postgres") from error
+    raise InvalidInput(f"the ledger runs on SQLite or Postgres, not on {parsed.get_backend_name()!r}")
+
+
+def _sqlite_engine(url: str, database: str | None, durability: Durability) -> Engine:
+    if database in (None, "", ":memory:"):
+        raise InvalidInput("a ledger in memory would lose everything; give a file (a temporary folder for tests)")
+    try:
+        if not str(database).startswith("file:"):
+            Path(str(database)).parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise LedgerReadOnly(
+            f"cannot create the folder of {database!r}: {error.strerror}; choose another home"
+        ) from error
+    engine = create_engine(url, connect_args={"timeout": LOCK_TIMEOUT_S, "check_same_thread": False}, pool_size=8)
+
+    @event.listens_for(engine, "connect")
+    def _configure(connection: Any, _record: Any) -> None:
+        # pysqlite would begin transactions late and on its own; we emit BEGIN ourselves (see `_begin`).
+        connection.isolation_level = None
+        for pragma in (
+            "journal_mode = WAL",
+            f"synchronous = {durability}",
+            "secure_delete = ON",
+            "temp_store = MEMORY",
+        ):
+            connection.execute(f"PRAGMA {pragma}").close()
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        write = connection.get_execution_options().get("persona_memory_write", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+    return engine
+
+
+def _prepare(tx: Connection, *, shown: str) -> bytes:
+    """Create or migrate the tables; returns the ledger's secret, the key of all its hashes (32 bytes)."""
+    if tx.dialect.name == "postgresql":
+        # Two processes may open a new ledger at the same time: one of them creates the tables.
+        tx.execute(text("SELECT pg_advisory_xact_lock(7310442)"))
+    if not inspect(tx).has_table(meta.name):
+        metadata.create_all(tx)
+        rows = [
+            {"name": "schema_version", "value": str(SCHEMA_VERSION)},
+            {"name": "secret", "value": secrets.token_hex(32)},
+        ]
+        tx.execute(insert(meta), rows)
+    found = dict(tx.execute(select(meta.c.name, meta.c.value)).all())
+    version = int(found["schema_version"])
+    if version > SCHEMA_VERSION:
+        raise LedgerTooNew(
+            f"{shown} has schema version {version}, this persona-memory reads up to {SCHEMA_VERSION}: "
+            "upgrade it with pip install --upgrade persona-memory"
+        )
+    if version < SCHEMA_VERSION:
+        migrations.upgrade(tx, version)
+        tx.execute(update(meta).where(meta.c.name == "schema_version").values(value=str(SCHEMA_VERSION)))
+    return bytes.fromhex(found["secret"])
+
+
+def _named(error: DBAPIError | sqlite3.Error, shown: str) -> LedgerError:
+    """The database's error under the name that says what a caller can do about it."""
+    reason = str(error.orig if isinstance(error, DBAPIError) else error)
+    message = reason.lower()
+    if "locked" in message or "busy" in message:
+        return LedgerLocked(f"{shown} is locked by another process for more than {LOCK_TIMEOUT_S:.0f} s; try again")
+    if "readonly" in message or "read-only" in message:
+        return LedgerReadOnly(f"{shown} cannot be written; check the permissions of the file and its folder")
+    if "not a database" in message or "malformed" in message:
+        return LedgerCorrupt(
+            f"{shown} is not a readable ledger ({reason}); move the file away and restore a backup or start anew"
+        )
+    if "unable to open" in message:
+        return LedgerError(f"{shown} cannot be opened; check that the path is right and its folder is accessible")
+    return LedgerError(f"{shown}: {reason}")

@@ -1,0 +1,203 @@
+"""The person's log: appending events under the lock of their row, and reading them back."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, and_, case, func, insert, or_, select, update
+
+from persona_memory.errors import NotFound
+from persona_memory.ledger.people import Counters, Person
+from persona_memory.ledger.schema import events, users
+from persona_memory.types import Event, EventKind, LearnState, Role, Turn
+
+VOID = 0
+"""`revised_by` of an event that no longer counts and that nothing replaces."""
+
+LEARNABLE: tuple[EventKind, ...] = ("turn", "statement")
+
+_EVENT = (
+    events.c.seq, events.c.kind, events.c.at, events.c.text, events.c.thread_id, events.c.session, events.c.role,
+    events.c.speaker, events.c.message_id, events.c.state, events.c.data,
+)  # fmt: skip
+_TURN = (
+    events.c.seq, events.c.thread_id, events.c.session, events.c.role, events.c.text, events.c.at, events.c.speaker,
+    events.c.message_id, events.c.state,
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class NewEvent:
+    """An event to append. `data` must be JSON."""
+
+    kind: EventKind
+    at: datetime
+    text: str = ""
+    thread_id: str | None = None
+    session: int = 0
+    role: Role | None = None
+    speaker: str | None = None
+    message_id: str | None = None
+    state: LearnState | None = None
+    data: dict[str, Any] | None = None
+    key: str | None = None
+    digest: str | None = None
+    chain: str | None = None
+
+
+def append(tx: Connection, person: Person, found: Counters, new: Sequence[NewEvent], *, now: datetime) -> range:
+    """Append events; returns their sequence numbers. `found` comes from `people.lock` in the same transaction."""
+    numbers = range(found.last_seq + 1, found.last_seq + 1 + len(new))
+    rows = [
+        {
+            **person.key(), "seq": seq, "kind": one.kind, "at": one.at, "recorded_at": now, "text": one.text,
+            "thread_id": one.thread_id, "session": one.session, "role": one.role, "speaker": one.speaker,
+            "message_id": one.message_id, "state": one.state, "data": one.data or {}, "key": one.key,
+            "digest": one.digest, "chain": one.chain,
+        }
+        for seq, one in zip(numbers, new, strict=True)
+    ]  # fmt: skip
+    if rows:
+        tx.execute(insert(events), rows)
+        session = max(found.session, *(one.session for one in new))
+        tx.execute(update(users).where(person.owns(users)).values(last_seq=numbers[-1], session=session))
+    return numbers
+
+
+def in_order(connection: Connection, person: Person, *, kinds: Sequence[EventKind] | None = None) -> list[Event]:
+    """The person's events in order, all or of some kinds, without wordings that were revised."""
+    query = select(*_EVENT).where(person.owns(events), events.c.revised_by.is_(None)).order_by(events.c.seq)
+    if kinds is not None:
+        query = query.where(events.c.kind.in_(kinds))
+    return [Event(**row._mapping) for row in connection.execute(query)]
+
+
+def turns(connection: Connection, person: Person, *, after: int = 0, seqs: Collection[int] | None = None) -> list[Turn]:
+    """Turns and statements that stand (not revised, not forgotten), in order."""
+    query = select(*_TURN).where(_stands(person), events.c.seq > after).order_by(events.c.seq)
+    if seqs is not None:
+        query = query.where(events.c.seq.in_(seqs))
+    return [_turn(row) for row in connection.execute(query)]
+
+
+def pending(connection: Connection, person: Person, *, limit: int) -> list[Turn]:
+    """The oldest turns and statements that are still to be learnt."""
+    query = select(*_TURN).where(_stands(person), events.c.state == "pending").order_by(events.c.seq).limit(limit)
+    return [_turn(row) for row in connection.execute(query)]
+
+
+def count_pending(connection: Connection, person: Person) -> int:
+    """How many turns are still to be learnt."""
+    query = select(func.count()).where(_stands(person), events.c.state == "pending")
+    return connection.execute(query).scalar_one()
+
+
+def count(connection: Connection, namespace: str) -> tuple[int, int]:
+    """How many turns of the namespace stand, and how many of them are still to be learnt."""
+    pending_ones = func.coalesce(func.sum(case((events.c.state == "pending", 1), else_=0)), 0)
+    stand = [events.c.kind.in_(LEARNABLE), events.c.revised_by.is_(None), events.c.text != ""]
+    row = connection.execute(select(func.count(), pending_ones).where(events.c.namespace == namespace, *stand)).one()
+    return int(row[0]), int(row[1])
+
+
+def last_question(connection: Connection, person: Person, thread_id: str) -> Event | None:
+    """The question that was last offered in the thread, unless something became of it."""
+    mine = [person.owns(events), events.c.kind == "question", events.c.thread_id == thread_id]
+    query = select(*_EVENT).where(*mine).order_by(events.c.seq.desc()).limit(1)
+    row = connection.execute(query).one_or_none()
+    return Event(**row._mapping) if row is not None and row.data["outcome"] == "offered" else None
+
+
+def unembedded(connection: Connection, person: Person) -> frozenset[int]:
+    """Turns that have no vector yet."""
+    query = select(events.c.seq).where(_stands(person), events.c.embedded.is_(None))
+    return frozenset(connection.execute(query).scalars())
+
+
+def unprofiled(connection: Connection, person: Person) -> list[Turn]:
+    """Turns that were learnt (or parked) and that the profile optimiser has not seen, up to the first pending one."""
+    mine = [_stands(person), events.c.profiled.is_(False)]
+    first_pending = select(func.min(events.c.seq)).where(_stands(person), events.c.state == "pending").scalar_subquery()
+    learnt = [events.c.state != "pending", or_(first_pending.is_(None), events.c.seq < first_pending)]
+    query = select(*_TURN).where(*mine, *learnt).order_by(events.c.seq)
+    return [_turn(row) for row in connection.execute(query)]
+
+
+def mark_profiled(tx: Connection, person: Person, seqs: Collection[int]) -> None:
+    """Remember that the profile optimiser has seen these turns."""
+    tx.execute(update(events).where(person.owns(events), events.c.seq.in_(seqs)).values(profiled=True))
+
+
+def void_answers(tx: Connection, person: Person) -> None:
+    """Take every recorded answer out of the log (its number stays taken) and make every turn pending again."""
+    answers = [person.owns(events), events.c.kind == "answer", events.c.revised_by.is_(None)]
+    tx.execute(update(events).where(*answers).values(revised_by=VOID, data={}))
+    tx.execute(update(events).where(_stands(person)).values(state="pending", profiled=False))
+
+
+def before(connection: Connection, person: Person, turn: Turn, *, limit: int) -> list[Turn]:
+    """The last turns of the same thread before `turn`, in order."""
+    query = (
+        select(*_TURN)
+        .where(_stands(person), events.c.thread_id == turn.thread_id, events.c.seq < turn.seq)
+        .order_by(events.c.seq.desc())
+        .limit(limit)
+    )
+    return [_turn(row) for row in connection.execute(query)][::-1]
+
+
+def last_of_thread(connection: Connection, person: Person, thread_id: str, *, limit: int) -> list[Turn]:
+    """The thread's last turns, in order."""
+    query = (
+        select(*_TURN)
+        .where(_stands(person), events.c.thread_id == thread_id)
+        .order_by(events.c.seq.desc())
+        .limit(limit)
+    )
+    return [_turn(row) for row in connection.execute(query)][::-1]
+
+
+def statements(connection: Connection, person: Person, seqs: Collection[int]) -> frozenset[int]:
+    """Of these sequence numbers, those of statements."""
+    query = select(events.c.seq).where(person.owns(events), events.c.seq.in_(seqs), events.c.kind == "statement")
+    return frozenset(connection.execute(query).scalars())
+
+
+def mark(tx: Connection, person: Person, seqs: Collection[int], state: LearnState) -> None:
+    """Set the learn state of turns."""
+    tx.execute(update(events).where(person.owns(events), events.c.seq.in_(seqs)).values(state=state))
+
+
+def states(connection: Connection, person: Person) -> dict[str, int]:
+    """How many turns are pending, learnt and parked."""
+    query = select(events.c.state, func.count()).where(_stands(person)).group_by(events.c.state)
+    return {state: count for state, count in connection.execute(query) if state}
+
+
+def standing(connection: Connection, person: Person) -> frozenset[int]:
+    """Sequence numbers of all turns and statements that stand."""
+    return frozenset(connection.execute(select(events.c.seq).where(_stands(person))).scalars())
+
+
+def one(connection: Connection, person: Person, seq: int) -> Event:
+    """The event with this sequence number.
+
+    Raises:
+        NotFound: the person has none.
+    """
+    row = connection.execute(select(*_EVENT).where(person.owns(events), events.c.seq == seq)).one_or_none()
+    if row is None:
+        raise NotFound(f"user {person.user_id!r} has no event {seq!r}")
+    return Event(**row._mapping)
+
+
+def _stands(person: Person) -> ColumnElement[bool]:
+    return and_(person.owns(events), events.c.kind.in_(LEARNABLE), events.c.revised_by.is_(None), events.c.text != "")
+
+
+def _turn(row: Row[*tuple[Any, ...]]) -> Turn:
+    values = dict(row._mapping)
+    return Turn(**{**values, "thread_id": values["thread_id"] or "", "role": values["role"] or "user"})

@@ -1,0 +1,121 @@
+"""The default vector index: the ledger's own vectors, searched exactly, one person's matrix at a time.
+
+Works from any number of processes: what is cached of a person is valid while their `vectors` and `rewrites` counters
+stand still, and is extended, not rebuilt, when only new vectors came.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from cachetools import LRUCache
+from sqlalchemy import delete
+
+from persona_memory.ledger import vectors
+from persona_memory.ledger.engine import Ledger
+from persona_memory.ledger.people import Counters, Person, bump, counters, lock
+from persona_memory.ledger.schema import vectors as table
+from persona_memory.protocols import Vector
+
+CACHED_PEOPLE = 512
+
+
+@dataclass(slots=True)
+class _Matrix:
+    """One person's vectors: `rows[:len(ids)]` has shape (n, d); spare rows let it grow without a copy each time."""
+
+    seen: Counters = field(default_factory=Counters)
+    ids: list[str] = field(default_factory=list)
+    rows: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), np.float32))
+    newest: int = 0
+
+    def extend(self, ids: list[str], matrix: np.ndarray) -> None:
+        count, more = len(self.ids), len(ids)
+        if count + more > len(self.rows):
+            grown = np.zeros((max(64, 2 * (count + more)), matrix.shape[1]), np.float32)
+            grown[:count] = self.rows[:count] if count else 0
+            self.rows = grown
+        self.rows[count : count + more] = matrix
+        self.ids.extend(ids)
+
+
+class LedgerIndex:
+    """Exact cosine search over the vectors in the ledger; implements `protocols.VectorIndex`."""
+
+    def __init__(self, ledger: Ledger, *, fingerprint: str) -> None:
+        self.ledger = ledger
+        self.fingerprint = fingerprint
+        self._cache: LRUCache[str, _Matrix] = LRUCache(CACHED_PEOPLE)
+        self._lock = threading.Lock()
+
+    def upsert(self, user_id: str, points: Mapping[str, Vector]) -> None:
+        """Store points; an id that exists is overwritten."""
+        person = self._person(user_id)
+        with self.ledger.write() as tx:
+            lock(tx, person)
+            overwritten = vectors.delete_points(tx, person, self.fingerprint, list(points))
+            vectors.store(tx, person, self.fingerprint, points)
+            if overwritten:
+                bump(tx, person, rewrites=1)
+
+    def delete(self, user_id: str, ids: Collection[str]) -> None:
+        """Remove these ids."""
+        person = self._person(user_id)
+        with self.ledger.write() as tx:
+            if vectors.delete_points(tx, person, self.fingerprint, ids):
+                bump(tx, person, rewrites=1)
+
+    def delete_user(self, user_id: str) -> None:
+        """Remove all vectors of a person."""
+        person = self._person(user_id)
+        with self.ledger.write() as tx:
+            tx.execute(delete(table).where(person.owns(table)))
+            bump(tx, person, rewrites=1)
+        self.drop(user_id)
+
+    def ids(self, user_id: str) -> set[str]:
+        """The ids that are held of a person."""
+        with self.ledger.read() as connection:
+            return vectors.point_ids(connection, self._person(user_id), self.fingerprint)
+
+    def search(self, user_id: str, vector: Vector, *, limit: int) -> list[tuple[str, float]]:
+        """The person's nearest ids with their cosine similarity, best first."""
+        with self._lock:
+            held = self._fresh(user_id)
+            count = len(held.ids)
+            if not count:
+                return []
+            similarity = held.rows[:count] @ vector
+            ids = held.ids
+        best = np.argsort(-similarity, kind="stable")[:limit]
+        return [(ids[place], float(similarity[place])) for place in best]
+
+    def drop(self, user_id: str) -> None:
+        """Forget what is cached of a person."""
+        with self._lock:
+            self._cache.pop(user_id, None)
+
+    def close(self) -> None:
+        """Nothing is held open: the ledger belongs to who made it."""
+
+    def _fresh(self, user_id: str) -> _Matrix:
+        person = self._person(user_id)
+        held = self._cache.get(user_id) or _Matrix()
+        with self.ledger.read() as connection:
+            now = counters(connection, person)
+            if (now.vectors, now.rewrites, now.epoch) == (held.seen.vectors, held.seen.rewrites, held.seen.epoch):
+                return held
+            if (now.rewrites, now.epoch) != (held.seen.rewrites, held.seen.epoch):
+                held = _Matrix()
+            ids, matrix, newest = vectors.read(connection, person, self.fingerprint, after=held.newest)
+        if ids:
+            held.extend(ids, matrix)
+        held.newest, held.seen = newest, now
+        self._cache[user_id] = held
+        return held
+
+    def _person(self, user_id: str) -> Person:
+        return Person(self.ledger.namespace, user_id)

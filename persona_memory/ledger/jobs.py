@@ -1,0 +1,225 @@
+"""The durable queue: one active job per (person, kind), leases with fencing tokens, parking, epochs.
+
+A result is stored in the same transaction that `finish`es its job: if the lease went to another worker (higher fence)
+or the person's epoch was raised meanwhile (forget, delete), `StaleJob` rolls the result back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, and_, case, delete, func, insert, or_, select, update
+
+from persona_memory.errors import NotFound, StaleJob
+from persona_memory.ledger.events import mark
+from persona_memory.ledger.people import Person, counters
+from persona_memory.ledger.schema import events, jobs, users
+from persona_memory.types import Job, JobKind
+
+_JOB = (
+    jobs.c.id, jobs.c.user_id, jobs.c.kind, jobs.c.state, jobs.c.due_at, jobs.c.attempts, jobs.c.fence, jobs.c.epoch,
+    jobs.c.last_error, jobs.c.seqs,
+)  # fmt: skip
+
+
+def enqueue(
+    tx: Connection, person: Person, kind: JobKind, *, due: datetime, now: datetime, latest: datetime | None = None
+) -> None:
+    """Make sure that a job of this kind is queued for the person.
+
+    A queued one is put off to `due` (debounce), but never beyond `latest` nor once it has waited that long; a running
+    one runs once more when it is done.
+    """
+    active = and_(person.owns(jobs), jobs.c.kind == kind, jobs.c.state.in_(("queued", "running")))
+    found = tx.execute(select(jobs.c.id, jobs.c.state, jobs.c.queued_at, jobs.c.attempts).where(active)).one_or_none()
+    if found is None:
+        epoch = counters(tx, person).epoch
+        row = {**person.key(), "kind": kind, "state": "queued", "due_at": due, "queued_at": now, "epoch": epoch}
+        tx.execute(insert(jobs).values(**row, seqs=[]))
+    elif found.state == "running":
+        tx.execute(update(jobs).where(jobs.c.id == found.id).values(again=True))
+    elif found.attempts == 0:  # a job that is being retried keeps its backoff
+        bound = due if latest is None else min(due, found.queued_at + (latest - now))
+        tx.execute(update(jobs).where(jobs.c.id == found.id).values(due_at=bound))
+
+
+def hasten(tx: Connection, namespace: str, *, now: datetime, user_id: str | None = None) -> None:
+    """Make queued jobs due now: of one person, or of all."""
+    mine = [jobs.c.namespace == namespace, jobs.c.state == "queued", jobs.c.due_at > now]
+    if user_id is not None:
+        mine.append(jobs.c.user_id == user_id)
+    tx.execute(update(jobs).where(*mine).values(due_at=now))
+
+
+def waiting(connection: Connection, namespace: str, *, now: datetime) -> bool:
+    """Whether `claim` would find something: a look that takes no write lock."""
+    query = select(jobs.c.id).where(jobs.c.namespace == namespace, _claimable(now)).limit(1)
+    return connection.execute(query).one_or_none() is not None
+
+
+def claim(tx: Connection, namespace: str, *, now: datetime, lease: timedelta, limit: int = 1) -> list[Job]:
+    """Take up to `limit` jobs that are due, or whose worker's lease has run out; each gets a new fencing token."""
+    query = (
+        select(jobs.c.id)
+        .where(jobs.c.namespace == namespace, _claimable(now))
+        .order_by(jobs.c.due_at, jobs.c.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    ids = list(tx.execute(query).scalars())
+    if not ids:
+        return []
+    taken = {
+        "state": "running", "lease_until": now + lease, "fence": jobs.c.fence + 1, "attempts": jobs.c.attempts + 1,
+        "again": False, "epoch": _epoch(),
+    }  # fmt: skip
+    tx.execute(update(jobs).where(jobs.c.id.in_(ids)).values(taken))
+    return [_job(row) for row in tx.execute(select(*_JOB).where(jobs.c.id.in_(ids)).order_by(jobs.c.due_at, jobs.c.id))]
+
+
+def renew(tx: Connection, held: Sequence[Job], *, until: datetime) -> None:
+    """Extend the leases of jobs that are still held."""
+    for job in held:
+        tx.execute(update(jobs).where(_held(job)).values(lease_until=until))
+
+
+def check(tx: Connection, person: Person, job: Job) -> None:
+    """Pass if the job is still held and its epoch is the person's.
+
+    Raises:
+        StaleJob: another worker has it, it was cancelled, or the person's data was erased meanwhile.
+    """
+    held = tx.execute(select(jobs.c.id).where(_held(job)).with_for_update()).one_or_none()
+    if held is None:
+        raise StaleJob(
+            f"job {job.id!r} ({job.kind}) is no longer held under fence {job.fence!r}; its result was dropped"
+        )
+    if counters(tx, person).epoch != job.epoch:
+        raise StaleJob(f"job {job.id!r} ({job.kind}) began before a forget or delete; its result was dropped")
+
+
+def finish(tx: Connection, person: Person, job: Job, *, now: datetime) -> None:
+    """The job is done: it goes, or is queued again when something was added while it ran.
+
+    Raises:
+        StaleJob: as `check`.
+    """
+    check(tx, person, job)
+    again = tx.execute(select(jobs.c.again).where(jobs.c.id == job.id)).scalar_one()
+    if again:
+        fresh = {"state": "queued", "due_at": now, "queued_at": now, "attempts": 0, "again": False, "last_error": None}
+        tx.execute(update(jobs).where(jobs.c.id == job.id).values(fresh))
+    else:
+        tx.execute(delete(jobs).where(jobs.c.id == job.id))
+
+
+def adopt(tx: Connection, person: Person, job: Job) -> Job:
+    """The job under the person's epoch of now: for a job that raised it itself, by a forget that was asked for."""
+    epoch = counters(tx, person).epoch
+    tx.execute(update(jobs).where(_held(job)).values(epoch=epoch))
+    return replace(job, epoch=epoch)
+
+
+def retry_later(tx: Connection, job: Job, error: str, *, due: datetime) -> None:
+    """Queue a failed job again, with its error shown."""
+    tx.execute(update(jobs).where(_held(job)).values(state="queued", due_at=due, last_error=error))
+
+
+def park(tx: Connection, person: Person, job: Job, error: str, seqs: Sequence[int], *, now: datetime) -> None:
+    """Give up on a job until a person looks at it: its turns are parked with it, later turns get a job of their own."""
+    check(tx, person, job)
+    again = tx.execute(select(jobs.c.again).where(jobs.c.id == job.id)).scalar_one()
+    tx.execute(update(jobs).where(_held(job)).values(state="parked", last_error=error, seqs=list(seqs)))
+    if seqs:
+        mark(tx, person, seqs, "parked")
+    if again:
+        enqueue(tx, person, job.kind, due=now, now=now)
+
+
+def release(tx: Connection, held: Sequence[Job], *, now: datetime) -> None:
+    """Give jobs back that were taken but not worked on (a clean shutdown); the attempt does not count."""
+    for job in held:
+        back = {"state": "queued", "due_at": now, "attempts": jobs.c.attempts - 1}
+        tx.execute(update(jobs).where(_held(job)).values(back))
+
+
+def unpark(tx: Connection, person: Person, job_id: int, *, now: datetime) -> None:
+    """Try a parked job again: its turns become pending and are learnt with the next window.
+
+    Raises:
+        NotFound: the person has no such parked job.
+    """
+    job = _parked(tx, person, job_id)
+    if job.seqs:
+        mark(tx, person, job.seqs, "pending")
+    tx.execute(delete(jobs).where(jobs.c.id == job_id))
+    enqueue(tx, person, job.kind, due=now, now=now)
+
+
+def discard(tx: Connection, person: Person, job_id: int) -> None:
+    """Drop a parked job. Its turns stay parked: found by their words, never learnt.
+
+    Raises:
+        NotFound: the person has no such parked job.
+    """
+    _parked(tx, person, job_id)
+    tx.execute(delete(jobs).where(jobs.c.id == job_id))
+
+
+def drop_parked(tx: Connection, person: Person, kind: JobKind) -> None:
+    """A later job of this kind has done what the parked ones could not."""
+    tx.execute(delete(jobs).where(person.owns(jobs), jobs.c.kind == kind, jobs.c.state == "parked"))
+
+
+def listing(connection: Connection, namespace: str, *, user_id: str | None = None) -> list[Job]:
+    """All jobs, of one person or of the namespace, parked ones first."""
+    query = select(*_JOB).where(jobs.c.namespace == namespace)
+    if user_id is not None:
+        query = query.where(jobs.c.user_id == user_id)
+    query = query.order_by(case((jobs.c.state == "parked", 0), else_=1), jobs.c.due_at, jobs.c.id)
+    return [_job(row) for row in connection.execute(query)]
+
+
+def active(connection: Connection, namespace: str, *, user_id: str | None = None) -> int:
+    """How many jobs are queued or running."""
+    query = select(func.count()).where(jobs.c.namespace == namespace, jobs.c.state.in_(("queued", "running")))
+    if user_id is not None:
+        query = query.where(jobs.c.user_id == user_id)
+    return connection.execute(query).scalar_one()
+
+
+def users_with_pending(connection: Connection, namespace: str) -> list[str]:
+    """People with turns that are still to be learnt."""
+    query = select(events.c.user_id).distinct().where(events.c.namespace == namespace, events.c.state == "pending")
+    return list(connection.execute(query).scalars())
+
+
+def _claimable(now: datetime) -> ColumnElement[bool]:
+    due = and_(jobs.c.state == "queued", jobs.c.due_at <= now)
+    abandoned = and_(jobs.c.state == "running", jobs.c.lease_until < now)
+    return or_(due, abandoned)
+
+
+def _epoch() -> Any:
+    owner = and_(users.c.namespace == jobs.c.namespace, users.c.user_id == jobs.c.user_id)
+    return func.coalesce(select(users.c.epoch).where(owner).scalar_subquery(), 0)
+
+
+def _held(job: Job) -> ColumnElement[bool]:
+    return and_(jobs.c.id == job.id, jobs.c.fence == job.fence, jobs.c.state == "running")
+
+
+def _parked(tx: Connection, person: Person, job_id: int) -> Job:
+    query = select(*_JOB).where(person.owns(jobs), jobs.c.id == job_id, jobs.c.state == "parked")
+    row = tx.execute(query).one_or_none()
+    if row is None:
+        raise NotFound(f"user {person.user_id!r} has no parked job {job_id!r}; `persona-memory jobs` lists them")
+    return _job(row)
+
+
+def _job(row: Row[*tuple[Any, ...]]) -> Job:
+    values = dict(row._mapping)
+    return Job(**{**values, "seqs": tuple(values["seqs"])})

@@ -1,0 +1,135 @@
+"""A person's row: the lock that orders their log, the counters that tell caches what moved, the policy in force."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, Table, and_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from persona_memory.errors import InvalidUserId
+from persona_memory.ledger.schema import users
+from persona_memory.types import Policy
+
+MAX_USER_ID = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """The first two parts of every key."""
+
+    namespace: str
+    user_id: str
+
+    def owns(self, table: Table) -> ColumnElement[bool]:
+        """The condition that a row of `table` is this person's."""
+        return and_(table.c.namespace == self.namespace, table.c.user_id == self.user_id)
+
+    def key(self) -> dict[str, str]:
+        """The key columns, for an insert."""
+        return {"namespace": self.namespace, "user_id": self.user_id}
+
+
+@dataclass(frozen=True, slots=True)
+class Counters:
+    """What a reader compares with what it has cached."""
+
+    last_seq: int = 0
+    session: int = 0
+    derived: int = 0
+    vectors: int = 0
+    rewrites: int = 0
+    epoch: int = 0
+    embedder: str | None = None
+    optimizations: int = 0
+    policy: Mapping[str, Any] | None = None
+    overflows: tuple[bool, ...] = ()
+
+
+_COLUMNS = tuple(users.c[name] for name in Counters.__dataclass_fields__)
+
+
+def checked(user_id: object) -> str:
+    """The user id, if it can be one: any non-empty string of up to 512 characters.
+
+    Raises:
+        InvalidUserId: it is missing, empty, too long, not a string, or holds NUL or a lone surrogate.
+    """
+    if not isinstance(user_id, str):
+        raise InvalidUserId(f"user_id is {user_id!r}; pass the id of the person as a non-empty string")
+    if not user_id.strip():
+        raise InvalidUserId("user_id is empty; there is no default person, so that nobody's memories ever mix")
+    if len(user_id) > MAX_USER_ID:
+        raise InvalidUserId(f"user_id has {len(user_id)} characters; at most {MAX_USER_ID} can be stored")
+    if "\0" in user_id or any("\ud800" <= letter <= "\udfff" for letter in user_id):
+        raise InvalidUserId(f"user_id {user_id!r} holds NUL or half a surrogate pair; use a valid Unicode string")
+    return user_id
+
+
+def keyed(secret: bytes, *parts: str) -> str:
+    """Keyed BLAKE2b of the parts (RFC 7693), 32 hex digits. Without the secret nobody can guess a message by it."""
+    digest = hashlib.blake2b(key=secret, digest_size=16)
+    for part in parts:
+        raw = part.encode("utf-8", "surrogatepass")
+        digest.update(len(raw).to_bytes(8, "big") + raw)
+    return digest.hexdigest()
+
+
+def insert_ignore(tx: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
+    """Insert the rows whose key is new; both databases call it ON CONFLICT DO NOTHING."""
+    if rows:
+        dialect = sqlite if tx.dialect.name == "sqlite" else postgresql
+        tx.execute(dialect.insert(table).on_conflict_do_nothing(), rows)
+
+
+def lock(tx: Connection, person: Person) -> Counters:
+    """The person's counters, with the row locked until the transaction ends (SQLite: everything is)."""
+    query = select(*_COLUMNS).where(person.owns(users))
+    if tx.dialect.name != "sqlite":
+        query = query.with_for_update()
+    row = tx.execute(query).one_or_none()
+    if row is None:
+        # A person who comes back after an erasure starts from a random epoch: nothing cached of them can match.
+        insert_ignore(tx, users, [{**person.key(), "policy": asdict(Policy()), "epoch": secrets.randbelow(2**52) + 1}])
+        row = tx.execute(query).one()
+    return _counters(row)
+
+
+def counters(connection: Connection, person: Person) -> Counters:
+    """The person's counters as of now; all zero for somebody unknown."""
+    row = connection.execute(select(*_COLUMNS).where(person.owns(users))).one_or_none()
+    return Counters() if row is None else _counters(row)
+
+
+def bump(tx: Connection, person: Person, **values: Any) -> None:
+    """Set or raise the person's counters, e.g. `bump(tx, person, derived=1, policy={…})`: integers of cache counters
+    and of the epoch are added, everything else is set."""
+    added = {"derived", "vectors", "rewrites", "epoch", "optimizations"}
+    changes = {name: users.c[name] + value if name in added else value for name, value in values.items()}
+    tx.execute(update(users).where(person.owns(users)).values(changes))
+
+
+def policy_of(found: Counters) -> Policy:
+    """The policy in force; fields that this version does not know are ignored."""
+    known: dict[str, Any] = {k: v for k, v in (found.policy or {}).items() if k in Policy.__dataclass_fields__}
+    return Policy(**{name: tuple(value) if isinstance(value, list) else value for name, value in known.items()})
+
+
+def all_ids(connection: Connection, namespace: str) -> list[str]:
+    """Every person of the namespace, sorted."""
+    query = select(users.c.user_id).where(users.c.namespace == namespace).order_by(users.c.user_id)
+    return list(connection.execute(query).scalars())
+
+
+def with_retention(connection: Connection, namespace: str) -> list[str]:
+    """People whose policy limits how long their turns are kept."""
+    limited = users.c.policy["retention_days"].as_integer().is_not(None)
+    return list(connection.execute(select(users.c.user_id).where(users.c.namespace == namespace, limited)).scalars())
+
+
+def _counters(row: Row[*tuple[Any, ...]]) -> Counters:
+    return Counters(**{**row._mapping, "overflows": tuple(row.overflows)})

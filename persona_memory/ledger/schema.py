@@ -1,0 +1,245 @@
+"""The ledger's tables. Every key begins with (namespace, user_id); `events` is the source of the rest."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+    text,
+)
+
+SCHEMA_VERSION = 1
+
+metadata = MetaData()
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+class UtcTime(TypeDecorator[datetime]):
+    """Aware datetimes as integer microseconds since 1970: exact, sortable and the same on SQLite and Postgres."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Any) -> int | None:
+        """To microseconds."""
+        return None if value is None else (value - _EPOCH) // _MICROSECOND
+
+    def process_result_value(self, value: int | None, dialect: Any) -> datetime | None:
+        """From microseconds."""
+        return None if value is None else _EPOCH + value * _MICROSECOND
+
+
+def _owner() -> tuple[Column[str], Column[str]]:
+    return Column("namespace", Text, nullable=False), Column("user_id", Text, nullable=False)
+
+
+_RowId = BigInteger().with_variant(Integer, "sqlite")
+
+meta = Table("meta", metadata, Column("name", String(64), primary_key=True), Column("value", Text, nullable=False))
+
+users = Table(
+    "users",
+    metadata,
+    *_owner(),
+    Column("last_seq", BigInteger, nullable=False, default=0),
+    Column("session", Integer, nullable=False, default=0),
+    # What readers have cached is valid while these counters stand still.
+    Column("derived", BigInteger, nullable=False, default=0),
+    Column("vectors", BigInteger, nullable=False, default=0),
+    Column("rewrites", BigInteger, nullable=False, default=0),
+    # Raised by forget and delete: results of jobs that began under an older epoch are void.
+    Column("epoch", BigInteger, nullable=False, default=0),
+    Column("embedder", Text),
+    Column("optimizations", Integer, nullable=False, default=0),
+    Column("policy", JSON, nullable=False, default=dict),
+    # Whether each of the last turns did not fit the budget, oldest first: what the router escalates on.
+    Column("overflows", JSON, nullable=False, default=list),
+    PrimaryKeyConstraint("namespace", "user_id"),
+)
+
+events = Table(
+    "events",
+    metadata,
+    *_owner(),
+    Column("seq", BigInteger, nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("at", UtcTime, nullable=False),
+    Column("recorded_at", UtcTime, nullable=False),
+    Column("text", Text, nullable=False, default=""),
+    Column("thread_id", Text),
+    Column("session", Integer, nullable=False, default=0),
+    Column("role", String(16)),
+    Column("speaker", Text),
+    Column("message_id", Text),
+    Column("state", String(8)),
+    Column("data", JSON, nullable=False, default=dict),
+    # Idempotency: keyed hashes of the message's identity, of its content and of the thread up to and including it.
+    Column("key", String(32)),
+    Column("digest", String(32)),
+    Column("chain", String(32)),
+    Column("revised_by", BigInteger),
+    Column("embedded", Text),
+    # Whether the profile optimiser has seen the turn.
+    Column("profiled", Boolean, nullable=False, default=False),
+    PrimaryKeyConstraint("namespace", "user_id", "seq"),
+    UniqueConstraint("namespace", "user_id", "key", "digest"),
+)
+Index("events_by_thread", events.c.namespace, events.c.user_id, events.c.thread_id, events.c.seq)
+Index("events_by_chain", events.c.namespace, events.c.user_id, events.c.chain)
+Index("events_by_kind", events.c.namespace, events.c.user_id, events.c.kind, events.c.seq)
+Index(
+    "events_pending",
+    events.c.namespace,
+    events.c.user_id,
+    events.c.seq,
+    sqlite_where=text("state = 'pending'"),
+    postgresql_where=text("state = 'pending'"),
+)
+Index(
+    "events_unembedded",
+    events.c.namespace,
+    events.c.user_id,
+    events.c.seq,
+    sqlite_where=text("embedded IS NULL"),
+    postgresql_where=text("embedded IS NULL"),
+)
+
+memories = Table(
+    "memories",
+    metadata,
+    *_owner(),
+    Column("id", String(32), nullable=False),
+    Column("ordinal", BigInteger, nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("text", Text, nullable=False),
+    Column("quote", Text, nullable=False, default=""),
+    Column("basis", String(16), nullable=False),
+    Column("confidence", Float, nullable=False),
+    Column("valid_from", UtcTime, nullable=False),
+    Column("valid_to", UtcTime),
+    Column("superseded_by", String(32)),
+    Column("embedded", Text),
+    PrimaryKeyConstraint("namespace", "user_id", "id"),
+)
+
+memory_sources = Table(
+    "memory_sources",
+    metadata,
+    *_owner(),
+    Column("memory_id", String(32), nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    PrimaryKeyConstraint("namespace", "user_id", "memory_id", "seq"),
+)
+
+profile_edits = Table(
+    "profile_edits",
+    metadata,
+    *_owner(),
+    Column("ordinal", BigInteger, nullable=False),
+    Column("field", Text, nullable=False),
+    Column("op", String(8), nullable=False),
+    Column("value", JSON),
+    Column("evidence", JSON, nullable=False),
+    Column("confidence", Float, nullable=False),
+    Column("basis", String(16), nullable=False),
+    Column("at", UtcTime, nullable=False),
+    PrimaryKeyConstraint("namespace", "user_id", "ordinal"),
+)
+
+topic_evidence = Table(
+    "topic_evidence",
+    metadata,
+    *_owner(),
+    Column("ordinal", BigInteger, nullable=False),
+    Column("topic", Text, nullable=False),
+    Column("said", Text, nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("at", UtcTime, nullable=False),
+    PrimaryKeyConstraint("namespace", "user_id", "ordinal"),
+)
+
+vectors = Table(
+    "vectors",
+    metadata,
+    *_owner(),
+    Column("item", String(64), nullable=False),
+    Column("fingerprint", Text, nullable=False),
+    Column("ordinal", BigInteger, nullable=False),
+    Column("vector", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("namespace", "user_id", "fingerprint", "item"),
+)
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("id", _RowId, primary_key=True, autoincrement=True),
+    *_owner(),
+    Column("kind", String(16), nullable=False),
+    Column("state", String(8), nullable=False),
+    Column("due_at", UtcTime, nullable=False),
+    Column("queued_at", UtcTime, nullable=False),
+    Column("lease_until", UtcTime),
+    Column("fence", Integer, nullable=False, default=0),
+    Column("attempts", Integer, nullable=False, default=0),
+    Column("again", Boolean, nullable=False, default=False),
+    Column("epoch", BigInteger, nullable=False, default=0),
+    Column("last_error", Text),
+    Column("seqs", JSON, nullable=False, default=list),
+    sqlite_autoincrement=True,
+)
+_ACTIVE = text("state IN ('queued', 'running')")
+Index(
+    "one_active_job",
+    jobs.c.namespace,
+    jobs.c.user_id,
+    jobs.c.kind,
+    unique=True,
+    sqlite_where=_ACTIVE,
+    postgresql_where=_ACTIVE,
+)
+Index("jobs_due", jobs.c.namespace, jobs.c.state, jobs.c.due_at)
+
+tombstones = Table(
+    "tombstones",
+    metadata,
+    Column("namespace", Text, nullable=False),
+    Column("token", String(32), nullable=False),
+    PrimaryKeyConstraint("namespace", "token"),
+)
+
+receipts = Table(
+    "receipts",
+    metadata,
+    Column("namespace", Text, nullable=False),
+    Column("id", String(32), nullable=False),
+    Column("user_token", String(32), nullable=False),
+    Column("at", UtcTime, nullable=False),
+    Column("complete", Boolean, nullable=False),
+    Column("erased", JSON, nullable=False),
+    PrimaryKeyConstraint("namespace", "id"),
+)
+
+PER_USER = (events, memories, memory_sources, profile_edits, topic_evidence, vectors, jobs, users)
+"""Every table that holds rows of one person, in the order in which they are erased."""
+
+DERIVED = (memories, memory_sources, profile_edits, topic_evidence)
+"""Tables that `rebuild` empties and fills again from the events."""

@@ -1,0 +1,130 @@
+"""Embeddings in the ledger: BLOBs beside the rows that they stand for, and which rows still lack theirs."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from sqlalchemy import Connection, delete, func, or_, select, update
+
+from persona_memory.ledger.events import LEARNABLE
+from persona_memory.ledger.people import Person, bump, insert_ignore
+from persona_memory.ledger.schema import events, memories, users, vectors
+from persona_memory.protocols import Vector
+
+
+@dataclass(frozen=True, slots=True)
+class Unembedded:
+    """A turn ("t12") or a memory (its id) whose vector is missing, with the text to embed."""
+
+    item: str
+    text: str
+
+
+def missing(connection: Connection, person: Person, *, limit: int) -> list[Unembedded]:
+    """Turns, then memories, that have no vector yet, oldest first."""
+    turns = (
+        select(events.c.seq, events.c.text)
+        .where(person.owns(events), events.c.kind.in_(LEARNABLE), events.c.revised_by.is_(None), events.c.text != "")
+        .where(events.c.embedded.is_(None))
+        .order_by(events.c.seq)
+        .limit(limit)
+    )
+    found = [Unembedded(f"t{seq}", text) for seq, text in connection.execute(turns)]
+    rest = (
+        select(memories.c.id, memories.c.text)
+        .where(person.owns(memories), memories.c.embedded.is_(None))
+        .order_by(memories.c.ordinal)
+        .limit(limit - len(found))
+    )
+    return found + [Unembedded(memory_id, text) for memory_id, text in connection.execute(rest)]
+
+
+def count_missing(connection: Connection, namespace: str) -> int:
+    """How many turns and memories of the namespace have no vector yet."""
+    turns = select(func.count()).where(
+        events.c.namespace == namespace, events.c.kind.in_(LEARNABLE), events.c.revised_by.is_(None),
+        events.c.text != "", events.c.embedded.is_(None),
+    )  # fmt: skip
+    learnt = select(func.count()).where(memories.c.namespace == namespace, memories.c.embedded.is_(None))
+    return connection.execute(turns).scalar_one() + connection.execute(learnt).scalar_one()
+
+
+def restart(tx: Connection, person: Person, fingerprint: str) -> None:
+    """Another embedder is in use: all of the person is to be embedded with it. Old vectors go when that is done."""
+    tx.execute(update(events).where(person.owns(events), events.c.embedded != fingerprint).values(embedded=None))
+    tx.execute(update(memories).where(person.owns(memories), memories.c.embedded != fingerprint).values(embedded=None))
+    bump(tx, person, vectors=1)
+
+
+def store(tx: Connection, person: Person, fingerprint: str, points: Mapping[str, Vector]) -> None:
+    """Keep vectors, each of shape (d,) as float32 bytes, by point id ("t12#0")."""
+    delete_points(tx, person, fingerprint, list(points))
+    first = (tx.execute(select(func.max(vectors.c.ordinal)).where(person.owns(vectors))).scalar_one() or 0) + 1
+    rows = [
+        {**person.key(), "item": item, "fingerprint": fingerprint, "ordinal": first + place, "vector": vector.tobytes()}
+        for place, (item, vector) in enumerate(points.items())
+    ]
+    insert_ignore(tx, vectors, rows)
+    bump(tx, person, vectors=1)
+
+
+def mark_embedded(tx: Connection, person: Person, fingerprint: str, items: Collection[str]) -> None:
+    """Remember that these turns and memories have their vectors."""
+    seqs = [int(item[1:]) for item in items if item[0] == "t"]
+    ids = [item for item in items if item[0] != "t"]
+    tx.execute(update(events).where(person.owns(events), events.c.seq.in_(seqs)).values(embedded=fingerprint))
+    tx.execute(update(memories).where(person.owns(memories), memories.c.id.in_(ids)).values(embedded=fingerprint))
+
+
+def complete(tx: Connection, person: Person, fingerprint: str) -> None:
+    """All of the person is embedded with this embedder: vectors of other embedders go."""
+    old = tx.execute(delete(vectors).where(person.owns(vectors), vectors.c.fingerprint != fingerprint)).rowcount
+    tx.execute(update(users).where(person.owns(users)).values(embedder=fingerprint))
+    if old:
+        bump(tx, person, vectors=1)
+
+
+def read(
+    connection: Connection, person: Person, fingerprint: str, *, after: int = 0
+) -> tuple[list[str], np.ndarray, int]:
+    """Point ids, their vectors of shape (n, d), and the highest ordinal; only points stored after ordinal `after`."""
+    query = (
+        select(vectors.c.item, vectors.c.vector, vectors.c.ordinal)
+        .where(person.owns(vectors), vectors.c.fingerprint == fingerprint, vectors.c.ordinal > after)
+        .order_by(vectors.c.ordinal)
+    )
+    rows = connection.execute(query).all()
+    if not rows:
+        return [], np.zeros((0, 0), np.float32), after
+    matrix = np.frombuffer(b"".join(row.vector for row in rows), np.float32).reshape(len(rows), -1)
+    return [row.item for row in rows], matrix, rows[-1].ordinal
+
+
+def point_ids(connection: Connection, person: Person, fingerprint: str) -> set[str]:
+    """The point ids that are held of a person."""
+    query = select(vectors.c.item).where(person.owns(vectors), vectors.c.fingerprint == fingerprint)
+    return set(connection.execute(query).scalars())
+
+
+def delete_points(tx: Connection, person: Person, fingerprint: str | None, ids: Collection[str]) -> int:
+    """Remove points, of one embedder or (None) of all; returns how many."""
+    ours = [person.owns(vectors), vectors.c.item.in_(ids)]
+    if fingerprint is not None:
+        ours.append(vectors.c.fingerprint == fingerprint)
+    return tx.execute(delete(vectors).where(*ours)).rowcount
+
+
+def points_of(connection: Connection, person: Person, items: Collection[str]) -> list[str]:
+    """The point ids ("t12#0", "t12#1") of these turns and memories, of any embedder."""
+    query = select(vectors.c.item).where(person.owns(vectors))
+    wanted = set(items)
+    return [point for point in connection.execute(query).scalars() if point.split("#")[0] in wanted]
+
+
+def others(connection: Connection, namespace: str, fingerprint: str) -> list[str]:
+    """People who have events, but are not yet wholly embedded with this embedder."""
+    lacking = or_(users.c.embedder.is_(None), users.c.embedder != fingerprint)
+    query = select(users.c.user_id).where(users.c.namespace == namespace, lacking, users.c.last_seq > 0)
+    return list(connection.execute(query).scalars())

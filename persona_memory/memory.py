@@ -1,0 +1,591 @@
+"""PersonaMemory, the door: observe what is said, recall what matters, see, correct and erase what is known."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Callable, Collection, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+from cachetools import LRUCache
+
+from persona_memory import opening, recalling
+from persona_memory.budget import counter_for
+from persona_memory.erasing import Erasing
+from persona_memory.errors import EmbeddingError, IndexUnavailable, InvalidInput, NotFound
+from persona_memory.exporting import export_person
+from persona_memory.knowledge import profile_gaps
+from persona_memory.learning.steps import Learning
+from persona_memory.learning.worker import Retry, Worker
+from persona_memory.ledger import Durability, Ledger, Person, derived, events, jobs, people, vectors
+from persona_memory.messages import text_of, utc
+from persona_memory.profile import ProfileSchema, default_schema, fold_profile, schema_of
+from persona_memory.protocols import Embedder, ParametricMemory, TokenCounter, VectorIndex
+from persona_memory.reading import Reading
+from persona_memory.recalling import Asked, Found
+from persona_memory.types import (
+    Backlog,
+    ErasureReceipt,
+    Hit,
+    Job,
+    Knowledge,
+    Memory,
+    Observed,
+    Policy,
+    Profile,
+    ProfileEdit,
+    Recall,
+    Route,
+)
+from persona_memory.writing import Writing
+
+if TYPE_CHECKING:
+    from langchain_core.language_models import BaseChatModel
+    from pydantic import BaseModel
+
+DEFAULT_BUDGET = 800
+"""Tokens that a recall may take unless the caller says otherwise."""
+
+OVERFLOW_WINDOW = 5
+
+T = TypeVar("T")
+
+
+class PersonaMemory:
+    """A lifelong memory of each person. One instance serves many people and threads; make it with `open`."""
+
+    def __init__(
+        self,
+        learning: Learning,
+        *,
+        worker: Worker,
+        background: bool = True,
+        count: TokenCounter,
+        quiet: timedelta = timedelta(seconds=20),
+        learn_after: int = 12,
+    ) -> None:
+        self._learning = learning
+        self._ledger: Ledger = learning.ledger
+        self._worker = worker
+        self._background = background
+        self._count = count
+        self._reading = Reading(learning.ledger, learning.schema)
+        self._writing = Writing(learning, wake=self._wake, quiet=quiet, learn_after=learn_after)
+        self._erasing = Erasing(learning, wake=self._wake, forgotten=self._reading.drop, queue=self._writing.queue)
+        self._last_recalls: LRUCache[tuple[str, str], tuple[str, ...]] = LRUCache(4096)
+
+    @classmethod
+    def open(
+        cls,
+        home: str | os.PathLike[str] | None = None,
+        *,
+        url: str | None = None,
+        index: str | VectorIndex | None = None,
+        model: BaseChatModel | str | None = None,
+        embeddings: Embedder | None = None,
+        reader: BaseChatModel | str | None = None,
+        namespace: str = "default",
+        schema: type[BaseModel] | ProfileSchema | None = None,
+        durability: Durability = "FULL",
+        worker: bool = True,
+        optimize_every: int | None = None,
+        quiet: timedelta = timedelta(seconds=20),
+        learn_after: int = 12,
+        retry: Retry = Retry(),  # noqa: B008 - frozen
+        lease: timedelta = timedelta(seconds=60),
+        parametric: ParametricMemory | None = None,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> PersonaMemory:
+        """Open a memory: embedded in a folder, or on Postgres. Needs no server and no key.
+
+        Args:
+            home: folder for everything embedded; default $PERSONA_MEMORY_HOME, else ~/.persona-memory.
+            url: SQLAlchemy URL of the ledger in place of the file in `home`, e.g. "postgresql+psycopg://…".
+            index: where vectors are searched: None (in the ledger), "edge", a Qdrant server's URL, or a `VectorIndex`.
+            model: chat model that learns from conversations ("provider:model" or a LangChain chat model). None: plain
+                rules for English statements, free and offline.
+            embeddings: any LangChain `Embeddings`; default a local MiniLM where installed, else hashed words.
+            reader: the model that reads what is recalled (or its name): its own tokenizer counts, where it is at hand.
+                Without one tokens are estimated, never too few.
+            namespace: tenant or app; nothing ever crosses it.
+            schema: the profile dictionary's fields, as a pydantic model; default AI PERSONA's sections.
+            durability: "FULL" survives a power cut, "NORMAL" a kill of the process (SQLite).
+            worker: learn in a background thread of this process. False: leave it to `persona-memory worker` or `flush`.
+            optimize_every: sessions between two optimisations of the profile; default 3 with a model, 1 without.
+            quiet: learn once a conversation has paused for this long …
+            learn_after: … or once this many turns wait.
+            parametric: per-user adapters, from the parametric extra.
+
+        Raises:
+            LedgerError: the ledger cannot be opened; the message says what to do.
+        """
+        folder = opening.home_folder(home)
+        ledger = Ledger(url or opening.ledger_url(folder), namespace=namespace, durability=durability)
+        extractor, optimizer = opening.learners(model, optimize_every=optimize_every)
+        learning = Learning(
+            ledger=ledger,
+            extractor=extractor,
+            optimizer=optimizer,
+            schema=_schema(schema),
+            semantic=opening.semantic(embeddings, opening.index_maker(index, ledger=ledger, home=folder)),
+            executor=ThreadPoolExecutor(8, thread_name_prefix="persona-memory"),
+            clock=clock,
+            parametric=parametric,
+        )
+        made = Worker(learning, lease=lease, retry=retry)
+        return cls(
+            learning, worker=made, background=worker, count=counter_for(reader), quiet=quiet, learn_after=learn_after
+        )
+
+    # ── write path ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def observe(
+        self,
+        messages: Iterable[Any],
+        *,
+        user_id: str,
+        thread_id: str = "default",
+        speaker: str | None = None,
+        at: datetime | None = None,
+        resent: bool | None = None,
+    ) -> Observed:
+        """Make messages durable; when it returns, a kill loses none of them. Learning follows in the background.
+
+        A replayed or resent message is stored once.
+
+        Args:
+            messages: LangChain messages, dicts with "role" and "content", or (role, text) pairs; in order.
+            speaker: the person's name, where several humans share the thread.
+            at: when it was said, for messages without a time of their own; default now.
+            resent: False says that messages without ids are new even if they repeat the last ones. None: found out.
+
+        Raises:
+            InvalidInput: a message cannot be read; nothing of this call is stored.
+        """
+        person = self._person(user_id)
+        return self._writing.observe(person, messages, thread_id=thread_id, speaker=speaker, at=at, resent=resent)
+
+    async def aobserve(self, messages: Iterable[Any], *, user_id: str, **options: Any) -> Observed:
+        """As `observe`, off the event loop."""
+        return await self._async(lambda: self.observe(messages, user_id=user_id, **options))
+
+    def remember(self, text: str, *, user_id: str, thread_id: str | None = None, at: datetime | None = None) -> Memory:
+        """Store one statement about the person as a memory, at once."""
+        person = self._person(user_id)
+        seq = self._writing.state(person, text, thread_id=thread_id, at=at)
+        return next(one for one in self.memories(user_id=user_id, superseded=True) if seq in one.sources)
+
+    async def aremember(self, text: str, *, user_id: str, **options: Any) -> Memory:
+        """As `remember`, off the event loop."""
+        return await self._async(lambda: self.remember(text, user_id=user_id, **options))
+
+    def set_field(self, field: str, value: Any, *, user_id: str) -> Profile:
+        """Set a profile field as the host knows it (None empties it); returns the profile.
+
+        Raises:
+            InvalidInput: the schema has no such field, or the value does not fit it.
+        """
+        self._writing.set_field(self._person(user_id), field, value, basis="host")
+        return self.profile(user_id=user_id)
+
+    def feedback(
+        self,
+        rating_or_correction: str,
+        *,
+        user_id: str,
+        memory_id: str | None = None,
+        field: str | None = None,
+        thread_id: str | None = None,
+        recall: Recall | None = None,
+    ) -> None:
+        """Take a rating ("up", "down") or a correction (any other text) of a reply, a memory or a profile field.
+
+        A rating moves the confidence of `memory_id`, or of the memories that were used in the reply: those of `recall`,
+        else of this thread's last recall. A correction replaces the memory or the field's value.
+
+        Raises:
+            NotFound: the person has no such memory.
+            InvalidInput: the correction is empty or the field unknown.
+        """
+        person = self._person(user_id)
+        if memory_id is not None:
+            self.memory(memory_id, user_id=user_id)
+        if rating_or_correction in ("up", "down"):
+            used = [memory_id] if memory_id else self._used(user_id, thread_id, recall)
+            data = {"rating": rating_or_correction, "memories": used}
+            self._writing.append(person, "feedback", data, thread_id=thread_id)
+        elif field is not None:
+            self._writing.set_field(person, field, rating_or_correction, basis="stated")
+        else:
+            self._writing.state(person, rating_or_correction, thread_id=thread_id, replaces=memory_id)
+
+    def set_policy(self, policy: Policy, *, user_id: str) -> None:
+        """Put a policy in force: pause, incognito threads, retention, closed categories, meta-learning.
+
+        Raises:
+            InvalidInput: retention below one day, or a category that the schema does not have.
+        """
+        if policy.retention_days is not None and policy.retention_days < 1:
+            raise InvalidInput(f"retention_days is {policy.retention_days!r}; pass at least 1, or None to keep")
+        for category in policy.never_infer:
+            if not self._learning.schema.matching(category):
+                raise InvalidInput(f"the profile has no section or field {category!r}")
+        self._writing.set_policy(self._person(user_id), policy)
+
+    # ── read path ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def recall(
+        self,
+        query: str,
+        *,
+        user_id: str,
+        thread_id: str | None = None,
+        max_tokens: int = DEFAULT_BUDGET,
+        exclude: Collection[int] = (),
+        offer_question: bool = False,
+        now: datetime | None = None,
+    ) -> Recall:
+        """What matters for this message, as guarded text within `max_tokens`, with what, why and where from.
+
+        Args:
+            query: the message that is about to be answered.
+            thread_id: its conversation: follow-up questions are understood with the last turns of it.
+            exclude: sequence numbers of turns that the model sees anyway.
+            offer_question: add one question to ask the person, where one fits (at most one per thread).
+        """
+        found = self.find(
+            query, user_id=user_id, thread_id=thread_id, exclude=exclude, offer_question=offer_question, now=now
+        )
+        return self.route(found, max_tokens=max_tokens, thread_id=thread_id)
+
+    async def arecall(
+        self,
+        query: str,
+        *,
+        user_id: str,
+        thread_id: str | None = None,
+        max_tokens: int = DEFAULT_BUDGET,
+        exclude: Collection[int] = (),
+        offer_question: bool = False,
+        now: datetime | None = None,
+    ) -> Recall:
+        """As `recall`; a remote embedder is awaited, the rest runs off the event loop."""
+        found = await self.afind(
+            query, user_id=user_id, thread_id=thread_id, exclude=exclude, offer_question=offer_question, now=now
+        )
+        return await self.aroute(found, max_tokens=max_tokens, thread_id=thread_id)
+
+    def search(self, query: str, *, user_id: str, limit: int = 10, now: datetime | None = None) -> list[Hit]:
+        """Turns and memories that are relevant to the query, best first, at most `limit`; often fewer."""
+        return list(self.find(query, user_id=user_id, now=now).hits[:limit])
+
+    async def asearch(self, query: str, *, user_id: str, limit: int = 10, now: datetime | None = None) -> list[Hit]:
+        """As `search`, off the event loop."""
+        return list((await self.afind(query, user_id=user_id, now=now)).hits[:limit])
+
+    def find(
+        self,
+        query: str,
+        *,
+        user_id: str,
+        thread_id: str | None = None,
+        exclude: Collection[int] = (),
+        offer_question: bool = False,
+        now: datetime | None = None,
+    ) -> Found:
+        """The first stage of `recall`: what is relevant, before the budget."""
+        asked = self._asked(query, user_id=user_id, thread_id=thread_id, exclude=exclude, now=now)
+        if isinstance(asked, Found):
+            return asked
+        started = time.perf_counter()
+        try:
+            text = asked.query.embed_text
+            vector, degraded = self._learning.semantic.query(text) if text else None, None
+        except (EmbeddingError, IndexUnavailable) as error:  # the fail-open door: words still find everything
+            vector, degraded = None, str(error)
+        return self._find(asked, vector, degraded, offer_question, (time.perf_counter() - started) * 1e3)
+
+    async def afind(
+        self,
+        query: str,
+        *,
+        user_id: str,
+        thread_id: str | None = None,
+        exclude: Collection[int] = (),
+        offer_question: bool = False,
+        now: datetime | None = None,
+    ) -> Found:
+        """As `find`, off the event loop."""
+        asked = await self._async(
+            lambda: self._asked(query, user_id=user_id, thread_id=thread_id, exclude=exclude, now=now)
+        )
+        if isinstance(asked, Found):
+            return asked
+        started = time.perf_counter()
+        try:
+            text = asked.query.embed_text
+            vector, degraded = (await self._learning.semantic.aquery(text)) if text else None, None
+        except (EmbeddingError, IndexUnavailable) as error:  # the fail-open door: words still find everything
+            vector, degraded = None, str(error)
+        embed_ms = (time.perf_counter() - started) * 1e3
+        return await self._async(lambda: self._find(asked, vector, degraded, offer_question, embed_ms))
+
+    def route(self, found: Found, *, max_tokens: int = DEFAULT_BUDGET, thread_id: str | None = None) -> Recall:
+        """The second stage of `recall`: decide how what was found reaches the model, and render it within the budget.
+
+        Raises:
+            InvalidInput: `max_tokens` is negative.
+        """
+        if max_tokens < 0:
+            raise InvalidInput(f"max_tokens is {max_tokens!r}; pass 0 or more")
+        parametric = self._learning.parametric
+        route = recalling.decide(found, budget=max_tokens, count=self._count, parametric=parametric)
+        recall = recalling.compose(found, route, budget=max_tokens, count=self._count)
+        if found.closed is None:
+            self._note_route(found, route)
+        if parametric is not None:
+            parametric.route(found.user_id, route)
+        if recall.question is not None:
+            data = {"field": recall.question.field, "outcome": "offered"}
+            self._writing.append(self._person(found.user_id), "question", data, thread_id=thread_id)
+        if thread_id is not None:
+            used = tuple(hit.id for hit in recall.hits if hit.kind == "memory")
+            self._last_recalls[found.user_id, thread_id] = used
+        return recall
+
+    async def aroute(self, found: Found, *, max_tokens: int = DEFAULT_BUDGET, thread_id: str | None = None) -> Recall:
+        """As `route`, off the event loop."""
+        return await self._async(lambda: self.route(found, max_tokens=max_tokens, thread_id=thread_id))
+
+    # ── what is known ───────────────────────────────────────────────────────────────────────────────────────────────
+
+    def profile(self, *, user_id: str, as_of: datetime | None = None) -> Profile:
+        """The profile dictionary, now or as of a past moment; each entry with its evidence."""
+        edits = self._reading.state(self._person(user_id).user_id).edits
+        return fold_profile(edits, self._learning.schema, as_of=None if as_of is None else utc(as_of))
+
+    def history(self, *, user_id: str, field: str | None = None, as_of: datetime | None = None) -> list[ProfileEdit]:
+        """The profile's edits in order: all, of one field, up to a moment."""
+        edits = self._reading.state(self._person(user_id).user_id).edits
+        until = None if as_of is None else utc(as_of)
+        return [e for e in edits if (field is None or e.field == field) and (until is None or e.at <= until)]
+
+    def knowledge(self, *, user_id: str, now: datetime | None = None) -> Knowledge:
+        """What the person knows of each topic as of `now`, and what is still unknown about the person."""
+        moment = utc(now) if now else self._learning.clock()
+        state = self._reading.state(self._person(user_id).user_id)
+        gaps = profile_gaps(state.profile, self._learning.schema, state.policy, now=moment)
+        return Knowledge(state.topics(moment), gaps)
+
+    def memories(self, *, user_id: str, superseded: bool = False) -> list[Memory]:
+        """The person's memories in the order in which they were learnt; with the superseded ones on request."""
+        with self._ledger.read() as connection:
+            found = derived.read_memories(connection, self._person(user_id))
+        return [memory for memory in found if superseded or memory.current]
+
+    def memory(self, memory_id: str, *, user_id: str) -> Memory:
+        """One memory.
+
+        Raises:
+            NotFound: the person has none with this id.
+        """
+        with self._ledger.read() as connection:
+            found = derived.read_memories(connection, self._person(user_id), ids=[memory_id])
+        if not found:
+            raise NotFound(f"user {user_id!r} has no memory {memory_id!r}; `persona-memory show` lists them")
+        return found[0]
+
+    def policy(self, *, user_id: str) -> Policy:
+        """The policy in force."""
+        with self._ledger.read() as connection:
+            return people.policy_of(people.counters(connection, self._person(user_id)))
+
+    def users(self) -> list[str]:
+        """Everybody of the namespace, sorted."""
+        with self._ledger.read() as connection:
+            return people.all_ids(connection, self._ledger.namespace)
+
+    def progress(self, *, user_id: str) -> dict[str, int]:
+        """How many turns are pending, learnt and parked: together all that stand."""
+        with self._ledger.read() as connection:
+            return events.states(connection, self._person(user_id))
+
+    def export(self, *, user_id: str) -> dict[str, Any]:
+        """Everything that is stored of a person, as JSON values; `messages` in it can be imported again."""
+        return export_person(self._ledger, self._person(user_id), profile=self.profile(user_id=user_id))
+
+    # ── erase ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def forget(self, memory_ids: Collection[str], *, user_id: str) -> ErasureReceipt:
+        """Erase memories and the words they came from; what else rested on those turns is derived again.
+
+        Ids of turns ("t12", as in a recall's hits) erase the whole turn.
+
+        Raises:
+            NotFound: the person has no such memory or turn; nothing was erased.
+        """
+        return self._erasing.forget(self._person(user_id), memory_ids)
+
+    def delete_user(self, *, user_id: str) -> ErasureReceipt:
+        """Erase everything of a person. Their messages, replayed, stay out; what they say anew is remembered again."""
+        return self._erasing.delete_user(self._person(user_id))
+
+    def rebuild(self, *, user_id: str) -> None:
+        """Derive everything of a person again from the log and its recorded answers: free, and the same each time."""
+        self._erasing.rebuild(self._person(user_id))
+
+    def relearn(self, *, user_id: str) -> None:
+        """Drop the recorded answers of a person and learn all turns again with the model of now."""
+        self._erasing.relearn(self._person(user_id))
+
+    # ── background work ─────────────────────────────────────────────────────────────────────────────────────────────
+
+    def flush(
+        self,
+        *,
+        user_id: str | None = None,
+        timeout: float | None = None,
+        progress: Callable[[Backlog], None] | None = None,
+    ) -> None:
+        """Wait until what was observed is learnt or parked, of one person or of all; `progress` hears what is left.
+
+        Raises:
+            TimeoutError: it took longer than `timeout` seconds; the work goes on.
+        """
+        deadline = None if timeout is None else time.monotonic() + timeout
+        self._worker.start()
+        while True:
+            now = self._learning.clock()
+            with self._ledger.read() as connection:
+                left = jobs.active(connection, self._ledger.namespace, user_id=user_id)
+            if progress is not None:
+                progress(self.backlog())
+            if not left:
+                break
+            with self._ledger.write() as tx:
+                jobs.hasten(tx, self._ledger.namespace, now=now, user_id=user_id)
+            self._worker.wake()
+            if deadline is not None and time.monotonic() > deadline:
+                raise TimeoutError(f"{left} jobs are still at work after {timeout} s; they go on in the background")
+            time.sleep(0.02 if progress is None else 0.2)
+        if not self._background:
+            self._worker.stop()
+
+    async def aflush(self, *, user_id: str | None = None, timeout: float | None = None) -> None:
+        """As `flush`, off the event loop."""
+        await self._async(lambda: self.flush(user_id=user_id, timeout=timeout))
+
+    def backlog(self) -> Backlog:
+        """What background work is left in the namespace."""
+        with self._ledger.read() as connection:
+            active = jobs.active(connection, self._ledger.namespace)
+            turns, unlearnt = events.count(connection, self._ledger.namespace)
+            return Backlog(active, turns, unlearnt, vectors.count_missing(connection, self._ledger.namespace))
+
+    def jobs(self, *, user_id: str | None = None) -> list[Job]:
+        """Queued, running and parked work, parked first."""
+        with self._ledger.read() as connection:
+            return jobs.listing(connection, self._ledger.namespace, user_id=user_id)
+
+    def retry_job(self, job_id: int, *, user_id: str) -> None:
+        """Try a parked job again.
+
+        Raises:
+            NotFound: the person has no such parked job.
+        """
+        with self._ledger.write() as tx:
+            jobs.unpark(tx, self._person(user_id), job_id, now=self._learning.clock())
+        self._wake()
+
+    def discard_job(self, job_id: int, *, user_id: str) -> None:
+        """Drop a parked job; its turns stay findable by their words, but are not learnt.
+
+        Raises:
+            NotFound: the person has no such parked job.
+        """
+        with self._ledger.write() as tx:
+            jobs.discard(tx, self._person(user_id), job_id)
+
+    def run_worker(self) -> None:
+        """Work in this thread until `close` is called from another one or from a signal handler."""
+        asyncio.run(self._worker.run())
+
+    def stop_worker(self) -> None:
+        """End `run_worker` cleanly, from a signal handler or another thread."""
+        self._worker.request_stop()
+
+    def close(self, *, timeout: float = 10.0) -> None:
+        """Stop the worker cleanly and close all files. What is not learnt yet waits in the ledger."""
+        self._worker.stop(timeout=timeout)
+        self._learning.semantic.close()
+        self._learning.executor.shutdown(wait=True, cancel_futures=True)
+        self._ledger.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    # ── inside ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _person(self, user_id: str) -> Person:
+        return Person(self._ledger.namespace, people.checked(user_id))
+
+    async def _async(self, call: Callable[[], T]) -> T:
+        """Run what is synchronous by nature in the one bounded executor."""
+        return await asyncio.get_running_loop().run_in_executor(self._learning.executor, call)
+
+    def _wake(self) -> None:
+        if self._background:
+            self._worker.start()
+            self._worker.wake()
+
+    def _asked(
+        self, query: str, *, user_id: str, thread_id: str | None, exclude: Collection[int], now: datetime | None
+    ) -> Asked | Found:
+        """The message, understood; or what is found when nothing may be recalled here."""
+        state = self._reading.state(self._person(user_id).user_id)
+        text, _ = text_of(query)
+        moment = utc(now) if now else self._learning.clock()
+        if thread_id is not None and thread_id in state.policy.incognito_threads:
+            return Found(user_id, moment, closed=f"thread {thread_id!r} is incognito")
+        return recalling.ask(state, text, thread_id=thread_id, now=moment, exclude=exclude)
+
+    def _find(self, asked: Asked, vector: Any, degraded: str | None, offer_question: bool, embed_ms: float) -> Found:
+        space = self._learning.semantic.space() if vector is not None else None
+        return recalling.find(
+            asked, vector, space, schema=self._learning.schema, offer_question=offer_question, degraded=degraded,
+            embed_ms=embed_ms,
+        )  # fmt: skip
+
+    def _used(self, user_id: str, thread_id: str | None, recall: Recall | None) -> list[str]:
+        """The memories that the reply, which is rated, was given with."""
+        if recall is not None:
+            return [hit.id for hit in recall.hits if hit.kind == "memory"]
+        return list(self._last_recalls.get((user_id, thread_id or ""), ()))
+
+    def _note_route(self, found: Found, route: Route) -> None:
+        """Remember whether this turn fitted; written only when the memory of the last turns changes."""
+        overflow = route.needed > route.budget
+        recent = (*found.overflows, overflow)[-OVERFLOW_WINDOW:]
+        if tuple(recent) == tuple(found.overflows) or (not overflow and not any(found.overflows)):
+            return
+        person = self._person(found.user_id)
+        now = self._learning.clock()
+        with self._ledger.write() as tx:
+            people.lock(tx, person)
+            people.bump(tx, person, overflows=list(recent))
+            if route.consolidate:
+                jobs.enqueue(tx, person, "consolidate", due=now, now=now)
+        self._wake()
+
+
+def _schema(schema: type[BaseModel] | ProfileSchema | None) -> ProfileSchema:
+    if schema is None:
+        return default_schema()
+    return schema if isinstance(schema, ProfileSchema) else schema_of(schema)

@@ -1,0 +1,113 @@
+"""From what a user passes to `PersonaMemory.open` to the parts that it is made of."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from persona_memory.errors import InvalidInput, MissingExtra
+from persona_memory.learning.extraction import LLMExtractor
+from persona_memory.learning.rules import RuleExtractor
+from persona_memory.learning.structured import ask
+from persona_memory.ledger.engine import Ledger
+from persona_memory.ledger.index import LedgerIndex
+from persona_memory.profile import LLMOptimizer, RuleOptimizer
+from persona_memory.protocols import Extractor, Optimizer, VectorIndex
+from persona_memory.retrieval import Semantic, default_embedder
+from persona_memory.retrieval.semantic import MakeIndex
+
+if TYPE_CHECKING:
+    from langchain_core.language_models import BaseChatModel
+
+HOME_VARIABLE = "PERSONA_MEMORY_HOME"
+LEDGER_FILE = "memory.db"
+
+
+def home_folder(home: str | os.PathLike[str] | None) -> Path:
+    """The folder that everything embedded lives in: the argument, $PERSONA_MEMORY_HOME, or ~/.persona-memory."""
+    chosen = home or os.environ.get(HOME_VARIABLE) or Path.home() / ".persona-memory"
+    return Path(chosen).expanduser()
+
+
+def ledger_url(home: Path) -> str:
+    """The URL of the SQLite file in the home folder."""
+    return f"sqlite:///{home / LEDGER_FILE}"
+
+
+def index_maker(index: str | VectorIndex | None, *, ledger: Ledger, home: Path) -> MakeIndex:
+    """How the vector index is made once the embedder's dimension is known.
+
+    Args:
+        index: None or "ledger" for exact search in the ledger; "edge" for Qdrant Edge in the home folder; an
+            http(s) URL of a Qdrant server; or a `VectorIndex` of your own.
+
+    Raises:
+        InvalidInput: it is none of these.
+    """
+    namespace = ledger.namespace
+    if index is None or index == "ledger":
+        return lambda fingerprint, dimension: LedgerIndex(ledger, fingerprint=fingerprint)
+    if isinstance(index, VectorIndex):
+        return lambda fingerprint, dimension: index
+    if index == "edge":
+        return lambda fingerprint, dimension: _edge(home / "edge", namespace, fingerprint, dimension)
+    if isinstance(index, str) and index.startswith(("http://", "https://")):
+        return lambda fingerprint, dimension: _qdrant(index, namespace, fingerprint, dimension)
+    raise InvalidInput(
+        f"index is {index!r}; pass None (in the ledger), 'edge', the http(s) URL of a Qdrant server, or a VectorIndex"
+    )
+
+
+def learners(
+    model: BaseChatModel | str | None, *, optimize_every: int | None, optimizer: Optimizer | None = None
+) -> tuple[Extractor, Optimizer]:
+    """What understands conversations: the chat model, or plain rules where there is none.
+
+    Args:
+        model: a LangChain chat model, a "provider:model" string (needs the `langchain` extra), or None.
+        optimize_every: sessions between two optimisations of the profile (the paper's k).
+    """
+    if model is None:
+        rules = RuleOptimizer() if optimize_every is None else RuleOptimizer(every=optimize_every)
+        return RuleExtractor(), optimizer or rules
+    chat = chat_model(model)
+
+    async def question(system: str, user: str, schema: type[Any]) -> Any:
+        return await ask(chat, system, user, schema)
+
+    every = 3 if optimize_every is None else optimize_every
+    return LLMExtractor(chat), optimizer or LLMOptimizer(question, every=every)
+
+
+def chat_model(model: BaseChatModel | str) -> BaseChatModel:
+    """The chat model, made from its "provider:model" name where it is one.
+
+    Raises:
+        MissingExtra: a name was given and langchain is not installed.
+    """
+    if not isinstance(model, str):
+        return model
+    try:
+        from langchain.chat_models import init_chat_model
+    except ImportError as error:
+        raise MissingExtra(f"the model {model!r}", "langchain") from error
+    made: BaseChatModel = init_chat_model(model)
+    return made
+
+
+def semantic(embeddings: Any, make: MakeIndex) -> Semantic:
+    """The embedder (the local default where none is given) with its index."""
+    return Semantic(default_embedder() if embeddings is None else embeddings, make)
+
+
+def _edge(folder: Path, namespace: str, fingerprint: str, dimension: int) -> VectorIndex:
+    from persona_memory.retrieval.edge import EdgeIndex
+
+    return EdgeIndex(folder, namespace=namespace, fingerprint=fingerprint, dimension=dimension)
+
+
+def _qdrant(url: str, namespace: str, fingerprint: str, dimension: int) -> VectorIndex:
+    from persona_memory.retrieval.qdrant import QdrantIndex
+
+    return QdrantIndex(url, namespace=namespace, fingerprint=fingerprint, dimension=dimension)

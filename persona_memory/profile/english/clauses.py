@@ -1,0 +1,233 @@
+"""The clauses of a turn in which the person speaks as themselves, and whether they are meant.
+
+A clause begins with its subject: what stands behind "he says that", "if", "imagine" or "I wish" is not the beginning of
+a clause and is not looked at. What is left can still be a question, play, somebody else's words or a joke; then it is
+not `asserted`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from persona_memory.profile.english.lexicon import alt
+from persona_memory.profile.english.sentences import Sentence, sentences
+
+
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """One clause.
+
+    Attributes:
+        text: the clause from its subject on; a subject that is left out ("… and work as a nurse") is put back.
+        start: offset of the clause in the turn.
+        end: offset behind it.
+        sentence: which sentence of the turn it is in.
+        asserted: the person says it as true and of themselves.
+        then: the rest of the sentence behind it.
+    """
+
+    text: str
+    start: int
+    end: int
+    sentence: int
+    asserted: bool
+    then: str = ""
+
+
+_SUBJECT: Final = r"(?:i|my|we|our|as an?|being an?)\b(?!\.e)"
+_JOIN: Final = r"(?:and|but|so|because|since|as|though|although|yet|plus|then|cause|cuz|while|whereas|or|also|however)"
+_ASKS: Final = (
+    r"(?:what|who|whom|whose|where|when|why|how|which|do|does|did|can|could|will|would|should|is|are|am|was|were|"
+    r"have|has|may|shall|any|got|isn't|aren't|don't|doesn't|didn't|can't|won't|wouldn't|couldn't|please)"
+)
+_SPLIT = re.compile(
+    rf"(?:\s*[,;:(\u2014]+\s*|\s+-+\s+)(?:{_JOIN},?\s+)*(?=(?:{_SUBJECT}|{_ASKS}\b))|\s+(?:{_JOIN}\s+)+(?={_SUBJECT})",
+    re.IGNORECASE,
+)
+_QUESTION = re.compile(rf"\W*(?:(?:{_JOIN}|well|ok|okay|hey|hi|hello|now),?\s+)*{_ASKS}\b", re.IGNORECASE)
+
+_VERBS: Final = alt(
+    """live | work | like | love | enjoy | hate | dislike | prefer | speak | play | study | teach | have | own | eat
+    drink | run | am | don't (?:like|eat|drink|have) | can't (?:stand|eat) | moved | went | started | bought | adopted
+    visited | met | quit | joined | finished"""
+)
+_SHARED_SUBJECT = re.compile(
+    rf"(?:\s*,\s*|\s+)(?:(?:and|but)\s+)?(?:(?:also|currently|now|then|recently|just|still|really)\s+)?(?={_VERBS}\s)",
+    re.IGNORECASE,
+)
+_NOT_PLAIN = re.compile(
+    r"n't\b|'d\b|'ll\b|\b"
+    + alt(
+        """not | never | would | will | should | could | might | may | used to | want | need | hope | wish | going to
+        gonna | try | trying | let | if | who | that | have to | got to"""
+    )
+    + r"\b",
+    re.IGNORECASE,
+)
+
+
+def clauses(text: str) -> tuple[Clause, ...]:
+    """The clauses of a turn, in order."""
+    split = sentences(text)
+    unreal = _unreal(split)
+    return tuple(clause for number, part in enumerate(split) for clause in _of_sentence(part, number, unreal[number]))
+
+
+def _of_sentence(sentence: Sentence, number: int, unreal: bool) -> Iterator[Clause]:
+    cuts = _cuts(sentence.text)
+    asked = _asked_from(sentence, cuts)
+    for position, (begin, end) in enumerate(cuts):
+        before, own, then = sentence.text[:begin], sentence.text[begin:end], sentence.text[end:]
+        asserted = not (unreal or position >= asked or _doubtful(before, own, then))
+        head = Clause(own, sentence.start + begin, sentence.start + end, number, asserted, then)
+        yield from _with_shared_subjects(head)
+
+
+def _cuts(text: str) -> list[tuple[int, int]]:
+    """Where clauses begin and end; joining words and commas belong to none."""
+    cuts, begin = [], 0
+    for match in _SPLIT.finditer(text):
+        if match.start() > begin:
+            cuts.append((begin, match.start()))
+            begin = match.end()
+    return [*cuts, (begin, len(text))]
+
+
+def _asked_from(sentence: Sentence, cuts: Sequence[tuple[int, int]]) -> int:
+    """The first clause that a question mark covers; behind the last clause when nothing is asked."""
+    if not sentence.asks:
+        return len(cuts)
+    starts = [number for number, (begin, _) in enumerate(cuts) if _QUESTION.match(sentence.text, begin)]
+    return starts[0] if starts else 0
+
+
+def _with_shared_subjects(head: Clause) -> Iterator[Clause]:
+    """The clause cut at verbs that share its subject: "I'm 34, live in Porto and work as a nurse" gives three."""
+    subject = re.search(r"\b(i|we)(?='|\b)", head.text[:40], re.IGNORECASE)
+    cuts = list(_SHARED_SUBJECT.finditer(head.text, subject.end())) if subject else []
+    cuts = [cut for cut in cuts if ("," in cut[0] or re.search(r"and|but", cut[0], re.I)) and cut.start() > 3]
+    cuts = [cut for cut in cuts if _same_tense(head.text[: cuts[0].start()], head.text[cut.end() :])]
+    if subject is None or not cuts or _NOT_PLAIN.search(head.text[: cuts[0].start()]):
+        yield head
+        return
+    begin, lead = 0, ""
+    for cut in [*cuts, None]:
+        end = len(head.text) if cut is None else cut.start()
+        own = lead + head.text[begin:end]
+        yield Clause(
+            own, head.start + begin, head.start + end, head.sentence, head.asserted, head.text[end:] + head.then
+        )
+        begin, lead = (0 if cut is None else cut.end()), f"{subject[1]} "
+
+
+_PAST_VERB = re.compile(r"(?:moved|went|started|bought|adopted|visited|met|quit|joined|finished)\b", re.IGNORECASE)
+_PRESENT = re.compile(
+    rf"\W*(?:\w+\W+){{0,3}}?(?:I|we)(?:'m|'re| am| are|\s+(?:\w+ly |also |now )?{_VERBS})\b", re.IGNORECASE
+)
+
+
+def _same_tense(head: str, verb: str) -> bool:
+    """Whether a verb can share the head's subject: "peace and love" and "we saw the play and work" are no two clauses."""
+    return bool(_PAST_VERB.match(verb)) or bool(_PRESENT.match(head))
+
+
+# ── what is said but not meant ─────────────────────────────────────────────────────────────────────────────────────
+
+_UNREAL = re.compile(
+    r"\b"
+    + alt(
+        """imagine | imagining | suppose | supposing | pretend | pretending | assuming | assume | let's say | what if
+        i wish | as if | as though | unless | whether | hypothetically | in theory | role-?play | hopefully | i hope
+        story | poem | song | novel | scene | dialogue | script | lyrics | fairy ?tale | my character | the character
+        (?:i )?dream(?:t|ed) (?:that|of|about|i)
+        in (?:my|the|this|a|an|our|another) (?:\\w+ )?(?:dream|game|book|play|movie|film|campaign|universe|world|life)
+        in (?:my|the|this|a|an|our|another) (?:\\w+ )?(?:scenario|fantasy)"""
+    )
+    + r"\b",
+    re.IGNORECASE,
+)
+_OFFERED = alt(
+    "need | must | want | care | help | helps | matter | matters | wonder | wondering | ask | asking | remember"
+)
+_IF = re.compile(rf"\bif\b(?! (?:you|it|that)(?:'re|'s| are| is| may| don't mind)? ?{_OFFERED})", re.IGNORECASE)
+_SAYS: Final = alt(
+    """says? | said | tells? | told | thinks? | thought | claims? | claimed | asked | asks | wrote | writes | replied
+    believes? | believed | insists? | insisted | argues? | jokes | joked | texted | shouted | answered | reckons?
+    suggested | goes | is like | was like | were like"""
+)
+_REPORT = re.compile(
+    rf"\b(?!(?:i|you)\b)[\w']+ (?:\w+ly |always |once |just )?{_SAYS}\b(?! (?:\w+ )?(?:to|about)\b)", re.I
+)
+_REPORT_AFTER = re.compile(
+    rf"(?:^|,)\s*(?:{_SAYS} (?:my|the|he|she|they|[A-Z])|(?:he|she|they|my \w+|(?!I )[A-Z]\w*) {_SAYS}\b)"
+)
+_ADDRESSED = re.compile(r"^\W*(?:you are|you're|you play|you be|be my|be a)\b", re.IGNORECASE)
+_OPENING: Final = alt(
+    "ok | okay | so | now | please | hey | hi | and | well | let's | help me | i need you to | (?:can|could|would) you"
+)
+_FICTION = re.compile(
+    rf"^\W*(?:{_OPENING}\W+)*"
+    + alt(
+        """imagine(?! (?:my|how)) | suppose | pretend | picture this | assume | role-?play | play (?:the role|a game)
+        do a role | act (?:as|like) | you(?:'re| are) now | you(?:'ll| will) (?:be|play|act) | once upon a time
+        from now on,? you(?:'re| are) | in (?:this|the) (?:scenario|story|game|role-?play) | my character | what if
+        here(?:'s| is) (?:a|my|the) (?:story|poem|joke|riddle|character|song|scene|draft|letter|essay|text)
+        hypothetically"""
+    )
+    + r"\b",
+    re.IGNORECASE,
+)
+_TASK = re.compile(
+    rf"^\W*(?:{_OPENING}\W+)*"
+    + alt(
+        """translate | proofread | rewrite | rephrase | paraphrase | summari[sz]e | correct | fix | edit | improve
+        continue | complete | polish | check | review | analy[sz]e | write | draft | compose | reply to | respond to
+        how (?:do|would|can) (?:you|i) say | what does | repeat | read"""
+    )
+    + r"\b",
+    re.IGNORECASE,
+)
+_TASK_REST = re.compile(r":\s*$|\b(?:this|these|the following|below)\b[^:]*[.!?:]*$", re.IGNORECASE)
+_TASK_COLON = re.compile(r":\s")
+_JOKE = re.compile(
+    r"(?<!no )(?<!not )(?<!n't )\b(?:just |only |i'm |i am |i was |was |totally )?"
+    r"(?:kidding|joking|messing with you|pulling your leg|teasing you)\b"
+    r"|\b(?:jk|j/k|psych)\b|(?<=\s)/s\s*$|^\W*not really\W*$|\bthat was a joke\b",
+    re.IGNORECASE,
+)
+_UNSURE = re.compile(r"\b(?:maybe|perhaps|probably|possibly|not sure|i guess|i think|or something)\b", re.IGNORECASE)
+
+
+def is_retraction(text: str) -> bool:
+    """Whether a turn does nothing but take back what was said before it as a joke."""
+    return len(text.split()) <= 8 and any(_JOKE.search(part.text) for part in sentences(text))
+
+
+def _unreal(split: Sequence[Sentence]) -> list[bool]:
+    """For each sentence, whether it is play, a text to work on, or taken back later in the turn."""
+    jokes = [number for number, part in enumerate(split) if _JOKE.search(part.text)]
+    taken_back = jokes[-1] if jokes else -1
+    marks, inside = [], False
+    for number, part in enumerate(split):
+        opens = bool(_FICTION.match(part.text))
+        task = _TASK.match(part.text)
+        inside = inside or opens
+        marks.append(inside or number <= taken_back or bool(task and _TASK_COLON.search(part.text)))
+        inside = inside or bool(task and _TASK_REST.search(part.text))
+    return marks
+
+
+def _doubtful(before: str, own: str, then: str) -> bool:
+    """Whether the rest of the sentence makes a clause supposed, reported, addressed to a player, or unsure."""
+    return bool(
+        _UNREAL.search(before)
+        or _IF.search(before)
+        or _REPORT.search(before)
+        or _ADDRESSED.match(before)
+        or _REPORT_AFTER.search(own + then)
+        or _UNSURE.search(own)
+        or re.search(r"\b(?:maybe|perhaps|probably|possibly)\W*$", before, re.IGNORECASE)
+    )

@@ -1,0 +1,68 @@
+"""What a rule finds in a clause."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from persona_memory.types import MemoryKind
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One edit of a field of the default schema.
+
+    A "remove" takes out every item that holds `value` as a whole word (with `exact`: that is `value`), and the whole
+    field where `value` is None.
+    """
+
+    field: str
+    op: Literal["set", "add", "remove"]
+    value: str | int | None = None
+    exact: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One fact about the person.
+
+    Attributes:
+        slot: what it is about, e.g. "location" or "taste:coffee"; of one slot only one statement can hold at a time. What
+            has ended also ends the slots that begin with its own and ":", e.g. "pet:dog" that of "pet:dog:rex".
+        text: the fact in the third person, without subject.
+        changes: what it means for the default profile.
+        ended: it says that something is no longer so.
+    """
+
+    slot: str
+    text: str
+    changes: tuple[Change, ...] = ()
+    kind: MemoryKind = "semantic"
+    ended: bool = False
+
+
+Rule = tuple[re.Pattern[str], Callable[[re.Match[str]], Iterable[Found]]]
+
+ADVERB: Final = (
+    r"(?:(?:currently|now|also|still|actually|really|just|already|originally|always|truly|definitely|honestly|both|"
+    r"happily|proudly|officially|finally|recently|absolutely|totally|technically|well)\s+)*"
+)
+"""Words between subject and predicate that leave a statement plain; hedges (almost, kind of …) are none of them."""
+
+I_AM: Final = rf"(?:I'm|we're)\s+{ADVERB}"
+I_DO: Final = rf"(?:I|we)\s+{ADVERB}(?:do\s+)?"
+NOW: Final = (
+    r"(?=\s*(?:$|[.,!;)\u2014]|\b(?:now|too|and|but|with|so|since|because|these days|as well|again|though|today)\b))"
+)
+
+
+def rule(pattern: str, build: Callable[[re.Match[str]], Iterable[Found]]) -> Rule:
+    """A rule whose pattern has to fit the beginning of a clause's core, whatever its letter case."""
+    return re.compile(pattern, re.IGNORECASE), build
+
+
+def one(slot: str, field: str, value: str | int, text: str) -> Found:
+    """A fact that sets a field with one value."""
+    return Found(slot, text, (Change(field, "set", value),))

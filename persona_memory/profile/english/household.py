@@ -1,0 +1,131 @@
+"""Who belongs to the person: family and pets."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from persona_memory.profile.english import lexicon as lex
+from persona_memory.profile.english.found import Change, Found, Rule, rule
+from persona_memory.profile.english.person import JUST
+from persona_memory.profile.english.phrases import name
+
+FAMILY: Final = "demographics.family"
+ANIMALS: Final = "demographics.pets"
+
+_ADJECTIVES: Final = lex.alt(
+    r"""younger | older | elder | little | big | twin | half | baby | small | grown-up | grown | adult | teenage | new
+    beautiful | wonderful | lovely | cute | old | rescue | black | white | grey | gray | brown | orange | golden | tabby
+    tiny | huge | sweet | adorable | \d+-year-old | [a-z]+-year-old | [a-z]+-month-old | (?-i:[A-Z][a-z]+) | ginger
+    young | fluffy | energetic | playful | pet | lazy | friendly"""
+)
+_KIN: Final = lex.any_of(lex.RELATIVES)
+_PET: Final = lex.any_of(lex.PETS - {"mouse", "mice", "rat", "shepherd"})
+_NAMED: Final = (
+    r"(?:,? (?:named|called|whose names? (?:is|are)|and (?:his|her|its|their) names? (?:is|are))|,|:)\s+"
+    r"(?P<names>(?-i:[A-Z]).*)"
+)
+_ENDS: Final = r"(?=\s*(?:$|[.,!;)]|\b(?:and|who|that|at home|with|from|now|too|but|so|together|in|called|named)\b))"
+_BORN: Final = lex.words("baby toddler twins family")
+
+
+def _has(match: re.Match[str]) -> Iterator[Found]:
+    """Each of "two kids, Mia and Leo, and a dog named Rex"; what is neither family nor pet is passed over."""
+    for part in re.split(rf"(?:\s*,\s*(?:and )?|\s+and\s+)(?={_COUNTED} )", match["what"]):
+        for pattern, field, slot in ((_KIN_OWNED, FAMILY, "family"), (_PET_OWNED, ANIMALS, "pet")):
+            owned = pattern.match(part)
+            if owned and (slot == "pet" or match["verb"].casefold() == "have"):
+                yield from _members(owned, field, slot)
+
+
+def _members(match: re.Match[str], field: str, slot: str) -> Iterator[Found]:
+    kind, count = match["kind"].casefold(), match["count"].casefold()
+    names = _names(match["names"]) if match["names"] else ()
+    for found in names:
+        yield member(slot, field, singular(kind), found)
+    if not names:
+        single = count in {"a", "an", "one"}
+        item = singular(kind) if single else f"{count} {kind}"
+        article = "" if not single else "an " if item[0] in "aeiou" else "a "
+        yield Found(f"{slot}:{singular(kind)}", f"Has {article}{item}", (Change(field, "add", item),))
+
+
+def member(slot: str, field: str, kind: str, called: str) -> Found:
+    """A relative or pet that has a name; it takes the place of the same one without a name."""
+    changes = (Change(field, "remove", kind, exact=True), Change(field, "add", f"{kind} {called}"))
+    return Found(f"{slot}:{kind}:{called.casefold()}", f"Has a {kind} called {called}", changes)
+
+
+def _names(text: str) -> tuple[str, ...]:
+    """The names that are listed at the beginning of the text, at most five."""
+    found = []
+    for part in re.split(r"\s*,\s*(?:and )?|\s+and\s+|\s*&\s*", text.strip(" .!"))[:5]:
+        called = name(part)
+        if called is None or not part.startswith(called) or called.islower():
+            break
+        found.append(called)
+        if called != part.strip(" ."):
+            break
+    return tuple(found)
+
+
+def singular(kind: str) -> str:
+    """One of the kind: "puppies" → "puppy", "children" → "child"."""
+    irregular = {"children": "child", "mice": "mouse", "goldfish": "goldfish", "fish": "fish", "twins": "twin"}
+    if kind in irregular or kind in _BORN:
+        return irregular.get(kind, kind)
+    if kind.endswith("ies"):
+        return kind[:-3] + "y"
+    return kind[:-1] if kind.endswith("s") and kind not in {"in-laws"} else kind
+
+
+def _kin_called(match: re.Match[str]) -> Iterator[Found]:
+    yield from _called(match, FAMILY, "family")
+
+
+def _pet_called(match: re.Match[str]) -> Iterator[Found]:
+    yield from _called(match, ANIMALS, "pet")
+
+
+def _called(match: re.Match[str], field: str, slot: str) -> Iterator[Found]:
+    if _GONE.search(match.string):
+        return
+    for found in _names(match["names"])[: 5 if match["kind"].endswith("s") else 1]:
+        yield member(slot, field, singular(match["kind"].casefold()), found)
+
+
+def _lost_pet(match: re.Match[str]) -> Iterator[Found]:
+    kind, called = singular(match["kind"].casefold()), match["name"]
+    item = f"{kind} {called.strip()}" if called else kind
+    slot = f"pet:{kind}:{called.strip().casefold()}" if called else f"pet:{kind}"
+    yield Found(slot, f"No longer has their {item}", (Change(ANIMALS, "remove", item),), ended=True)
+
+
+_COUNTED: Final = r"(?:an?|one|two|three|four|five|six|seven|\d+)"
+_KIN_OWNED = re.compile(
+    rf"(?P<count>{_COUNTED}) (?:{_ADJECTIVES} )*(?P<kind>{_KIN})(?:{_NAMED}|{_ENDS})", re.IGNORECASE
+)
+_PET_OWNED = re.compile(
+    rf"(?P<count>{_COUNTED}) (?:{_ADJECTIVES} )*(?P<kind>{_PET})(?:{_NAMED}|{_ENDS})", re.IGNORECASE
+)
+_GONE = re.compile(r"\b(?:died|passed away|was put down|ran away|is dead|used to|was|were)\b")
+_OWN: Final = rf"(?:my|our)(?: {_ADJECTIVES})*"
+_IS_CALLED: Final = r"(?:'s name(?:'s| is)|s?'? names are|(?:'s| is| are) (?:called|named))\s+(?P<names>.+)"
+_APPOSED: Final = r"(?P<comma>,)? (?P<names>(?-i:[A-Z][a-zà-ÿ'-]+(?: and [A-Z][a-zà-ÿ'-]+)?))(?(comma),|(?=\s*(?:$|[,.!;)]|'s\b|[a-z])))"
+
+RULES: Final[tuple[Rule, ...]] = (
+    rule(
+        rf"(?:I|we)(?:'ve)? {JUST}(?:also )?(?P<verb>have|own|got|adopted|rescued|bought|raise)(?: got)? (?P<what>.+)",
+        _has,
+    ),
+    rule(rf"{_OWN} (?P<kind>{_KIN}){_IS_CALLED}", _kin_called),
+    rule(rf"{_OWN} (?P<kind>{_PET}){_IS_CALLED}", _pet_called),
+    rule(rf"{_OWN} (?P<kind>{_KIN}){_APPOSED}", _kin_called),
+    rule(rf"{_OWN} (?P<kind>{_PET}){_APPOSED}", _pet_called),
+    rule(
+        rf"{_OWN} (?P<kind>{_PET})(?P<name> (?-i:[A-Z])[a-z]+)? (?:just |recently |sadly )*(?:has )?"
+        r"(?:died|passed away|passed)\b",
+        _lost_pet,
+    ),
+)

@@ -1,0 +1,176 @@
+"""Who the person is: name, age, origin, home, relationship."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from persona_memory.profile.english import lexicon as lex
+from persona_memory.profile.english.found import I_AM, I_DO, NOW, Change, Found, Rule, one, rule
+from persona_memory.profile.english.phrases import name, place
+
+D: Final = "demographics"
+JUST: Final = r"(?:(?:just|recently|finally|now|already|actually|happily|newly|officially|originally|very)\s+)*"
+
+# ── name, age, birth ───────────────────────────────────────────────────────────────────────────────────────────────
+
+_NO_ADDRESS: Final = lex.words(
+    "when back later if a an it me on at tomorrow crazy old stupid biased paranoid maybe anytime"
+)
+_TENS = "(?:twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety)"
+_ONES = "(?:one|two|three|four|five|six|seven|eight|nine)"
+_TEENS = "ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen|seventeen|eighteen|nineteen"
+AGE: Final = rf"(?P<age>\d{{1,3}}|{_TENS}(?:[ -]{_ONES})?|{_TEENS})"
+_LATELY = r"(?=\s*(?:$|[.,!;)]|\b(?:and|but|so|yesterday|today|last|this|recently|on|a few|in (?!19|20)\w+)\b))"
+
+
+def _name(match: re.Match[str]) -> Iterator[Found]:
+    found = name(match["name"])
+    if found is not None:
+        yield one("name", f"{D}.name", found, f"Is called {found}")
+
+
+def _address(match: re.Match[str]) -> Iterator[Found]:
+    found = name(match["name"])
+    if found is not None and not _NO_ADDRESS.intersection(found.casefold().split()):
+        change = Change("preference.form_of_address", "set", found)
+        yield Found("address", f"Wants to be called {found}", (change,), kind="procedural")
+
+
+def _age(match: re.Match[str]) -> Iterator[Found]:
+    age = lex.number(match["age"])
+    if age is not None and 5 <= age <= 120:
+        yield one("age", f"{D}.age", age, f"Is {age} years old")
+
+
+def _birthday(match: re.Match[str]) -> Iterator[Found]:
+    day = match["day"].strip(" .!,")
+    if re.search(rf"\d|^{lex.any_of(lex.MONTHS)}", day, re.IGNORECASE) and len(day.split()) <= 5:
+        yield one("birthday", f"{D}.birthday", day, f"Has their birthday on {day}")
+
+
+def _born_in(match: re.Match[str]) -> Iterator[Found]:
+    year = re.match(r"(?:19|20)\d\d\b", match["where"])
+    if year:
+        yield one("birthday", f"{D}.birthday", year[0], f"Was born in {year[0]}")
+    else:
+        yield from _origin(match)
+
+
+def _origin(match: re.Match[str]) -> Iterator[Found]:
+    found = place(match["where"])
+    if found is not None:
+        yield one("origin", f"{D}.origin", found, f"Is from {found}")
+
+
+def _pronouns(match: re.Match[str]) -> Iterator[Found]:
+    found = match["pronouns"].casefold()
+    yield one("pronouns", f"{D}.pronouns", found, f"Uses the pronouns {found}")
+
+
+def _gender(match: re.Match[str]) -> Iterator[Found]:
+    found = match["gender"].casefold()
+    yield one("gender", f"{D}.gender", found, f"Identifies as {found}")
+
+
+# ── home ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+_LONG_AGO = re.compile(
+    r"\b(?:when I was|as an? (?:kid|child|teenager|baby|student)|back in|years ago|decades ago|at first|before)\b", re.I
+)
+_NO_COMPANY = re.compile(r"\b(?:it|that|this|you|regrets?|purpose|fear|pain|the fact)\b", re.IGNORECASE)
+
+
+def _location(match: re.Match[str]) -> Iterator[Found]:
+    where = match["where"]
+    found = place(where)
+    if found is None:  # "a small flat in Porto"
+        inside = re.match(r"(?:an?|the|my|our)\s[^,.]*?\b(?:in|of|near|outside)\s+(?=[A-Z])", where)
+        found = place(where[inside.end() :]) if inside else None
+    if found is not None:
+        at = "" if re.match(r"(?:near|outside|in|around) ", found) else "in "
+        yield one("location", f"{D}.location", found, f"Lives {at}{found}")
+
+
+def _moved(match: re.Match[str]) -> Iterator[Found]:
+    if not _LONG_AGO.search(match["where"]):
+        yield from _location(match)
+
+
+def _left_home(match: re.Match[str]) -> Iterator[Found]:
+    found = place(match["where"])
+    if found is not None:
+        change = Change(f"{D}.location", "remove", found)
+        yield Found("location", f"No longer lives in {found}", (change,), ended=True)
+
+
+def _household(match: re.Match[str]) -> Iterator[Found]:
+    company = re.sub(r"\bmy\b", "their", match["company"].strip(" .!,"), flags=re.IGNORECASE)
+    company = company.replace("on their own", "alone").replace("by myself", "alone")
+    if len(company.split()) <= 8 and not _NO_COMPANY.search(company):
+        yield Found("household", f"Lives {company}")
+
+
+# ── relationship ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _relationship(match: re.Match[str]) -> Iterator[Found]:
+    found = match["state"].casefold()
+    yield one("relationship", f"{D}.relationship", re.sub(r"^a ", "", found), f"Is {found}")
+
+
+def _in_a_relationship(match: re.Match[str]) -> Iterator[Found]:
+    yield one("relationship", f"{D}.relationship", "in a relationship", f"Has a {match['whom'].casefold()}")
+
+
+def _broke_up(match: re.Match[str]) -> Iterator[Found]:
+    change = Change(f"{D}.relationship", "remove")
+    yield Found("relationship", "Is no longer in their former relationship", (change,), ended=True)
+
+
+_PARTNER = "girlfriend|boyfriend|partner|fiancée?|fiancee"
+_STATE = f"(?P<state>{lex.any_of(lex.RELATIONSHIPS)})"
+_COMPANY = r"(?P<company>alone|on my own|by myself|with [^,.!?;]+?)"
+
+RULES: Final[tuple[Rule, ...]] = (
+    rule(r"my (?:first |full |real )?name(?:'s| is)\s+(?P<name>.+)", _name),
+    rule(rf"{I_AM}(?:called|named)\s+(?P<name>.+)", _name),
+    rule(
+        r"(?:you (?:can|may|should) |just |everyone |everybody |people |(?:my )?friends )*call me\s+(?P<name>.+)",
+        _address,
+    ),
+    rule(r"I (?:go by|(?:prefer|like|want|would like|'d like) to be called)\s+(?P<name>.+)", _address),
+    rule(rf"{I_AM}{AGE}(?:[ -]?years?[ -]old| ?y/?o\b| yrs old| years of age)", _age),
+    rule(rf"{I_AM}{AGE}(?=\s*(?:$|[.,!;)]|(?:and I|and my|now(?! to)|this year|but)\b))(?!,? ?\d)", _age),
+    rule(rf"my age is\s+{AGE}\b", _age),
+    rule(rf"{I_DO}(?:have )?turned\s+{AGE}{_LATELY}", _age),
+    rule(r"my birthday(?:'s| is)\s+(?:on |in )?(?:the )?(?P<day>[^,.!?]+)", _birthday),
+    rule(r"I was born on\s+(?:the )?(?P<day>[^.!?]+?)(?: in [A-Z].*)?$", _birthday),
+    rule(r"I was born(?: and raised)? in\s+(?P<where>.+)", _born_in),
+    rule(rf"{I_AM}(?:originally )?from\s+(?P<where>.+)", _origin),
+    rule(rf"{I_DO}(?:come from|grew up in|was (?:raised|brought up) in)\s+(?P<where>.+)", _origin),
+    rule(r"my home ?town(?:'s| is)\s+(?P<where>.+)", _origin),
+    rule(r"my pronouns are\s+(?P<pronouns>[a-z]+(?:/[a-z]+)+)", _pronouns),
+    rule(r"I (?:use|go by)\s+(?P<pronouns>[a-z]+(?:/[a-z]+)+)(?: pronouns)?", _pronouns),
+    rule(rf"(?:I identify as (?:an? )?|my gender is )(?P<gender>{lex.any_of(lex.GENDERS)})\b", _gender),
+    rule(rf"{I_DO}(?:live|reside)\s+(?:in|near|at|outside|just outside)\s+(?P<where>.+)", _location),
+    rule(rf"{I_AM}(?:living|residing|based|located)\s+(?:in|near|at|outside)\s+(?P<where>.+)", _location),
+    rule(
+        r"(?:I've|we've) (?:been living|lived) in\s+(?P<where>.+?)"
+        r"(?= (?:for|since|all my life|my (?:whole|entire) life)\b)",
+        _location,
+    ),
+    rule(rf"(?:I|we)(?:'ve)? {JUST}(?:moved|relocated)(?: back)? to\s+(?P<where>.+)", _moved),
+    rule(r"I call\s+(?P<where>[A-Z][\w' -]+?) (?:my )?home", _location),
+    rule(r"(?:I|we) (?:no longer live|don't live) in\s+(?P<where>.+?)(?=\s*(?:anymore|$|[.,!;]))", _left_home),
+    rule(rf"{I_DO}live\s+{_COMPANY}(?=\s*(?:$|[.,!;)]|\b(?:and|in|so|but|because|since|now|at)\b))", _household),
+    rule(rf"{I_AM}{JUST}{_STATE}(?:{NOW}|(?= (?:to|for|from)\b))", _relationship),
+    rule(rf"(?:I|we) {JUST}got (?P<state>married|engaged|divorced)\b", _relationship),
+    rule(rf"(?:I've|we've) been {JUST}(?P<state>married|divorced|single|engaged|widowed|separated)\b", _relationship),
+    rule(rf"I {JUST}have a (?:new )?(?P<whom>{_PARTNER})\b", _in_a_relationship),
+    rule(
+        rf"(?:(?:my|our) (?:\w+ )?(?:{_PARTNER}|wife|husband|ex) and I|we|I) {JUST}(?:broke|split) up\b",
+        _broke_up,
+    ),
+)

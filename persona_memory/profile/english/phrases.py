@@ -1,0 +1,263 @@
+"""The objects of statements: places, names, lists and noun phrases, cut to what a profile should hold."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from persona_memory.profile.english.grammar import about_them, gerund
+from persona_memory.profile.english.lexicon import MONTHS, WEEKDAYS, alt, any_of, words
+from persona_memory.profile.english.sentences import MASK
+
+# ── the beginning of a clause ──────────────────────────────────────────────────────────────────────────────────────
+
+_CONTRACTIONS: Final = tuple(
+    (re.compile(pattern, re.IGNORECASE), short)
+    for pattern, short in (
+        (r"\bi am\b|\bim\b(?=\s)", "I'm"),
+        (r"\bwe are\b", "we're"),
+        (r"\b(i|we)(?:'ve| have) got (?=(?:a|an|two|three|four|five|six|no|some|many)\b)", r"\1 have "),
+        (r"\bive\b", "I've"),
+        (
+            r"\bi have (?=(?:just |recently |finally |already )?(?:moved|been|become|started|gone|lived|relocated)\b)",
+            "I've ",
+        ),
+        (r"\bdo not\b|\bdont\b", "don't"),
+        (r"\bdoes not\b|\bdoesnt\b", "doesn't"),
+        (r"\bcan ?not\b|\bcant\b", "can't"),
+        (r"\bfavourite|\bfave\b|\bfav\b", "favorite"),
+        (r"\bany more\b|\bany longer\b", "anymore"),
+        (r"^i\b", "I"),
+    )
+)
+_GREETING: Final = r"(?:hi|hello|hey|hiya|howdy|greetings|good (?:morning|afternoon|evening)|nice to meet you)"
+_MARKER = re.compile(
+    rf"^(?:{_GREETING}(?:,? (?:there|all|everyone|everybody|again|folks|guys))?|"
+    + alt(
+        """well | oh | ah | so | and | but | also | yes | yeah | yep | yup | no | nope | nah | ok | okay | sure
+        right | actually | honestly | btw | by the way | anyways? | fyi | because | since | as | though | although
+        plus | now | currently | at the moment | right now | these days | nowadays | in fact | to be honest | tbh
+        for the record | just so you know | just to let you know | you know | you see
+        (?:please )?(?:remember|note|keep in mind|bear in mind|don't forget)(?: that)?
+        (?:like|as) (?:i|you) (?:said|mentioned|know|told you)(?: before| earlier)? | i told you
+        i (?:said|mentioned) | thanks | thank you | thx | please | wait | sorry | oops | correction | update | note
+        fun fact | fact | ps | p\\.s | good news | great news | big news | bad news | guess what | personally
+        a bit about me | about me | for context | context | background | basically | besides | moreover | in general
+        generally | as for me | for my part | let me introduce myself | intro | wow | great | cool | nice | haha+ | lol
+        hmm+ | um+ | uh+ | my bad | not anymore | finally | then | there | that's (?:great|nice|true|right|me)"""
+    )
+    + r")(?:[\s,!.:;)\u2014-]+(?:that )?|$)",
+    re.IGNORECASE,
+)
+GREETING = re.compile(rf"^\W*{_GREETING}\b", re.IGNORECASE)
+
+
+def core(clause: str) -> tuple[str, bool]:
+    """The clause without greetings and markers in front, contractions unified; and whether it had a greeting."""
+    text, greeted = clause.strip(), bool(GREETING.match(clause))
+    while (marker := _MARKER.match(text)) and marker.end() < len(text):
+        text = text[marker.end() :]
+    for pattern, short in _CONTRACTIONS:
+        text = pattern.sub(short, text)
+    return text.strip(" (\u2014-"), greeted
+
+
+# ── names and places ───────────────────────────────────────────────────────────────────────────────────────────────
+
+_CAPITAL: Final = r"(?!I\b|I'm\b)[^\W\d_a-zß-ÿ][\w'.-]*"
+_LINK: Final = r"(?:of|de|da|do|dos|del|della|di|du|la|le|las|los|el|al|am|an der|upon|on|van|von|bin|ibn|and|the|St)"
+_NAME = re.compile(rf"{_CAPITAL}(?:(?: (?:{_LINK} )?){_CAPITAL}){{0,3}}")
+_PLACE = re.compile(
+    r"(?:(?:the|a|an|in|near|outside|just|around|right|not far) (?:[a-z-]+ ){0,5}(?:of|in|near|outside|called|from) )?"
+    rf"(?:the (?:[a-z]+ (?:of )?)?)?{_CAPITAL}(?:(?: (?:{_LINK} )?){_CAPITAL})*"
+    rf"(?:, (?:the )?{_CAPITAL}(?: {_CAPITAL})?){{0,2}}"
+)
+_LOWER_PLACE = re.compile(
+    r"(?:the )?[^\W\d_]+(?: (?:city|town|york|francisco|angeles|delhi|zealand|africa|korea|kong))?(?:, [^\W\d_]+)?"
+)
+_NO_PLACE: Final = words(
+    """a an my our their his her your this that fear peace hope denial love silence debt trouble harmony pain shock
+    general particular fact person theory practice english time bed bliss poverty town here there it linux windows
+    mac python java javascript typescript react vim emacs vscode android iphone ios rust go google tears sleep
+    school college work home university marketing sales finance another new different bigger smaller the next last"""
+)
+_NO_NAME: Final = words(
+    """not a an on in the too kind hard spelled pronounced written derived easy so very different actually also just
+    really common rare long short unusual known what that this my your here there sorry fine good great tired okay
+    ok happy sad excited glad sure back new done ready busy free hungry bored lost confused stuck curious afraid
+    aware also still"""
+)
+_TIME_WORD = re.compile(rf"^{any_of((*MONTHS, *WEEKDAYS, 'today', 'tomorrow', 'yesterday'))}\b", re.IGNORECASE)
+
+
+def place(text: str) -> str | None:
+    """The place at the beginning of the text, e.g. "a small village near Lyon"; None where there is none.
+
+    A place has a capital letter; in a text that is typed without any, one or two plain words count.
+    """
+    text = text.strip()
+    if _typed_small(text):
+        small = _LOWER_PLACE.match(text)
+        if (
+            small is None
+            or small[0].split()[0] in _NO_PLACE
+            or _TIME_WORD.match(text)
+            or not _ends(text[small.end() :])
+        ):
+            return None
+        return small[0].title()
+    found = _PLACE.match(text)
+    if found is None or found[0].casefold() in _NO_PLACE or _TIME_WORD.match(found[0]):
+        return None
+    return _trimmed(found[0])
+
+
+def name(text: str) -> str | None:
+    """The personal name at the beginning of the text, at most four words; None where there is none."""
+    text = text.strip().strip('"')
+    if _typed_small(text):
+        small = re.match(r"[^\W\d_]{2,}(?: [^\W\d_]{2,})?(?=\W*$)", text)
+        if small is None or any(word in _NO_NAME for word in small[0].split()):
+            return None
+        return small[0].title()
+    found = _NAME.match(text)
+    if found is None or found[0].casefold() in _NO_NAME:
+        return None
+    return _trimmed(found[0])
+
+
+def _typed_small(text: str) -> bool:
+    return text.islower()
+
+
+def _trimmed(text: str) -> str:
+    text = re.sub(rf"(?: (?:{_LINK}))+$", "", text.strip())
+    return text if re.search(r"(?:^|[\s.])[A-Z]\.$", text) else text.rstrip(".'-")
+
+
+def _ends(rest: str) -> bool:
+    """Whether a phrase can end here: the clause does, or something follows that is no part of it."""
+    return bool(
+        re.match(r"\W*$|\s*[,.;!]|\s+(?:and|but|now|with|for|since|because|at|right|currently|too|so|near)\b", rest)
+    )
+
+
+# ── things ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+_ADJUNCT = re.compile(
+    r"[\s,]+"
+    + alt(
+        """because | since | so | as (?:well|i|it|a|much|long) | when | whenever | while | if | but | although | though
+        which | who | that | where | than | until | after | before | these days | nowadays | at the moment | right now
+        lately | too | anymore | a lot | very much | so much | more than | most of all | the most | the best | best
+        now | again | actually | honestly | lol | haha | by the way | to be honest | every | on weekends
+        (?:in|during) (?:my|the) (?:free|spare|winter|summer|morning|evening) | on (?:my|the) (?:way|weekend|weekends)
+        for (?:the|a|an|about|over|almost|nearly|many|years|ages|me|my|\\d+|one|two|three|four|five|six|seven|ten)
+        with (?:my|me) | especially | particularly | mainly | mostly | like | such as | including | except | ever
+        personally | tbh | i think | i guess | of course | sometimes | usually | always | once | twice | daily | today
+        and (?:i|my|it|that|this|they|so|then|also|would|want|need|hope|think) | not | instead | either | please | right
+        yet | from time to time | (?:last|this|next) (?:week|month|year|time|summer|winter|weekend)"""
+    )
+    + r"\b.*$|\s*[.!?;:(\u2014)].*$|\s+-+\s.*$",
+    re.IGNORECASE | re.DOTALL,
+)
+_POINTING = re.compile(
+    r"\b(?:you|your|yours|it|its|this|that|these|those|them|they|him|her|he|she|here|there|someone|something|everything|"
+    r"anything|nothing|everyone|anyone|stuff|things?|ones?|myself|us|everywhere|together)\b",
+    re.IGNORECASE,
+)
+_NO_THING = re.compile(
+    alt(
+        """how | what | each other | to$ | when | where | why | who | if | my | our | their | his | such | all | both | some | any
+        another | more | most | less | many | much | a lot | hearing | seeing | knowing | having | being | getting
+        doing
+        to (?:be|think|know|say|see|hear|believe|add|ask|point|mention|thank|talk|keep|get|have|make|use|try|do)
+        to (?:start|tell|call|let|give|take|put|leave|consider|imagine|work|go (?:with|for))
+        the (?:way|idea|fact|thought|look|feeling|answer|\\w+est) | so | too | very | not | no | and | or | of | about
+        is | was"""
+    )
+    + r"\b",
+    re.IGNORECASE,
+)
+_GENERIC_THE: Final = words(
+    """the_beach the_sea the_ocean the_mountains the_outdoors the_countryside the_city the_forest the_sun the_rain
+    the_snow the_cold the_heat the_winter the_summer the_theatre the_theater the_cinema the_opera the_ballet
+    the_gym the_piano the_guitar the_violin the_drums the_cello the_flute the_arts the_sunset the_night the_desert
+    the_lake the_river the_woods the_dark"""
+)
+_PAIRS: Final = words(
+    """fish_and_chips rock_and_roll rock'n'roll drum_and_bass mac_and_cheese black_and_white arts_and_crafts
+    track_and_field dungeons_and_dragons rhythm_and_blues peanut_butter_and_jelly salt_and_vinegar
+    crime_and_punishment pride_and_prejudice war_and_peace death_and_taxes bed_and_breakfasts r_and_b
+    gin_and_tonic cream_and_sugar friends_and_family family_and_friends"""
+)
+_TREAT = re.compile(
+    r"^(?:a |an )?(?:(?:nice|good|proper|hot|cold|fresh|strong) )+|^(?:a |an )(?:(?:cup|glass|pot|bit) of )", re.I
+)
+
+
+def things(text: str) -> tuple[str, ...]:
+    """The things that are listed at the beginning of the text; empty where the first is none (a pronoun …)."""
+    text = _ADJUNCT.sub("", f" {text.strip()}").strip(" ,")
+    for pair in _PAIRS:
+        text = re.sub(re.escape(pair), lambda match: match[0].replace(" ", MASK), text, flags=re.IGNORECASE)
+    parts = _JOINED.split(text)
+    if "," in text and not _LAST_JOIN.search(text):  # "a safe, inviting place" is no list
+        parts = [] if re.search(r"\ban? \w+$", parts[0]) else parts[:1]
+    found = [thing(part.replace(MASK, " ")) for part in _with_shared_noun(parts)]
+    if not found or found[0] is None:
+        return ()
+    others = (part for part in found[1:] if part is not None and not _OWN.search(part))
+    return tuple(dict.fromkeys((found[0], *others)))
+
+
+_JOINED = re.compile(r"\s*,\s*(?:and |or )?|\s+(?:and|&|or|nor)\s+")
+_LAST_JOIN = re.compile(r"\s(?:and|&|or|nor)\s")
+_OWN = re.compile(r"\b(?:my|our|we|i|i'm|we're)\b", re.IGNORECASE)
+_SHARED_NOUN = re.compile(
+    r" (movies|films|books|novels|music|games|food|cuisine|songs|flavou?rs|shows|stories|dishes|wines?|sports|art|"
+    r"literature|cats|dogs|restaurants|podcasts|documentaries|languages|weather)$",
+    re.IGNORECASE,
+)
+
+
+def _with_shared_noun(parts: list[str]) -> list[str]:
+    """ "fantasy and sci-fi movies" as fantasy movies and sci-fi movies."""
+    noun = _SHARED_NOUN.search(parts[-1]) if len(parts) > 1 else None
+    if noun is None or len(parts[-1].split()) != 2 or any(len(part.split()) > 1 for part in parts[:-1]):
+        return parts
+    return [*(f"{part} {noun[1]}" for part in parts[:-1]), parts[-1]]
+
+
+_BARE: Final = words(
+    """making helping getting going trying doing having being seeing finding watching taking giving using sharing creating
+    hearing to building learning starting feeling looking talking working meeting"""
+)
+
+
+def thing(text: str) -> str | None:
+    """A noun phrase or an activity without its article, at most six words; None where it only points at something."""
+    text = re.sub(r"^(?:really|just|also|even|only|both|either)\s+", "", text.strip(" .,!\"'"), flags=re.IGNORECASE)
+    activity = re.match(r"to ([a-z]+)(?= |$)", text)
+    if not text or MASK in text or _NO_THING.match(text) or _POINTING.search(text):
+        return None
+    if activity:
+        text = gerund(activity[1]) + text[activity.end() :]
+    lowered = text.casefold()
+    if lowered.startswith("the ") and lowered not in _GENERIC_THE and not re.match(r"[Tt]he (?:\w+ of )?[A-Z]", text):
+        return None
+    text = _TREAT.sub("", text)
+    if re.match(r"(?:a|an) ", text, re.IGNORECASE) or not 1 <= len(text.split()) <= 6 or lowered in _BARE:
+        return None
+    return about_them(text) if re.search(r"[^\W\d_]{2}", text) else None
+
+
+_NO_ACTIVITY: Final = words(
+    "spring string king ring wing evening morning ceiling building pudding clothing wedding sibling"
+)
+
+
+def is_activity(text: str) -> bool:
+    """Whether a thing is something one does: "hiking in the hills", "playing chess"."""
+    head = text.split()[0].casefold()
+    return head.endswith("ing") and len(head) > 4 and head not in _NO_ACTIVITY and not head.endswith("thing")

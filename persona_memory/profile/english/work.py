@@ -1,0 +1,166 @@
+"""What the person does: job, employer, studies."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from persona_memory.profile.english import lexicon as lex
+from persona_memory.profile.english.found import I_AM, I_DO, NOW, Change, Found, Rule, one, rule
+from persona_memory.profile.english.person import JUST, D
+
+_WORKPLACE: Final = lex.alt(
+    """hospital | bank | school | university | college | company | startup | start-up | restaurant | cafe | café | bakery
+    clinic | firm | agency | library | museum | hotel | store | shop | factory | lab | nonprofit | non-profit | charity
+    government | airport | pharmacy | bookstore | supermarket | nursery | kindergarten | newspaper | studio | theatre
+    theater | zoo | farm"""
+)
+_EMPLOYER = re.compile(
+    rf"(?:at|for|with|by)\s+(?P<employer>(?:the |a |an )?(?:[\w&.'-]+ ){{0,3}}?{_WORKPLACE}\b)", re.IGNORECASE
+)
+_NAMED_EMPLOYER = re.compile(
+    r"(?:at|for|with|by)\s+(?P<employer>(?:the )?(?!I\b|I'm\b)[A-Z][\w&.'-]*(?: (?:of |and |& )?[A-Z][\w&.'-]*){0,4})"
+)
+_END = re.compile(
+    r"\s+(?:at|for|in|with|and|but|who|that|which|since|because|so|now|here|there|from|on|by|these days|currently|where|"
+    r"right now|too|as well|while|when|to|again|this|last)\b.*$|\s*[,.;!(\u2014].*$",
+    re.IGNORECASE | re.DOTALL,
+)
+_NO_CAREER = re.compile(r"\b(?:you|it|this|that|your|well|part|slave|team|follows?)\b", re.IGNORECASE)
+_DAY = re.compile(r"(?:Christmas|Easter|\w+days?)\b")
+
+
+def employer(text: str) -> str | None:
+    """The employer that "at", "for" or "with" at the beginning of the text names."""
+    found = _NAMED_EMPLOYER.match(text) or _EMPLOYER.match(text)
+    return None if found is None or _DAY.match(found["employer"]) else found["employer"].rstrip(".'")
+
+
+def career(job: str, rest: str = "", text: str | None = None) -> Iterator[Found]:
+    """The job, and the employer where the rest of the clause names one."""
+    article = "an" if job[:1].casefold() in "aeiou" else "a"
+    yield one("career", f"{D}.career", job, text or f"Works as {article} {job}")
+    where = employer(rest.strip())
+    if where is not None:
+        yield one("employer", f"{D}.employer", where, f"Works at {where}")
+
+
+def _works_as(match: re.Match[str]) -> Iterator[Found]:
+    said = match["career"].strip()
+    job = _END.sub("", said)
+    if 1 <= len(job.split()) <= 5 and not _NO_CAREER.search(job):
+        yield from career(job, said[len(job) :])
+
+
+def _works_at(match: re.Match[str]) -> Iterator[Found]:
+    where = employer(match["where"])
+    if where is not None:
+        yield one("employer", f"{D}.employer", where, f"Works at {where}")
+        role = re.search(r"\bas an? (?P<career>.+)", match["where"])
+        if role:
+            yield from _works_as(role)
+
+
+def _works_in(match: re.Match[str]) -> Iterator[Found]:
+    yield from career(f"works in {match['what']}", match["rest"], f"Works in {match['what']}")
+
+
+def _teaches(match: re.Match[str]) -> Iterator[Found]:
+    what = _END.sub("", match["what"]).strip()
+    to_whom = re.match(r"(?:you|him|her|them|my|me|people|myself|it|at|in|a|an|the)\b", what, re.IGNORECASE)
+    if 1 <= len(what.split()) <= 4 and not to_whom:
+        yield from career(f"teaches {what}", match["what"][len(what) :], f"Teaches {what}")
+
+
+def _runs(match: re.Match[str]) -> Iterator[Found]:
+    what = re.sub(r"^(?:my|our) own\b", "their own", match["what"])
+    yield from career(f"runs {what}", text=f"Runs {what}")
+
+
+def _jobless(match: re.Match[str]) -> Iterator[Found]:
+    yield one("career", f"{D}.career", match["state"].casefold(), f"Is {match['state'].casefold()}")
+
+
+def _left_job(match: re.Match[str]) -> Iterator[Found]:
+    changes = (Change(f"{D}.career", "remove"), Change(f"{D}.employer", "remove"))
+    yield Found("career", "No longer has their former job", changes, ended=True)
+
+
+def _left_employer(match: re.Match[str]) -> Iterator[Found]:
+    where = employer(match["where"])
+    if where is not None:
+        change = Change(f"{D}.employer", "remove", where)
+        yield Found("employer", f"No longer works at {where}", (change,), ended=True)
+
+
+def _studies(match: re.Match[str]) -> Iterator[Found]:
+    school = match["school"].rstrip(".") if match["school"] and not match["school"].islower() else ""
+    what = f"{match['what']} at {school}" if school else match["what"]
+    yield one("education", f"{D}.education", what, f"Studies {what}")
+
+
+def _degree(match: re.Match[str]) -> Iterator[Found]:
+    what = f"{match['degree']} in {_END.sub('', match['what']).strip()}"
+    if len(what.split()) <= 8:
+        yield one("education", f"{D}.education", what, f"Has a {what}")
+
+
+_INDUSTRY: Final = lex.alt(
+    """marketing | finance | banking | tech | technology | it | sales | hr | human resources | education | healthcare
+    health care | construction | retail | logistics | hospitality | publishing | advertising | insurance | consulting
+    real estate | customer service | customer support | public relations | pr | media | fashion | film | journalism
+    agriculture | engineering | law | accounting | data science | cybersecurity | research | manufacturing | tourism
+    catering | nursing | biotech | aviation | social work | software | [a-z]+ industry | [a-z]+ sector"""
+)
+_SUBJECT: Final = lex.alt(
+    """law | medicine | nursing | psychology | biology | chemistry | physics | maths? | mathematics | statistics | history
+    philosophy | economics | sociology | anthropology | architecture | art | art history | music | theatre | theater
+    film | journalism | literature | linguistics | computer science | cs | engineering | data science | business
+    business administration | marketing | finance | accounting | education | political science | politics
+    international relations | geography | geology | astronomy | dentistry | pharmacy | veterinary medicine | design
+    graphic design | fashion | theology | neuroscience | biochemistry | environmental science | social work
+    public health | information technology | languages | management | science"""
+)
+_SUBJECTS: Final = rf"(?P<what>(?:[a-z]+ )?{_SUBJECT}\b(?: and (?:[a-z]+ )?{_SUBJECT}\b)?)"
+_SCHOOL: Final = r"(?: at (?P<school>(?:the )?[A-Z][\w.'-]*(?: (?:of )?[A-Z][\w.'-]*)*))?"
+_BUSINESS: Final = lex.alt(
+    """bakery | restaurant | business | shop | store | company | startup | start-up | studio | farm | cafe | café | bar
+    agency | salon | firm | bookshop | bookstore | clinic | hotel | gym | school | food truck"""
+)
+_DEGREE: Final = lex.alt("phd | ph\\.d | doctorate | master'?s?(?: degree)? | bachelor'?s?(?: degree)? | degree | mba")
+
+RULES: Final[tuple[Rule, ...]] = (
+    rule(
+        rf"(?:{I_DO}(?:work|freelance)|{I_AM}(?:working|employed)|I've been working) as\s+(?:an? |the )?(?P<career>.+)",
+        _works_as,
+    ),
+    rule(
+        rf"(?:I|I've) {JUST}(?:started|got|found|landed|accepted)(?: working| (?:a|my|the)(?: new)? (?:job|position|role))?"
+        r" as\s+(?:an? |the )?(?P<career>.+)",
+        _works_as,
+    ),
+    rule(
+        r"my (?:current |day |new )?(?:job|profession|occupation)(?:'s| is) (?:being )?an?\s+(?P<career>.+)",
+        _works_as,
+    ),
+    rule(rf"(?:{I_DO}work|{I_AM}working|I've been working)\s+(?P<where>(?:at|for|with)\s+.+)", _works_at),
+    rule(
+        rf"(?:I|I've) {JUST}(?:started|got a job|joined|started working|started a new job|got a new job|(?:got|was) hired)"
+        r"\s+(?P<where>(?:at|by|for)\s+(?-i:[A-Z]).+)",
+        _works_at,
+    ),
+    rule(rf"(?:{I_DO}work|{I_AM}working) in\s+(?:the )?(?P<what>(?:[a-z]+ )?{_INDUSTRY}\b)(?P<rest>.*)", _works_in),
+    rule(rf"{I_DO}teach\s+(?P<what>[a-z].+)", _teaches),
+    rule(rf"{I_DO}(?:run|own)\s+(?P<what>(?:an?|my own|our own)\s+(?:[a-z-]+ ){{0,3}}{_BUSINESS})\b", _runs),
+    rule(rf"{I_AM}(?P<state>{lex.any_of(lex.JOBLESS)}){NOW}", _jobless),
+    rule(rf"I {JUST}(?:quit|lost|left|resigned from)\s+(?:my|the)\s+(?:\w+ )?job\b", _left_job),
+    rule(r"I (?:got|was) (?:fired|laid off|let go|made redundant)\b", _left_job),
+    rule(r"I (?:no longer work|don't work)\s+(?P<where>(?:at|for)\s+.+?)(?:\s+anymore)?$", _left_employer),
+    rule(rf"(?:{I_DO}study|{I_AM}(?:studying|majoring in|doing a degree in))\s+{_SUBJECTS}{_SCHOOL}", _studies),
+    rule(
+        rf"(?:{I_AM}doing|{I_DO}have|I've(?: got)?|I {JUST}(?:got|finished|completed))\s+(?:an?|my)\s+"
+        rf"(?P<degree>{_DEGREE})\s+in\s+(?P<what>[A-Za-z].+)",
+        _degree,
+    ),
+)

@@ -1,0 +1,97 @@
+"""The offline optimiser: what the person states plainly, as edits of the profile, without a model."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from persona_memory.profile.english.grammar import first_person
+from persona_memory.profile.fold import apply
+from persona_memory.profile.schema import fold_key
+from persona_memory.profile.statements import Change, Statement, answered, is_retraction, statements
+from persona_memory.protocols import ProfileView
+from persona_memory.types import Profile, ProfileEdit, Turn
+
+CONFIDENCE: Final = 0.9
+_OF_THE_USER = re.compile(r"\s*(?:the )?user(?:'s)?\s", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class RuleOptimizer:
+    """Proposes what plain English statements in the person's turns mean for the default schema's fields.
+
+    Fields that the host's own schema does not have are left out.
+    """
+
+    every: int = 1
+    name: str = "rules"
+
+    async def propose(self, view: ProfileView) -> Sequence[ProfileEdit]:
+        """One stated edit per change, in the order of the turns; what would change nothing is left out."""
+        profile, edits = view.profile, list[ProfileEdit]()
+        for turn, said in stated(view.turns):
+            changes = (change for statement in said for change in statement.changes)
+            for change in changes:
+                for edit in _edits(change, turn, profile) if change.field in view.schema else ():
+                    profile = apply(profile, edit, view.schema)
+                    edits.append(edit)
+        return tuple(edits)
+
+
+def stated(turns: Sequence[Turn]) -> list[tuple[Turn, tuple[Statement, ...]]]:
+    """The person's turns with what each states, by itself or as a short answer to the turn before it.
+
+    A turn that only says "just kidding" takes back what the person's turn before it in the same thread said.
+    """
+    found: list[tuple[Turn, tuple[Statement, ...]]] = []
+    last: dict[str, Turn] = {}
+    for turn in turns:
+        before = last.get(turn.thread_id)
+        if turn.role == "user":
+            if is_retraction(turn.text):
+                found = _without_last(found, turn.thread_id)
+            else:
+                found.append((turn, _of_turn(turn, before)))
+        last[turn.thread_id] = turn
+    return found
+
+
+def _of_turn(turn: Turn, before: Turn | None) -> tuple[Statement, ...]:
+    if _OF_THE_USER.match(turn.text):  # what a tool saved: "User lives in Porto"
+        return statements(first_person(turn.text))
+    said = statements(turn.text)
+    return said or (answered(before.text, turn.text) if before is not None and before.role == "assistant" else ())
+
+
+def _without_last(
+    found: list[tuple[Turn, tuple[Statement, ...]]], thread_id: str
+) -> list[tuple[Turn, tuple[Statement, ...]]]:
+    latest = max((number for number, (turn, _) in enumerate(found) if turn.thread_id == thread_id), default=None)
+    return found if latest is None else found[:latest] + found[latest + 1 :]
+
+
+def _edits(change: Change, turn: Turn, profile: Profile) -> Iterator[ProfileEdit]:
+    """The change as edits of this profile: removals name the items that are there."""
+    if change.op != "remove":
+        yield _edit(change.field, change.op, change.value, turn)
+        return
+    held = profile.get(change.field)
+    if held is None:
+        return
+    items = held if isinstance(held, tuple) else (held,)
+    for item in items:
+        if change.value is None or _meant(str(change.value), str(item), exact=change.exact):
+            yield _edit(change.field, "remove", item, turn)
+
+
+def _edit(field: str, op: Literal["set", "add", "remove"], value: object, turn: Turn) -> ProfileEdit:
+    return ProfileEdit(field, op, value, (turn.seq,), CONFIDENCE, "stated", turn.at)
+
+
+def _meant(value: str, item: str, *, exact: bool) -> bool:
+    if exact:
+        return fold_key(value) == fold_key(item)
+    after = "" if value.endswith(":") else r"(?!\w)"
+    return re.search(rf"(?<!\w){re.escape(fold_key(value))}{after}", fold_key(item)) is not None

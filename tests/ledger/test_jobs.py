@@ -1,0 +1,104 @@
+"""The queue: one active job per person and kind, leases, fencing, epochs, parking."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from persona_memory.errors import NotFound, StaleJob
+from persona_memory.ledger import Ledger, Person, jobs, people
+from persona_memory.types import Job
+
+from .conftest import NOW, Chat
+
+LEASE = timedelta(seconds=60)
+
+
+def queue(ledger: Ledger, person: Person, *, due: timedelta = timedelta(0)) -> None:
+    """Queue a learn job."""
+    with ledger.write() as tx:
+        people.lock(tx, person)
+        jobs.enqueue(tx, person, "learn", due=NOW + due, now=NOW, latest=NOW + timedelta(minutes=5))
+
+
+def claim(ledger: Ledger, *, after: timedelta = timedelta(0)) -> list[Job]:
+    """Claim what is due."""
+    with ledger.write() as tx:
+        return jobs.claim(tx, ledger.namespace, now=NOW + after, lease=LEASE, limit=10)
+
+
+@pytest.fixture
+def ana(ledger: Ledger) -> Person:
+    """A person with one turn."""
+    chat = Chat(ledger, Person(ledger.namespace, "ana"))
+    chat.say(("user", "hello", "1"))
+    return chat.person
+
+
+def test_a_person_has_one_active_job_of_a_kind(ledger: Ledger, ana: Person) -> None:
+    """Queueing twice is queueing once; a burst of turns puts the job off, but not for ever."""
+    queue(ledger, ana, due=timedelta(seconds=20))
+    queue(ledger, ana, due=timedelta(minutes=20))
+    with ledger.read() as connection:
+        (job,) = jobs.listing(connection, ledger.namespace)
+    assert job.due_at == NOW + timedelta(minutes=5)
+    assert claim(ledger) == []
+
+
+def test_work_that_arrives_while_a_job_runs_is_not_lost(ledger: Ledger, ana: Person) -> None:
+    """A running job is queued once more when it is done."""
+    queue(ledger, ana)
+    (job,) = claim(ledger)
+    queue(ledger, ana)
+    with ledger.write() as tx:
+        jobs.finish(tx, ana, job, now=NOW)
+    (again,) = claim(ledger)
+    assert again.attempts == 1
+
+
+def test_a_worker_that_lost_its_lease_cannot_store_its_result(ledger: Ledger, ana: Person) -> None:
+    """The second claim has a higher fence; the first one's result is rolled back."""
+    queue(ledger, ana)
+    (first,) = claim(ledger)
+    (second,) = claim(ledger, after=LEASE * 2)
+    assert second.fence == first.fence + 1
+    with pytest.raises(StaleJob, match="no longer held"), ledger.write() as tx:
+        jobs.finish(tx, ana, first, now=NOW)
+    with ledger.write() as tx:
+        jobs.finish(tx, ana, second, now=NOW)
+
+
+def test_a_raised_epoch_voids_what_is_running(ledger: Ledger, ana: Person) -> None:
+    """A forget between the claim and the result makes the result worthless."""
+    queue(ledger, ana)
+    (job,) = claim(ledger)
+    with ledger.write() as tx:
+        people.bump(tx, ana, epoch=1)
+    with pytest.raises(StaleJob, match="forget or delete"), ledger.write() as tx:
+        jobs.finish(tx, ana, job, now=NOW)
+
+
+def test_a_parked_job_waits_for_a_person_and_does_not_block_later_turns(ledger: Ledger, ana: Person) -> None:
+    """Its turns are parked; new turns get a job of their own; retry makes them pending again."""
+    queue(ledger, ana)
+    (job,) = claim(ledger)
+    with ledger.write() as tx:
+        jobs.park(tx, ana, job, "the model is confused", [1], now=NOW)
+    queue(ledger, ana)
+    with ledger.read() as connection:
+        assert [one.state for one in jobs.listing(connection, ledger.namespace)] == ["parked", "queued"]
+    with ledger.write() as tx:
+        jobs.unpark(tx, ana, job.id, now=NOW)
+    assert len(claim(ledger)) == 1
+    with pytest.raises(NotFound, match="persona-memory jobs"), ledger.write() as tx:
+        jobs.discard(tx, ana, job.id)
+
+
+def test_released_jobs_do_not_count_as_attempts(ledger: Ledger, ana: Person) -> None:
+    """A clean shutdown costs a job nothing."""
+    queue(ledger, ana)
+    held = claim(ledger)
+    with ledger.write() as tx:
+        jobs.release(tx, held, now=NOW)
+    assert claim(ledger)[0].attempts == 1

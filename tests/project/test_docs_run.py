@@ -1,0 +1,85 @@
+"""What the README and the quickstart show is true: their blocks run, in order, in an empty home."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.project.run_blocks import blocks_of, run
+
+ROOT = Path(__file__).parents[2]
+PAGES = ["README.md", "docs/quickstart.md", "docs/backends.md"]
+
+SAMPLE = """
+```python
+x = 1
+```
+
+<!-- no-run -->
+```python
+raise SystemExit("must not run")
+```
+
+```bash
+exit 3
+```
+
+<!-- run -->
+```console
+$ echo "$((1 + 1))" > out.txt
+2
+```
+
+````python
+y = x + 1
+assert y == 2, f"{y}"
+````
+
+```text
+nothing
+```
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("page", PAGES)
+def test_the_blocks_of_a_page_run(page: str, tmp_path: Path) -> None:
+    """A new user who pastes the page block by block sees no error."""
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    pythonpath = os.pathsep.join([str(ROOT), str(ROOT / "integrations")])
+    env = {**os.environ, "HOME": str(tmp_path), "PERSONA_MEMORY_HOME": str(tmp_path / "home"), "HF_HUB_OFFLINE": "1"}
+    runner = ROOT / "tests/project/run_blocks.py"
+    done = subprocess.run(
+        [sys.executable, str(runner), str(ROOT / page)],
+        cwd=tmp_path,
+        env={**env, "PATH": path, "PYTHONPATH": pythonpath},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, f"{page}\n{done.stdout}\n{done.stderr}"
+    assert re.search(r"^\d+ blocks ran$", done.stdout, re.MULTILINE)
+
+
+def test_only_what_is_meant_to_run_is_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python blocks run in one namespace unless marked, shell blocks only when marked, text never."""
+    page = tmp_path / "page.md"
+    page.write_text(SAMPLE)
+    monkeypatch.chdir(tmp_path)
+    assert run(page) == 3
+    assert (tmp_path / "out.txt").read_text() == "2\n"
+
+
+def test_a_failing_block_names_its_line_in_the_page(tmp_path: Path) -> None:
+    """The traceback of a block leads to the line of the Markdown file."""
+    page = tmp_path / "page.md"
+    page.write_text("# Title\n\n```python\nfine = 1\n1 / 0\n```\n")
+    with pytest.raises(ZeroDivisionError) as caught:
+        run(page)
+    assert caught.traceback[-1].lineno + 1 == 5
+    assert [block.line for block in blocks_of(page.read_text())] == [4]
