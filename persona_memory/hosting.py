@@ -1,4 +1,4 @@
-"""What every host of persona-memory needs around one turn: who speaks, the fail-open door, and putting memory in a prompt.
+"""What every host needs around one turn: who speaks, the fail-open door, and putting what is remembered in a prompt.
 
 The fail-open door: if memory breaks, the person's turn goes on without it. The failure is logged once per kind and
 counted in `Doors.failures`; nothing else in persona-memory swallows an error.
@@ -94,7 +94,11 @@ def _given(runtime: Any, config: Mapping[str, Any], name: str) -> str | None:
 
 
 class Doors:
-    """The fail-open door of one host: what went wrong, each kind logged once, all counted. Thread-safe."""
+    """The fail-open door of one host: what went wrong, each kind logged once, all counted. Thread-safe.
+
+    Attributes:
+        failures: how often by kind, e.g. {"recall: LedgerLocked": 2, "no user id": 1}.
+    """
 
     def __init__(self) -> None:
         self.failures: Counter[str] = Counter()
@@ -106,22 +110,23 @@ class Doors:
         try:
             yield
         except Exception as error:
-            self._note(f"{what}: {type(error).__name__}", f"persona-memory: {what} failed, the turn goes on: {error}")
+            kind, said = f"{what}: {type(error).__name__}", f"{what} failed, the turn goes on: {error}"
+            self._note(kind, said, error)
 
     def no_user(self) -> None:
         """Say once that a run came without a user id."""
         self._note(
             "no user id",
-            "persona-memory: no user id, so this run has no memory. Pass context={'user_id': …} or "
+            "no user id, so this run has no memory. Pass context={'user_id': …} or "
             "config={'configurable': {'user_id': …}}.",
         )
 
-    def _note(self, kind: str, message: str) -> None:
+    def _note(self, kind: str, said: str, error: Exception | None = None) -> None:
         with self._lock:
             self.failures[kind] += 1
             first = self.failures[kind] == 1
         if first:
-            log.warning(message)
+            log.warning("persona-memory: %s", said, exc_info=error)
 
 
 def latest_question(messages: Sequence[Any]) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -33,6 +33,9 @@ PROFILE_SHARE = 0.5
 
 NEAR_BEST = 0.5
 """Share of the best hit's score from which a hit is injected and counts for the route."""
+
+ECHOED = 0.8
+"""Share of a reply's words, found in other hits, from which it is an echo: recalled text that a model quoted."""
 
 _ASKS_ONLY = re.compile(r"[^.!?\n]*\?\s*")
 """One question and nothing else: that it was asked before tells nothing."""
@@ -141,7 +144,10 @@ def decide(found: Found, *, budget: int, count: TokenCounter, parametric: Parame
         return Route("none", found.closed, 0, budget)
     profile_text = _profile_text(found, budget=UNBOUNDED, count=count)
     everything = pack(
-        worth_telling(found.hits), budget=UNBOUNDED, count=count, render=lambda hits: render_memories(hits, now=found.now)
+        worth_telling(found.hits),
+        budget=UNBOUNDED,
+        count=count,
+        render=lambda hits: render_memories(hits, now=found.now),
     )
     needed = everything.tokens + (count(profile_text) if profile_text else 0)
     return decide_route(
@@ -186,8 +192,16 @@ def worth_telling(hits: Sequence[Hit]) -> tuple[Hit, ...]:
 
     A search may show more; a prompt that is filled up with the hardly relevant costs tokens and distracts.
     """
-    telling = [hit for hit in hits if hit.kind == "memory" or not _ASKS_ONLY.fullmatch(hit.text)]
+    said = {word for hit in hits if hit.role != "assistant" for word in tokens(hit.text)}
+    telling = [hit for hit in hits if hit.kind == "memory" or not _tells_nothing(hit, said)]
     return tuple(hit for hit in telling if hit.score >= NEAR_BEST * telling[0].score)
+
+
+def _tells_nothing(hit: Hit, said: Set[str]) -> bool:
+    """A turn that only asks, or a reply that only says again what the person's own words, found with it, say."""
+    if _ASKS_ONLY.fullmatch(hit.text):
+        return True
+    return hit.role == "assistant" and len(said & set(tokens(hit.text))) >= ECHOED * len(set(tokens(hit.text)))
 
 
 def _profile_text(found: Found, *, budget: int, count: TokenCounter) -> str:

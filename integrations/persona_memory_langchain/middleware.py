@@ -9,16 +9,24 @@ It keeps nothing of a run in itself, so one instance serves many people at once.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Annotated, Any, NotRequired
 
-from langchain.agents.middleware import AgentMiddleware, AgentState, ModelRequest, ModelResponse
+from langchain.agents.middleware import (
+    AgentMiddleware,
+    AgentState,
+    ExtendedModelResponse,
+    ModelRequest,
+    ModelResponse,
+)
 from langchain.agents.middleware.types import PrivateStateAttr
-from langchain_core.messages import AnyMessage, SystemMessage
+from langchain_core.messages import AIMessage, AnyMessage, SystemMessage
 from langgraph.channels.untracked_value import UntrackedValue
 from langgraph.config import get_config
 from langgraph.runtime import Runtime
+from langgraph.types import Command
+
 from persona_memory import (
     Doors,
     Identity,
@@ -31,10 +39,11 @@ from persona_memory import (
     latest_question,
     resolve_user,
 )
-
 from persona_memory_langchain.tools import memory_tools
 
 KEY = "persona_memory"
+
+Response = ModelResponse[Any] | ExtendedModelResponse[Any]
 
 
 class PersonaMemoryState(AgentState[Any]):
@@ -47,7 +56,8 @@ class PersonaMemoryMiddleware(AgentMiddleware[PersonaMemoryState, Any, Any]):
     """Gives an agent a lasting memory of each user.
 
     The user is `context={"user_id": …}`, or `configurable["user_id"]`, or whatever `user_id` resolves. Without one the
-    agent answers without memory, and says so once in the log.
+    agent answers without memory, and says so once in the log. In a thread of several humans, `speaker` beside the user
+    id says which messages are the user's own, by their `name`.
 
     Args:
         memory: the memory; closed by whoever opened it.
@@ -57,6 +67,9 @@ class PersonaMemoryMiddleware(AgentMiddleware[PersonaMemoryState, Any, Any]):
         memories: where this turn's memories go.
         ask_questions: at most once per thread, offer the model a question about what is still unknown of the person.
         tools: also give the agent search_memory, remember and forget_memory.
+
+    Attributes:
+        doors: what failed, by kind; `doors.failures` is empty while all is well.
     """
 
     state_schema = PersonaMemoryState
@@ -79,67 +92,72 @@ class PersonaMemoryMiddleware(AgentMiddleware[PersonaMemoryState, Any, Any]):
         self.profile, self.memories = profile, memories
         self.ask_questions = ask_questions
         self.doors = Doors()
-        self.tools = memory_tools(memory, user_id=user_id) if tools else []
+        self.tools = memory_tools(memory, user_id=user_id, doors=self.doors) if tools else []
 
-    def before_agent(self, state: PersonaMemoryState, runtime: Runtime[Any]) -> dict[str, Any] | None:
+    def before_agent(self, state: PersonaMemoryState, runtime: Runtime[Any]) -> dict[str, Any]:
         """Make durable what is not yet, and recall for the latest human message."""
-        who = self._who(runtime)
-        if who is None:
-            return None
-        messages, recalled = state["messages"], None
+        who, messages = self._who(runtime), state["messages"]
         turns: tuple[int, ...] = ()
-        with self.doors.open("observe"):
-            turns = self.memory.observe(messages, user_id=who.user_id, thread_id=who.thread).turns
-        with self.doors.open("recall"):
-            recalled = self.memory.recall(latest_question(messages), **self._options(who, turns))
+        recalled: Recall | None = None
+        if who is not None:
+            with self.doors.open("observe"):
+                turns = self.memory.observe(messages, **_thread(who)).turns
+            with self.doors.open("recall"):
+                recalled = self.memory.recall(latest_question(messages), **self._options(who, turns))
         return self._update(recalled, runtime)
 
-    async def abefore_agent(self, state: PersonaMemoryState, runtime: Runtime[Any]) -> dict[str, Any] | None:
+    async def abefore_agent(self, state: PersonaMemoryState, runtime: Runtime[Any]) -> dict[str, Any]:
         """As `before_agent`."""
-        who = self._who(runtime)
-        if who is None:
-            return None
-        messages, recalled = state["messages"], None
+        who, messages = self._who(runtime), state["messages"]
         turns: tuple[int, ...] = ()
-        with self.doors.open("observe"):
-            turns = (await self.memory.aobserve(messages, user_id=who.user_id, thread_id=who.thread)).turns
-        with self.doors.open("recall"):
-            recalled = await self.memory.arecall(latest_question(messages), **self._options(who, turns))
+        recalled: Recall | None = None
+        if who is not None:
+            with self.doors.open("observe"):
+                turns = (await self.memory.aobserve(messages, **_thread(who))).turns
+            with self.doors.open("recall"):
+                recalled = await self.memory.arecall(latest_question(messages), **self._options(who, turns))
         return self._update(recalled, runtime)
 
     def wrap_model_call(
         self, request: ModelRequest[Any], handler: Callable[[ModelRequest[Any]], ModelResponse[Any]]
-    ) -> ModelResponse[Any]:
-        """Put what is remembered into this call. A run that was resumed after an interrupt recalls again."""
-        update: Mapping[str, Any] | None = None
-        if KEY not in request.state:
-            with self.doors.open("recall"):
-                update = self.before_agent(_state(request), request.runtime)
-        return handler(self._injected(request, update))
+    ) -> Response:
+        """Put what is remembered into this call.
+
+        A run that was resumed after an interrupt comes without what was recalled: it is recalled again, once.
+        """
+        update = None if KEY in request.state else self.before_agent(_state(request), request.runtime)
+        response = handler(self._injected(request, update))
+        who = self._who(request.runtime, silent=True) if _speaks_and_goes_on(response) else None
+        if who is not None:
+            with self.doors.open("observe"):
+                self.memory.observe([*request.state["messages"], *response.result], **_thread(who))
+        return _with(response, update)
 
     async def awrap_model_call(
         self, request: ModelRequest[Any], handler: Callable[[ModelRequest[Any]], Awaitable[ModelResponse[Any]]]
-    ) -> ModelResponse[Any]:
+    ) -> Response:
         """As `wrap_model_call`."""
-        update: Mapping[str, Any] | None = None
-        if KEY not in request.state:
-            with self.doors.open("recall"):
-                update = await self.abefore_agent(_state(request), request.runtime)
-        return await handler(self._injected(request, update))
+        update = None if KEY in request.state else await self.abefore_agent(_state(request), request.runtime)
+        response = await handler(self._injected(request, update))
+        who = self._who(request.runtime, silent=True) if _speaks_and_goes_on(response) else None
+        if who is not None:
+            with self.doors.open("observe"):
+                await self.memory.aobserve([*request.state["messages"], *response.result], **_thread(who))
+        return _with(response, update)
 
     def after_agent(self, state: PersonaMemoryState, runtime: Runtime[Any]) -> None:
         """Make the reply durable; never waits for learning."""
         who = self._who(runtime, silent=True)
         if who is not None:
             with self.doors.open("observe"):
-                self.memory.observe(state["messages"], user_id=who.user_id, thread_id=who.thread)
+                self.memory.observe(state["messages"], **_thread(who))
 
     async def aafter_agent(self, state: PersonaMemoryState, runtime: Runtime[Any]) -> None:
         """As `after_agent`."""
         who = self._who(runtime, silent=True)
         if who is not None:
             with self.doors.open("observe"):
-                await self.memory.aobserve(state["messages"], user_id=who.user_id, thread_id=who.thread)
+                await self.memory.aobserve(state["messages"], **_thread(who))
 
     def _who(self, runtime: Runtime[Any], *, silent: bool = False) -> Identity | None:
         who = None
@@ -149,7 +167,7 @@ class PersonaMemoryMiddleware(AgentMiddleware[PersonaMemoryState, Any, Any]):
                 self.doors.no_user()
         return who
 
-    def _options(self, who: Identity, turns: tuple[int, ...]) -> dict[str, Any]:
+    def _options(self, who: Identity, turns: Sequence[int]) -> dict[str, Any]:
         return {
             "user_id": who.user_id, "thread_id": who.thread, "max_tokens": self.max_tokens, "exclude": turns,
             "offer_question": self.ask_questions,
@@ -163,7 +181,8 @@ class PersonaMemoryMiddleware(AgentMiddleware[PersonaMemoryState, Any, Any]):
         return {KEY: {"profile_text": recalled.profile_text, "memory_text": recalled.memory_text, **event}}
 
     def _injected(self, request: ModelRequest[Any], update: Mapping[str, Any] | None) -> ModelRequest[Any]:
-        recalled = (request.state if update is None else update).get(KEY)
+        state: Mapping[str, Any] = request.state if update is None else update
+        recalled = state.get(KEY)
         if not recalled:
             return request
         with self.doors.open("inject"):
@@ -175,6 +194,21 @@ class PersonaMemoryMiddleware(AgentMiddleware[PersonaMemoryState, Any, Any]):
         return request
 
 
+def _thread(who: Identity) -> dict[str, Any]:
+    return {"user_id": who.user_id, "thread_id": who.thread, "speaker": who.speaker}
+
+
 def _state(request: ModelRequest[Any]) -> PersonaMemoryState:
     state: Any = request.state
-    return {**state, "messages": request.state["messages"]}
+    found: PersonaMemoryState = state
+    return found
+
+
+def _speaks_and_goes_on(response: ModelResponse[Any]) -> bool:
+    """Whether the model says something before a tool call: a summary may take its place before the run ends."""
+    return any(isinstance(one, AIMessage) and one.tool_calls and one.text for one in response.result)
+
+
+def _with(response: ModelResponse[Any], update: Mapping[str, Any] | None) -> Response:
+    """The response; with what was recalled during this call, so that later calls of the run have it, too."""
+    return response if update is None else ExtendedModelResponse(response, Command(update=dict(update)))

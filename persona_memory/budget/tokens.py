@@ -36,13 +36,13 @@ _SHA256 = {
     "fb374d419588a4632f3f557e76b4b70aebbca790": "446a9538cb6c348e3516120d7c08b09f57c36495e2acfffe59a5bf8b0cfb1a2d",
 }
 
-_FOREIGN = r"[^\x00-\x7f\u2010-\u2027]"
 _WORD = re.compile(
-    rf"""
-    ( (?<=\S)[ ](?=[A-Za-z])                  # one space, after something
-    | (?<![A-Za-z'\u2019])(?<!{_FOREIGN})     # or none: not inside a word, after an apostrophe or a foreign letter
+    r"""
+    ( (?<=\S)[ ](?=[A-Za-z])       # one space, after something
+    | (?<![A-Za-z'\u2019])         # or none: not inside a word, nor after an apostrophe, where some split "'there"
     )
-    ([A-Za-z]++) (?!{_FOREIGN})
+    ([A-Za-z]++)
+    (?=([^\x00-\x7f\u2010-\u2027]?))  # a letter or mark of another script may merge into the word's end
     """,
     re.VERBOSE,
 )
@@ -104,8 +104,8 @@ def most_tokens(text: str) -> int:
 
 def _estimate(text: str) -> int:
     most = most_tokens(text)
-    for space, word in _WORD.findall(text):
-        if space and word in WORDS:
+    for space, word, foreign in _WORD.findall(text):
+        if space and not foreign and word in WORDS:
             most -= len(word)
         elif len(word) <= _LONGEST_WORD:
             most -= len(space) + len(word) - _most_in_word(space + word)

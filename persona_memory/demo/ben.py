@@ -63,7 +63,7 @@ SESSIONS = (
             Exchange("Nice. Now I'm hungry. I like cooking, but with a student's budget.", "Lentils are your friend."),
             Exchange("My brother Tom makes a great lentil curry. I'll ask him.", "Bring me the recipe."),
         ),
-        probes=(Probe("Which parts of recursion have I understood?", recalls=("base case",)),),
+        probes=(Probe("Have I understood the base case?", recalls=("base case",)),),
     ),
     Session(
         user_id="ben",
@@ -93,7 +93,7 @@ SESSIONS = (
         ),
         probes=(
             Probe("When is my maths exam?", recalls=("12 June",)),
-            Probe("What do I find hard in maths?", recalls=("chain rule",)),
+            Probe("Do I understand the chain rule?", recalls=("chain rule",)),
         ),
     ),
     Session(
@@ -162,7 +162,7 @@ SESSIONS = (
         ),
         probes=(
             Probe("Which programming language do we use this term?", recalls=("Java",)),
-            Probe("What should I repeat in maths?", recalls=("chain rule",), never=("half marathon",)),
+            Probe("Should I repeat the chain rule?", recalls=("chain rule",), never=("half marathon",)),
         ),
     ),
 )

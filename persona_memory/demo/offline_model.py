@@ -24,9 +24,12 @@ NOTHING_FOUND = (
 
 _BLOCK = re.compile(r"<(recalled_memories|user_profile)\b[^>]*>(.*?)</\1>", re.DOTALL)
 _LINE = re.compile(
-    r"^\s*[-*•]\s*(?:\[(?P<when>[^\]]*)\]\s*)?(?:(?P<who>[^\s:][^:\n]{0,60}):\s+)?(?P<text>\S.*)$", re.MULTILINE
+    r"^\s*-\s*(?:(?P<day>\d{4}-\d{2}-\d{2})\s+)?(?P<who>[^\s:(][^:(\n]{0,60}?)(?:\s\((?P<notes>[^)\n]*)\))?:\s+"
+    r"(?P<text>\S.*)$",
+    re.MULTILINE,
 )
-_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+"""A line as `budget.rendering` writes it: "- 2026-03-02 Ana (user, has since changed): I live in Lisbon."."""
+
 _OUTDATED = re.compile(r"since changed|superseded|outdated|no longer|until", re.IGNORECASE)
 _ASKS = re.compile(
     r"\?|^(what|when|where|who|whom|whose|which|why|how|do|does|did|is|are|was|were|can|could|should|would|will|have|has"
@@ -107,7 +110,11 @@ def plain_reply(messages: Sequence[BaseMessage]) -> str:
     if not _ASKS.search(latest):
         return _acknowledgement(latest, known)
     in_thread = [_Known(text, "user", None, False, "thread") for text in earlier]
-    found = _most_alike(latest, [*known, *in_thread]) or [line for line in known if line.source == "memory"][:3]
+    known = [line for line in known if line.who != "assistant"]  # what was said by itself is no news
+    found = (
+        _most_alike(latest, [*known, *in_thread])
+        or [line for line in known if line.source == "memory" and not line.outdated][:3]
+    )
     return "\n".join(_quote(line) for line in found) or NOTHING_FOUND
 
 
@@ -128,10 +135,10 @@ def _known(messages: Sequence[BaseMessage]) -> list[_Known]:
 
 
 def _known_line(match: re.Match[str], source: Literal["memory", "profile"]) -> _Known:
-    when = match["when"] or ""
-    day = _DAY.search(when)
-    outdated = bool(_OUTDATED.search(when))
-    return _Known(match["text"].strip(), match["who"] or "", _date(day[0]) if day else None, outdated, source)
+    notes = match["notes"] or ""
+    day = _date(match["day"]) if match["day"] else None
+    who = next((role for role in ("user", "assistant") if role in notes.split(", ")), match["who"])
+    return _Known(match["text"].strip(), who, day, bool(_OUTDATED.search(notes)), source)
 
 
 def _date(text: str) -> date | None:
@@ -171,5 +178,6 @@ def _quote(line: _Known) -> str:
         return f"What I know about you: {line.who.replace('_', ' ')}: {line.text}"
     if line.source == "thread":
         return f"A moment ago you said: “{line.text}”"
-    speaker = {"user": "You told me", "assistant": "I said"}.get(line.who.lower(), f"{line.who} said")
-    return f"{speaker if line.who else 'I remember'}{when}: “{line.text}”"
+    if line.who == "noted":
+        return f"I remember: {line.text}."
+    return f"{'You told me' if line.who == 'user' else f'{line.who} said'}{when}: “{line.text}”"

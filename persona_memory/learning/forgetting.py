@@ -20,15 +20,15 @@ from persona_memory.ledger import vectors as vector_rows
 from persona_memory.ledger.events import NewEvent
 from persona_memory.ledger.people import Person
 from persona_memory.retrieval import tokens
-from persona_memory.types import Event, Memory, Turn
+from persona_memory.types import Event, Memory
 
 _SENTENCE = re.compile(r"[^.!?\n]+(?:[.!?]+(?=\s|$)|\n|$)|[^\n]+")
 
 MEANT = 0.6
 """Share of a request's words that a memory must hold to be meant by it."""
 
-ECHO = 0.5
-"""Share of the forgotten words that a sentence of a reply must hold to count as an echo of them."""
+ECHO = 0.6
+"""Share of the forgotten words that a sentence must hold to count as an echo of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ def forget(
     found = people.lock(tx, person)
     asked = derived.read_memories(tx, person, ids=memory_ids)
     quotes = derived.quotes(tx, person, [memory.id for memory in asked])
-    remaining = _remaining(tx, person, asked, quotes, turns)
+    remaining = _remaining(tx, person, asked, quotes, frozenset(turns))
     erasure.redact(tx, person, remaining)
     for event in events.in_order(tx, person, kinds=("answer", "feedback")):
         kept = _without(event, set(remaining), {memory.id for memory in asked})
@@ -120,25 +120,23 @@ def sentences(text: str) -> list[str]:
 
 
 def _remaining(
-    tx: Connection, person: Person, asked: Sequence[Memory], quotes: Mapping[str, str], whole: Collection[int]
+    tx: Connection, person: Person, asked: Sequence[Memory], quotes: Mapping[str, str], whole: frozenset[int]
 ) -> dict[int, str]:
-    """What is left of each turn that held the forgotten words, replies that echo them included."""
-    wanted = {seq for memory in asked for seq in memory.sources} | set(whole)
-    texts = {turn.seq: turn for turn in events.turns(tx, person, seqs=wanted)}
-    left = {seq: "" if seq in whole else turn.text for seq, turn in texts.items()}
+    """What is left of each turn that held the forgotten words, wherever they were said again."""
+    everything = {turn.seq: turn.text for turn in events.turns(tx, person)}
+    wanted = whole.union(*(memory.sources for memory in asked))
+    left = {seq: everything[seq] for seq in wanted if seq in everything}
     for memory in asked:
         for seq in memory.sources:
             if seq in left:
-                left[seq] = _without_quote(left[seq], texts[seq].text, quotes.get(memory.id, ""), memory.text)
-    for seq, turn in texts.items():
-        lost = content_words(turn.text) - content_words(left[seq])
-        for reply in _replies(tx, person, turn):
-            left[reply.seq] = _without_echo(left.get(reply.seq, reply.text), lost)
-    return {seq: text.strip() for seq, text in left.items() if text.strip() != _text_of(tx, person, seq, texts)}
-
-
-def _text_of(tx: Connection, person: Person, seq: int, texts: Mapping[int, Turn]) -> str:
-    return texts[seq].text if seq in texts else events.one(tx, person, seq).text
+                left[seq] = _without_quote(left[seq], everything[seq], quotes.get(memory.id, ""), memory.text)
+    left.update(dict.fromkeys(whole & left.keys(), ""))
+    lost = [_lost_words(everything[seq], left[seq]) for seq in left]
+    for seq, text in everything.items():
+        rest = _without_echoes(left.get(seq, text), lost)
+        if rest != text:
+            left[seq] = rest
+    return {seq: text.strip() for seq, text in left.items() if text != everything[seq]}
 
 
 def _without_quote(left: str, original: str, quote: str, memory_text: str) -> str:
@@ -157,21 +155,29 @@ def _without_quote(left: str, original: str, quote: str, memory_text: str) -> st
     return "".join(rest) if len(rest) < len(sentences(left)) else ""
 
 
-def _replies(tx: Connection, person: Person, turn: Turn) -> list[Turn]:
-    """Turns of others in the thread between this turn and the person's next one."""
-    thread = [one for one in events.turns(tx, person, after=turn.seq) if one.thread_id == turn.thread_id]
-    replies = []
-    for one in thread:
-        if one.role == "user":
-            break
-        replies.append(one)
-    return replies
+def _lost_words(original: str, left: str) -> list[str]:
+    """The words that went from a turn, in order."""
+    kept = set(sentences(left))
+    return tokens(" ".join(piece for piece in sentences(original) if piece not in kept))
 
 
-def _without_echo(reply: str, lost: frozenset[str]) -> str:
+def _without_echoes(text: str, lost: Sequence[Sequence[str]]) -> str:
+    """The text without sentences that say the lost words again: a reply that repeated them, the same said elsewhere."""
+    pieces = sentences(text)
+    rest = [piece for piece in pieces if not any(_echoes(tokens(piece), words) for words in lost)]
+    return text if len(rest) == len(pieces) else "".join(rest)
+
+
+def _echoes(words: Sequence[str], lost: Sequence[str]) -> bool:
+    """Whether a sentence's words repeat the lost ones: three in a row, or most of them."""
     if not lost:
-        return reply
-    return "".join(piece for piece in sentences(reply) if len(content_words(piece) & lost) < max(1, ECHO * len(lost)))
+        return False
+    runs = set(zip(lost, lost[1:], lost[2:], strict=False))
+    if any(run in runs for run in zip(words, words[1:], words[2:], strict=False)):
+        return True
+    return (
+        len(set(lost)) > 1 and len(set(lost) & set(words)) >= ECHO * len(set(lost)) and len(set(lost) & set(words)) > 1
+    )
 
 
 def _without(event: Event, turns: set[int], memory_ids: set[str]) -> dict[str, Any] | None:

@@ -19,6 +19,9 @@ from numpy.typing import NDArray
 
 from persona_memory.retrieval.columns import Column
 
+ORDINARY = 200
+"""Documents from which on a person's own word statistics say how much a word tells."""
+
 
 class Bm25:
     """Word statistics of one person's documents; a document's row is its place in the order of `add`.
@@ -70,8 +73,11 @@ class Bm25:
 
     def idf(self, term: str) -> float:
         """How much a word tells, > 0; a word that no document holds tells most."""
+        return self._idf(term, self._alive)
+
+    def _idf(self, term: str, documents: int) -> float:
         df = len(self._rows.get(term, ()))
-        return log(1 + (self._alive - df + 0.5) / (df + 0.5))
+        return log(1 + (documents - df + 0.5) / (df + 0.5))
 
     def match(
         self,
@@ -82,7 +88,9 @@ class Bm25:
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Scores (n,) and coverage (n,) of all rows for a query's terms with their weights.
 
-        Coverage is the part of the query's information, Σ weight · idf, that a row's words account for, in [0, 1].
+        Coverage is the part of the query's information, Σ weight · idf, that a row's words account for, in [0, 1]. There
+        idf is that of a person with at least ORDINARY documents: among three, a word said in all of them would tell
+        nothing, and a question about it would seem to be about what was never said.
 
         Args:
             terms: index words with weights.
@@ -95,12 +103,12 @@ class Bm25:
         scores, covered, information = np.zeros(n, np.float32), np.zeros(n, np.float32), 0.0
         norm = self._length_norm(windows)
         for term, weight in terms.items():
-            worth = weight * self.idf(term)
+            worth = weight * self._idf(term, max(self._alive, ORDINARY))
             information += worth
             if term not in self._rows:
                 continue
             tf = self._frequencies(term, windows, keep)
-            scores += worth * tf / (tf + norm)
+            scores += weight * self.idf(term) * tf / (tf + norm)
             covered += worth * np.minimum(tf, 1)
         if information > 0:
             covered /= information

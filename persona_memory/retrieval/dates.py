@@ -20,8 +20,8 @@ SEASONS = {"spring": 3, "summer": 6, "autumn": 9, "fall": 9, "winter": 12}
 NUMBERS = {"a": 1, "an": 1, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "few": 3, "couple of": 2}
 
 
-def interval(text: str, now: datetime) -> Interval | None:
-    """The stretch of time that the text names, or None; the most precise expression counts.
+def named_time(text: str, now: datetime) -> tuple[Interval, str] | None:
+    """The stretch of time that the text names, with the words that name it; the most precise expression counts.
 
     A month or season without a year is the latest one that has begun by `now`. "may" is a month only where it looks
     like one ("in May", "May 3", "May 2023").
@@ -31,7 +31,7 @@ def interval(text: str, now: datetime) -> Interval | None:
         for match in pattern.finditer(plain):
             found = read(match, now)
             if found is not None:
-                return found
+                return found, match.group()
     return None
 
 

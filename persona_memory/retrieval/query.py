@@ -16,7 +16,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from persona_memory.retrieval.dates import Interval, interval
+from persona_memory.retrieval.dates import Interval, named_time
 from persona_memory.retrieval.words import tokens
 from persona_memory.types import Role, Turn
 
@@ -66,6 +66,9 @@ LED_BY = 200
 NAME = 0.2
 """Weight of the words of a speaker's name: it matters more who speaks, but Rose may ask for her roses."""
 
+TIME = 0.3
+"""Weight of words like "last May": turns rarely say when they are said, but some tell of plans."""
+
 LONGEST = 2_000
 """Characters of a message that are looked at: its beginning and its end, where the question usually is."""
 
@@ -109,7 +112,9 @@ def understand(
     words = [word for word in said if word not in COURTESY and word not in name_words]
     back = last_turns[-BACK:] if _points_back(text, words, last_turns) else ()
     asks = bool(words or back or (named and COURTESY.isdisjoint(said)))
-    terms = dict.fromkeys(words, 1.0)
+    time = named_time(text, now) if now is not None else None
+    time_words = tokens(time[1]) if time else ()
+    terms = {word: TIME if word in time_words else 1.0 for word in words}
     for turn, weight in zip(reversed(back), FADE, strict=False):
         for word in tokens(_ends(turn.text)):
             if word not in COURTESY:
@@ -123,7 +128,7 @@ def understand(
         terms=terms,
         speakers=named,
         asks_for=_asks_for(text.casefold().replace("’", "'")),
-        when=interval(text, now) if now is not None else None,
+        when=time[0] if time else None,
     )
 
 

@@ -19,10 +19,10 @@ What is known of the person:
 </user_profile>"""
 
 RECALLED = """<recalled_memories>
-- [2026-03-02] user: I moved to Porto.
-- [2026-03-09] assistant: Tram 1 follows the river.
-- [2026-02-01, since changed] user: I live in Lisbon.
-- Ana's cat is called Pixel &amp; hates rain.
+- 2026-02-01 user (has since changed): I live in Lisbon.
+- 2026-03-02 user: I moved to Porto.
+- 2026-03-09 assistant: Tram 1 follows the river.
+- 2026-03-09 noted: Ana's cat is called Pixel &amp; hates rain
 </recalled_memories>"""
 
 
@@ -54,9 +54,9 @@ def test_a_question_is_answered_with_the_line_that_shares_most_words() -> None:
     assert "Tram" not in reply
 
 
-def test_lines_of_any_shape_are_understood() -> None:
-    """A line without date or speaker is quoted as it stands, its escaped characters restored."""
-    assert ask("What is my cat called?") == "I remember: “Ana's cat is called Pixel & hates rain.”"
+def test_a_memory_is_told_as_noted() -> None:
+    """A memory has no speaker; its escaped characters are restored."""
+    assert ask("What is my cat called?") == "I remember: Ana's cat is called Pixel & hates rain."
 
 
 def test_profile_fields_answer_too() -> None:
@@ -85,7 +85,7 @@ def test_with_nothing_to_go_on_it_says_so(messages: list[BaseMessage]) -> None:
 
 def test_a_statement_is_acknowledged_with_what_goes_with_it() -> None:
     """A statement is no question: at most one related memory is quoted."""
-    assert ask("My cat learnt to open doors.") == "Noted. I remember: “Ana's cat is called Pixel & hates rain.”"
+    assert ask("My cat learnt to open doors.") == "Noted. I remember: Ana's cat is called Pixel & hates rain."
     assert ask("My cat is fine.", recalled="") == "Noted."
 
 

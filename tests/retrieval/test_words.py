@@ -20,7 +20,7 @@ from persona_memory.retrieval.words import stem, tokens
         ("สวัสดี", ["สว", "วั", "ัส", "สด", "ดี"]),
         ("हिन्दी में", ["हिन्दी", "में"]),
         ("한국어를", ["한국어를"]),
-        ("ＦＵＬＬ", ["full"]),
+        ("\uff26\uff35\uff2c\uff2c", ["full"]),
         ("snake_case", ["snak", "cas"]),
         ("don’t can't", []),
         ("", []),

@@ -12,6 +12,7 @@ from persona_memory.profile.english.clauses import Clause, clauses
 from persona_memory.profile.english.grammar import about_them, is_past, third_person
 from persona_memory.profile.english.lexicon import OTHERS, alt, any_of, words
 from persona_memory.profile.english.phrases import core
+from persona_memory.profile.english.sentences import MASK, own_speech
 from persona_memory.protocols import ExtractedMemory
 from persona_memory.types import MemoryKind, Turn
 
@@ -35,11 +36,11 @@ _NO_EVENT: Final = words(
     expected wished learned learnt mentioned assumed figured tended preferred kept got_it saw_that"""
 )
 _LOOSE = re.compile(
-    r"\b(?:you|your|it|that|this|these|those|something|someone|somewhere|stuff|which|what|there|here|her|him|them|she|he|his|they|their)\b|\?",
+    r"\b(?:you|your|it|that|this|these|those|something|someone|somewhere|stuff|questions?|problems?|troubles?|news|ideas?|which|what|there|here|her|him|them|she|he|his|they|their)\b|\?",
     re.IGNORECASE,
 )
 _AFTERTHOUGHT = re.compile(
-    r"(?:,|,?\s+(?:and|but|so|which|because|since))\s+(?:it|that|this|they|he|she|was|were|which|who)\b.*$|\s+-+\s.*$|"
+    r"(?:,|,?\s+(?:and|but|so|which|because|since))\s+(?:it|that|this|they|he|she|was|were|which|who|the \w+ (?:was|were|is))\b.*$|\s+-+\s.*$|"
     r",\s+[A-Z]\w+$",
     re.IGNORECASE,
 )
@@ -142,14 +143,30 @@ def _planned(said: str) -> bool:
 def _dated(text: str, turn: Turn, *, past: bool) -> str:
     """The text with its time expression in words that stay true."""
     when = resolve(text, turn.at, past=past)
-    if when is None:
+    before = text[: when.start].rstrip() if when else ""
+    if when is None or re.search(r"\b(?:an?|the|my|their|our)$", before):  # "a July 12 lunch"
         return text
-    return " ".join(f"{text[: when.start]} {when.label} {text[when.end :]}".split()).replace(" ,", ",")
+    label = re.sub(r"^(?:on|in) ", "", when.label) if _PREPOSITION.search(before) else when.label
+    return " ".join(f"{before} {label} {text[when.end :]}".split()).replace(" ,", ",")
+
+
+_PREPOSITION = re.compile(
+    r"\b(?:for|of|to|by|from|since|until|till|between|starting|in|on|at|before|after|during|around)$", re.IGNORECASE
+)
 
 
 def _memory(text: str, kind: MemoryKind, clause: Clause, turn: Turn, when: When | None) -> ExtractedMemory:
     at: datetime | None = None if when is None else when.at
     quote = turn.text[clause.start : clause.end].strip().rstrip(".!,;:")
+    text = _unmasked(text, clause, turn)
     text = re.sub(r"^(?:just|actually|really|also|even) ", "", text, flags=re.IGNORECASE)
     text = text[:1].upper() + text[1:]
-    return ExtractedMemory(text.rstrip(" .!,;"), kind, (turn.seq,), quote, valid_from=at)
+    return ExtractedMemory(" ".join(text.split()).rstrip(" .!,;"), kind, (turn.seq,), quote, valid_from=at)
+
+
+def _unmasked(text: str, clause: Clause, turn: Turn) -> str:
+    """The text with quoted titles as they stand in the turn."""
+    masked = own_speech(turn.text)[clause.start : clause.end]
+    for title in re.finditer(f"{MASK}+", masked):
+        text = text.replace(title[0], turn.text[clause.start + title.start() : clause.start + title.end()], 1)
+    return text

@@ -121,6 +121,14 @@ def _last_or_next(match: re.Match[str], said: datetime, past: bool) -> Built:
     return datetime(year, first_month, 1, tzinfo=UTC), f"in the {what} of {year}"
 
 
+def _day_of_month(match: re.Match[str], said: datetime, past: bool) -> Built:
+    month = _shift(said, {"last": -1, "this": 0, "next": 1}[match[2].casefold()], "month")
+    try:
+        return None if month is None else _day(month.replace(day=int(match[1])))
+    except ValueError:  # 31 June
+        return None
+
+
 def _weekday(said: datetime, weekday: int, *, back: bool) -> datetime:
     """The nearest such day before (`back`) or after `said`, never the same day."""
     days = (said.weekday() - weekday - 1) % 7 + 1 if back else (weekday - said.weekday() - 1) % 7 + 1
@@ -175,7 +183,8 @@ _PATTERNS: Final[tuple[tuple[re.Pattern[str], Callable[[re.Match[str], datetime,
             r"last night|this morning|this afternoon|this evening)(?: (?:morning|afternoon|evening|night))?\b",
             _near,
         ),
-        (rf"\b{_COUNT} {_UNIT} ago\b", _ago),
+        (rf"\b(?:about |around |almost |roughly |over |nearly )?{_COUNT} {_UNIT} ago\b", _ago),
+        (r"\b(?:on )?(?:the )?(\d{1,2})(?:st|nd|rd|th) of (last|this|next) month\b", _day_of_month),
         (rf"\bin {_COUNT} {_UNIT}\b", _ahead),
         (
             rf"\b(?:on |over |during |in )?(?:the )?(last|past|this|next|coming) ({_WEEKDAY}|weekend|week|month|year|"
@@ -184,7 +193,7 @@ _PATTERNS: Final[tuple[tuple[re.Pattern[str], Callable[[re.Match[str], datetime,
         ),
         (rf"\bon ({_WEEKDAY})\b(?! (?:and|or)\b)", _on_weekday),
         (rf"\b(?:on )?(?:the )?{_DAY_NUMBER} (?:of )?(?P<month>{_MONTH}){_YEAR}", _date),
-        (rf"\b(?:on )?(?P<month>{_MONTH}) {_DAY_NUMBER}\b(?!\d){_YEAR}", _date),
+        (rf"\b(?:on )?(?P<month>{_MONTH}) {_DAY_NUMBER}\b(?!\d|-\d){_YEAR}", _date),
         (rf"\b(?:back )?in (?:early |late |mid-?)?(?P<month>{_MONTH}){_YEAR}", _in_month),
         (r"\b(?:back )?in ((?:19|20)\d\d)\b", _in_year),
     )

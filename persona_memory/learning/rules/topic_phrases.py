@@ -77,7 +77,7 @@ TABLE: Final[tuple[tuple[EvidenceKind, str], ...]] = (
     (
         "claimed",
         rf"I'm {_WELL}(?:good|great|comfortable|confident|familiar|experienced|fluent|an expert|proficient) "
-        r"(?:at|with|in) (?P<topic>.+)",
+        r"(?:at|with|in) (?P<known>.+)",
     ),
     (
         "claimed",
@@ -136,7 +136,7 @@ _AFTER: Final = alt(
     if | but | so | and (?:i|how|what|why|when|then) | which | that | where | before | after | until
     for (?:my|the|an?|years|\\d) | in (?:my|our|the) | on (?:my|the|our) | at school | at (?:the )?university | today
     tomorrow | yesterday | last | this | right now | these days | lately | quite | properly | really | by heart | too
-    either | thanks | from scratch | a lot | much | a few | over | under | while | during | (?:is|are|works?|means?)$"""
+    either | thanks | from scratch | a lot | much | a few | like | such as | including | over | under | while | during | (?:is|are|works?|means?)$"""
 )
 _END = re.compile(rf"\s*(?:[.!?;:(\u2014].*|,.*|\s-+\s.*|\s{_AFTER}\b.*)$", re.IGNORECASE | re.DOTALL)
 _LEAD = re.compile(
@@ -167,7 +167,7 @@ _NO_START: Final = words(
     """during on at in with for from by as of and or all more being having getting doing going plan weather news menu
     situation difference idea same first second next last previous following above best most owner boss city world price
     cost hell new old good great fine ok okay sure alright right wrong ton lot bit better well super pretty much busy hard
-    work homework tests exams kind sort hype struggle"""
+    work homework tests exams kind sort hype struggle tips tip implications ways"""
 )
 _COURSEWORK = re.compile(rf" (?:{_COURSE}|homework|exercises?|problems?|questions?)$", re.IGNORECASE)
 
@@ -178,8 +178,15 @@ def topic_of(text: str) -> str | None:
     while (lead := _LEAD.match(text)) and lead.end() < len(text) and lead[0].endswith(" "):
         text = text[lead.end() :]
     text = _COURSEWORK.sub("", _END.sub("", text)).strip(" .!?,\"'")
-    if not text or _NO_TOPIC.search(text) or not 1 <= len(text.split()) <= 5:
+    if not text or re.search(r"[\\\\`$<>{}=]|^\d", text) or _NO_TOPIC.search(text) or not 1 <= len(text.split()) <= 5:
         return None
-    if text.split()[0].casefold() in _NO_START or text.split()[-1].casefold() in {"and", "or", "of", "with"}:
+    if text.split()[0].casefold() in _NO_START or text.split()[-1].casefold() in {
+        "and",
+        "or",
+        "of",
+        "with",
+        "is",
+        "are",
+    }:
         return None
     return text if re.search(r"[^\W\d_]{2}|\bC\b|\bR\b", text) else None

@@ -37,7 +37,7 @@ class Clause:
     then: str = ""
 
 
-_SUBJECT: Final = r"(?:i|my|we|our|as an?|being an?)\b(?!\.e)"
+_SUBJECT: Final = r"(?:i|my|we|our|as an?|being an?|(?:every(?:one|body)|people) calls? me|call me)\b(?!\.e)"
 _JOIN: Final = r"(?:and|but|so|because|since|as|though|although|yet|plus|then|cause|cuz|while|whereas|or|also|however)"
 _ASKS: Final = (
     r"(?:what|who|whom|whose|where|when|why|how|which|do|does|did|can|could|will|would|should|is|are|am|was|were|"
@@ -108,7 +108,7 @@ def _with_shared_subjects(head: Clause) -> Iterator[Clause]:
     """The clause cut at verbs that share its subject: "I'm 34, live in Porto and work as a nurse" gives three."""
     subject = re.search(r"\b(i|we)(?='|\b)", head.text[:40], re.IGNORECASE)
     cuts = list(_SHARED_SUBJECT.finditer(head.text, subject.end())) if subject else []
-    cuts = [cut for cut in cuts if ("," in cut[0] or re.search(r"and|but", cut[0], re.I)) and cut.start() > 3]
+    cuts = [cut for cut in cuts if cut.start() > 3 and _joins(cut[0], head.text[cut.end() :])]
     cuts = [cut for cut in cuts if _same_tense(head.text[: cuts[0].start()], head.text[cut.end() :])]
     if subject is None or not cuts or _NOT_PLAIN.search(head.text[: cuts[0].start()]):
         yield head
@@ -129,6 +129,11 @@ _PRESENT = re.compile(
 )
 
 
+def _joins(cut: str, verb: str) -> bool:
+    """Whether a cut is a join: a comma alone is none before "like", as in "museums, like the Met"."""
+    return bool(re.search(r"\b(?:and|but)\b", cut, re.IGNORECASE)) or ("," in cut and not verb.startswith("like "))
+
+
 def _same_tense(head: str, verb: str) -> bool:
     """Whether a verb can share the head's subject: "peace and love" and "we saw the play and work" are no two clauses."""
     return bool(_PAST_VERB.match(verb)) or bool(_PRESENT.match(head))
@@ -139,7 +144,7 @@ def _same_tense(head: str, verb: str) -> bool:
 _UNREAL = re.compile(
     r"\b"
     + alt(
-        """imagine | imagining | suppose | supposing | pretend | pretending | assuming | assume | let's say | what if
+        """imagine | imagining | suppose | supposing | pretend | pretending | assuming | assume | let's say | what if | according to | horoscope
         i wish | as if | as though | unless | whether | hypothetically | in theory | role-?play | hopefully | i hope
         story | poem | song | novel | scene | dialogue | script | lyrics | fairy ?tale | my character | the character
         (?:i )?dream(?:t|ed) (?:that|of|about|i)
@@ -175,7 +180,7 @@ _FICTION = re.compile(
         do a role | act (?:as|like) | you(?:'re| are) now | you(?:'ll| will) (?:be|play|act) | once upon a time
         from now on,? you(?:'re| are) | in (?:this|the) (?:scenario|story|game|role-?play) | my character | what if
         here(?:'s| is) (?:a|my|the) (?:story|poem|joke|riddle|character|song|scene|draft|letter|essay|text)
-        hypothetically"""
+        hypothetically | you(?:'re| are) (?:an?|the|my) [^.?!]*\\band i(?:'m| am)"""
     )
     + r"\b",
     re.IGNORECASE,
@@ -198,6 +203,7 @@ _JOKE = re.compile(
     r"|\b(?:jk|j/k|psych)\b|(?<=\s)/s\s*$|^\W*not really\W*$|\bthat was a joke\b",
     re.IGNORECASE,
 )
+_SAYING = re.compile(r"\bas (?:they|people|we|you|the (?:song|saying|proverb)) (?:say|goes)\b", re.IGNORECASE)
 _UNSURE = re.compile(r"\b(?:maybe|perhaps|probably|possibly|not sure|i guess|i think|or something)\b", re.IGNORECASE)
 
 
@@ -216,7 +222,7 @@ def _unreal(split: Sequence[Sentence]) -> list[bool]:
         task = _TASK.match(part.text)
         inside = inside or opens
         marks.append(inside or number <= taken_back or bool(task and _TASK_COLON.search(part.text)))
-        inside = inside or bool(task and _TASK_REST.search(part.text))
+        inside = inside or bool(task and (_TASK_REST.search(part.text) or _TASK_COLON.search(part.text)))
     return marks
 
 
@@ -229,5 +235,6 @@ def _doubtful(before: str, own: str, then: str) -> bool:
         or _ADDRESSED.match(before)
         or _REPORT_AFTER.search(own + then)
         or _UNSURE.search(own)
+        or _SAYING.search(own + then)
         or re.search(r"\b(?:maybe|perhaps|probably|possibly)\W*$", before, re.IGNORECASE)
     )

@@ -26,7 +26,7 @@ _NAMED: Final = (
     r"(?:,? (?:named|called|whose names? (?:is|are)|and (?:his|her|its|their) names? (?:is|are))|,|:)\s+"
     r"(?P<names>(?-i:[A-Z]).*)"
 )
-_ENDS: Final = r"(?=\s*(?:$|[.,!;)]|\b(?:and|who|that|at home|with|from|now|too|but|so|together|in|called|named)\b))"
+_ENDS: Final = r"(?=\s*(?:$|[.,!;)]|\b(?:and|who|that|at home|with|from|last|yesterday|today|this|on|now|too|but|so|together|in|called|named)\b))"
 _BORN: Final = lex.words("baby toddler twins family")
 
 
@@ -107,10 +107,10 @@ _KIN_OWNED = re.compile(
     rf"(?P<count>{_COUNTED}) (?:{_ADJECTIVES} )*(?P<kind>{_KIN})(?:{_NAMED}|{_ENDS})", re.IGNORECASE
 )
 _PET_OWNED = re.compile(
-    rf"(?P<count>{_COUNTED}) (?:{_ADJECTIVES} )*(?P<kind>{_PET})(?:{_NAMED}|{_ENDS})", re.IGNORECASE
+    rf"(?P<count>{_COUNTED}) (?:{_ADJECTIVES} )*?(?P<kind>{_PET})(?:{_NAMED}|{_ENDS})", re.IGNORECASE
 )
 _GONE = re.compile(r"\b(?:died|passed away|was put down|ran away|is dead|used to|was|were)\b")
-_OWN: Final = rf"(?:my|our)(?: {_ADJECTIVES})*"
+_OWN: Final = rf"(?:my|our)(?: {_ADJECTIVES})*?"
 _IS_CALLED: Final = r"(?:'s name(?:'s| is)|s?'? names are|(?:'s| is| are) (?:called|named))\s+(?P<names>.+)"
 _APPOSED: Final = r"(?P<comma>,)? (?P<names>(?-i:[A-Z][a-zà-ÿ'-]+(?: and [A-Z][a-zà-ÿ'-]+)?))(?(comma),|(?=\s*(?:$|[,.!;)]|'s\b|[a-z])))"
 

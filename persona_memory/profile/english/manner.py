@@ -80,6 +80,7 @@ def _instruction(match: re.Match[str]) -> Iterator[Found]:
     if _THIS_ONCE.search(wish) or _ENCOURAGING.search(wish) or not 1 <= len(wish.split()) <= 20:
         return
     wish = re.sub(r"\byour (?=\w)", "", about_them(wish))
+    wish = wish[:1].lower() + wish[1:]
     no = re.match(r"(?:don't|do not|stop|no more|no)\s+", wish, re.IGNORECASE)
     text = f"Wants the assistant not to {_base(wish[no.end() :])}" if no else f"Wants the assistant to {wish}"
     yield instruction(wish, text)
@@ -102,7 +103,7 @@ def instruction(wish: str, text: str) -> Found:
 
     Its value begins with the aspect ("length: keep answers short"), so that the older one can be told.
     """
-    aspect = _aspect(wish)
+    aspect = None if re.search(r"\b(?:when|whenever|if)\b", wish, re.IGNORECASE) else _aspect(wish)
     if aspect is None:
         change = Change("preference.workflows", "add", wish)
         return Found(f"manner:{wish.casefold()}", text, (change,), kind="procedural")

@@ -79,15 +79,18 @@ def _gender(match: re.Match[str]) -> Iterator[Found]:
 _LONG_AGO = re.compile(
     r"\b(?:when I was|as an? (?:kid|child|teenager|baby|student)|back in|years ago|decades ago|at first|before)\b", re.I
 )
+_DWELLING = re.compile(
+    r"(?:an?|the|my|our) (?:[\w-]+ ){0,3}?(?:flat|apartment|house|studio|condo|room|place|bungalow|cottage|farm|dorm|loft|"
+    r"home)\b[^,.]*?\b(?:in|near|outside)\s+",
+    re.IGNORECASE,
+)
 _NO_COMPANY = re.compile(r"\b(?:it|that|this|you|regrets?|purpose|fear|pain|the fact)\b", re.IGNORECASE)
 
 
 def _location(match: re.Match[str]) -> Iterator[Found]:
     where = match["where"]
-    found = place(where)
-    if found is None:  # "a small flat in Porto"
-        inside = re.match(r"(?:an?|the|my|our)\s[^,.]*?\b(?:in|of|near|outside)\s+(?=[A-Z])", where)
-        found = place(where[inside.end() :]) if inside else None
+    dwelling = _DWELLING.match(where)
+    found = place(where[dwelling.end() :] if dwelling else where)
     if found is not None:
         at = "" if re.match(r"(?:near|outside|in|around) ", found) else "in "
         yield one("location", f"{D}.location", found, f"Lives {at}{found}")
@@ -99,7 +102,7 @@ def _moved(match: re.Match[str]) -> Iterator[Found]:
 
 
 def _left_home(match: re.Match[str]) -> Iterator[Found]:
-    found = place(match["where"])
+    found = place(match["where"] or match["there"])
     if found is not None:
         change = Change(f"{D}.location", "remove", found)
         yield Found("location", f"No longer lives in {found}", (change,), ended=True)
@@ -134,15 +137,15 @@ _STATE = f"(?P<state>{lex.any_of(lex.RELATIONSHIPS)})"
 _COMPANY = r"(?P<company>alone|on my own|by myself|with [^,.!?;]+?)"
 
 RULES: Final[tuple[Rule, ...]] = (
-    rule(r"my (?:first |full |real )?name(?:'s| is)\s+(?P<name>.+)", _name),
+    rule(r"(?:my|the) (?:first |full |real )?name(?:'s| is)\s+(?P<name>.+)", _name),
     rule(rf"{I_AM}(?:called|named)\s+(?P<name>.+)", _name),
     rule(
-        r"(?:you (?:can|may|should) |just |everyone |everybody |people |(?:my )?friends )*call me\s+(?P<name>.+)",
+        r"(?:you (?:can|may|should) |just |everyone |everybody |people |(?:my )?friends )*calls? me\s+(?P<name>.+)",
         _address,
     ),
     rule(r"I (?:go by|(?:prefer|like|want|would like|'d like) to be called)\s+(?P<name>.+)", _address),
     rule(rf"{I_AM}{AGE}(?:[ -]?years?[ -]old| ?y/?o\b| yrs old| years of age)", _age),
-    rule(rf"{I_AM}{AGE}(?=\s*(?:$|[.,!;)]|(?:and I|and my|now(?! to)|this year|but)\b))(?!,? ?\d)", _age),
+    rule(rf"{I_AM}{AGE}(?!\.\d)(?=\s*(?:$|[.,!;)]|(?:and I|and my|now(?! to)|this year|but)\b))(?!,? ?\d)", _age),
     rule(rf"my age is\s+{AGE}\b", _age),
     rule(rf"{I_DO}(?:have )?turned\s+{AGE}{_LATELY}", _age),
     rule(r"my birthday(?:'s| is)\s+(?:on |in )?(?:the )?(?P<day>[^,.!?]+)", _birthday),
@@ -162,8 +165,10 @@ RULES: Final[tuple[Rule, ...]] = (
         _location,
     ),
     rule(rf"(?:I|we)(?:'ve)? {JUST}(?:moved|relocated)(?: back)? to\s+(?P<where>.+)", _moved),
+    rule(r"my (?:home|place|flat|apartment|house) is (?:now )?in\s+(?P<where>.+)", _location),
+    rule(r"(?:I|we) live (?:alone|on my own|by myself|with [^,.!?;]+?) in\s+(?P<where>.+)", _location),
     rule(r"I call\s+(?P<where>[A-Z][\w' -]+?) (?:my )?home", _location),
-    rule(r"(?:I|we) (?:no longer live|don't live) in\s+(?P<where>.+?)(?=\s*(?:anymore|$|[.,!;]))", _left_home),
+    rule(r"(?:I|we) (?:no longer live in\s+(?P<where>.+)|don't live in\s+(?P<there>.+?) anymore)", _left_home),
     rule(rf"{I_DO}live\s+{_COMPANY}(?=\s*(?:$|[.,!;)]|\b(?:and|in|so|but|because|since|now|at)\b))", _household),
     rule(rf"{I_AM}{JUST}{_STATE}(?:{NOW}|(?= (?:to|for|from)\b))", _relationship),
     rule(rf"(?:I|we) {JUST}got (?P<state>married|engaged|divorced)\b", _relationship),

@@ -34,7 +34,7 @@ _GREETING: Final = r"(?:hi|hello|hey|hiya|howdy|greetings|good (?:morning|aftern
 _MARKER = re.compile(
     rf"^(?:{_GREETING}(?:,? (?:there|all|everyone|everybody|again|folks|guys))?|"
     + alt(
-        """well | oh | ah | so | and | but | also | yes | yeah | yep | yup | no | nope | nah | ok | okay | sure
+        """well | oh | ah | so | and | but | also | yes | yeah | yep | yup | (?:no|nope|nah)(?=[,.!]| i\\b| my\\b) | ok | okay | sure
         right | actually | honestly | btw | by the way | anyways? | fyi | because | since | as | though | although
         plus | now | currently | at the moment | right now | these days | nowadays | in fact | to be honest | tbh
         for the record | just so you know | just to let you know | you know | you see
@@ -42,7 +42,7 @@ _MARKER = re.compile(
         (?:like|as) (?:i|you) (?:said|mentioned|know|told you)(?: before| earlier)? | i told you
         i (?:said|mentioned) | thanks | thank you | thx | please | wait | sorry | oops | correction | update | note
         fun fact | fact | ps | p\\.s | good news | great news | big news | bad news | guess what | personally
-        a bit about me | about me | for context | context | background | basically | besides | moreover | in general
+        a bit about me | about me | for context | context | background | basically | besides | moreover | in general | as of (?:today|now) | by (?:profession|trade)
         generally | as for me | for my part | let me introduce myself | intro | wow | great | cool | nice | haha+ | lol
         hmm+ | um+ | uh+ | my bad | not anymore | finally | then | there | that's (?:great|nice|true|right|me)"""
     )
@@ -98,18 +98,18 @@ def place(text: str) -> str | None:
     text = text.strip()
     if _typed_small(text):
         small = _LOWER_PLACE.match(text)
-        if (
-            small is None
-            or small[0].split()[0] in _NO_PLACE
-            or _TIME_WORD.match(text)
-            or not _ends(text[small.end() :])
-        ):
+        if small is None or _nowhere(small[0]) or _TIME_WORD.match(text) or not _ends(text[small.end() :]):
             return None
         return small[0].title()
     found = _PLACE.match(text)
     if found is None or found[0].casefold() in _NO_PLACE or _TIME_WORD.match(found[0]):
         return None
     return _trimmed(found[0])
+
+
+def _nowhere(text: str) -> bool:
+    """ "fear", "the next", "a new": no place, though "new york" is one."""
+    return text in _NO_PLACE or (text.split()[0] in _NO_PLACE and not text.startswith("new "))
 
 
 def name(text: str) -> str | None:
@@ -198,35 +198,58 @@ _TREAT = re.compile(
 
 def things(text: str) -> tuple[str, ...]:
     """The things that are listed at the beginning of the text; empty where the first is none (a pronoun …)."""
-    text = _ADJUNCT.sub("", f" {text.strip()}").strip(" ,")
+    examples = _EXAMPLES.match(text.strip())
+    text = _ADJUNCT.sub("", f" {examples[1] if examples else text.strip()}").strip(" ,")
     for pair in _PAIRS:
         text = re.sub(re.escape(pair), lambda match: match[0].replace(" ", MASK), text, flags=re.IGNORECASE)
-    parts = _JOINED.split(text)
+    parts = [part.replace(MASK, " ") for part in _JOINED.split(text)]
     if "," in text and not _LAST_JOIN.search(text):  # "a safe, inviting place" is no list
         parts = [] if re.search(r"\ban? \w+$", parts[0]) else parts[:1]
-    found = [thing(part.replace(MASK, " ")) for part in _with_shared_noun(parts)]
+    found = [thing(part) for part in _alike(parts)]
     if not found or found[0] is None:
         return ()
     others = (part for part in found[1:] if part is not None and not _OWN.search(part))
     return tuple(dict.fromkeys((found[0], *others)))
 
 
+_EXAMPLES = re.compile(
+    r"(?:[a-z-]+ )?(?:activities|things|sports|bands|hobbies|movies|films|books|games|foods?|music|animals|subjects|artists|"
+    r"authors|series|shows|stuff|languages) (?:such as|like|including) (.+)",
+    re.IGNORECASE | re.DOTALL,
+)
 _JOINED = re.compile(r"\s*,\s*(?:and |or )?|\s+(?:and|&|or|nor)\s+")
 _LAST_JOIN = re.compile(r"\s(?:and|&|or|nor)\s")
-_OWN = re.compile(r"\b(?:my|our|we|i|i'm|we're)\b", re.IGNORECASE)
+_OWN = re.compile(r"\b(?:my|our|we|i|i'm|we're|their|they)\b", re.IGNORECASE)
 _SHARED_NOUN = re.compile(
-    r" (movies|films|books|novels|music|games|food|cuisine|songs|flavou?rs|shows|stories|dishes|wines?|sports|art|"
-    r"literature|cats|dogs|restaurants|podcasts|documentaries|languages|weather)$",
-    re.IGNORECASE,
+    r" (movies|films|books|novels|music|games|food|cuisine|songs|shows|stories|weather)$", re.IGNORECASE
+)
+_KINDS: Final = words(
+    """action fantasy horror comedy romance sci-fi crime drama thriller adventure animated historical classic classical
+    modern indie foreign romantic mystery board video card computer sunny warm cold spicy sweet electronic folk pop rock"""
+)
+_DO: Final = words(
+    """read cook travel watch listen write play draw paint dance sing swim run hike bake garden shop explore learn meet visit
+    ride walk eat drink try relax sleep create collect knit sew fish climb ski sail surf photograph study code"""
 )
 
 
-def _with_shared_noun(parts: list[str]) -> list[str]:
-    """ "fantasy and sci-fi movies" as fantasy movies and sci-fi movies."""
-    noun = _SHARED_NOUN.search(parts[-1]) if len(parts) > 1 else None
-    if noun is None or len(parts[-1].split()) != 2 or any(len(part.split()) > 1 for part in parts[:-1]):
+def _alike(parts: list[str]) -> list[str]:
+    """The parts of one list, each able to stand alone; parts that belong to another's object are left out."""
+    if len(parts) < 2:
         return parts
-    return [*(f"{part} {noun[1]}" for part in parts[:-1]), parts[-1]]
+    head = parts[0]
+    if head.startswith("to "):  # "to read, cook and watch films"
+        return [head, *(f"to {part}" for part in parts[1:] if part.split()[0].casefold() in _DO)]
+    if is_activity(head) and " " in head:  # "shooting near beaches, mountains and lakes"
+        return [head, *(part for part in parts[1:] if is_activity(part))]
+    noun = _SHARED_NOUN.search(parts[1])
+    alone = head.casefold() in _KINDS
+    if noun and len(parts) == 2 and alone and len(parts[1].split()) == 2:  # "fantasy and sci-fi movies"
+        return [f"{head} {noun[1]}", parts[1]]
+    return parts
+
+
+_NAMED_THE = re.compile(r"[Tt]he (?:[A-Z][\w']* )*[A-Z][\w']*s(?: of [A-Z]\w+)?$")  # the Beatles, the Lord of … is not
 
 
 _BARE: Final = words(
@@ -244,7 +267,7 @@ def thing(text: str) -> str | None:
     if activity:
         text = gerund(activity[1]) + text[activity.end() :]
     lowered = text.casefold()
-    if lowered.startswith("the ") and lowered not in _GENERIC_THE and not re.match(r"[Tt]he (?:\w+ of )?[A-Z]", text):
+    if lowered.startswith("the ") and lowered not in _GENERIC_THE and not _NAMED_THE.match(text):
         return None
     text = _TREAT.sub("", text)
     if re.match(r"(?:a|an) ", text, re.IGNORECASE) or not 1 <= len(text.split()) <= 6 or lowered in _BARE:

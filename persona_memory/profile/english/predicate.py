@@ -14,7 +14,7 @@ from persona_memory.profile.english import lexicon as lex
 from persona_memory.profile.english.found import ADVERB, I_AM, Change, Found, Rule, one, rule
 from persona_memory.profile.english.person import D
 from persona_memory.profile.english.phrases import name, place
-from persona_memory.profile.english.work import career
+from persona_memory.profile.english.work import career, is_occupation
 
 _PART = re.compile(r"\s*,\s*(?:and |but )?|\s+(?:and|but|\+|&)\s+(?:also )?(?:I'm )?", re.IGNORECASE)
 _TAIL = re.compile(
@@ -25,7 +25,7 @@ _TAIL = re.compile(
 _AGED = re.compile(r"(\d{1,3}|[a-z]+(?:-[a-z]+)?)[ -]years?[ -]old\s*", re.IGNORECASE)
 _PLAIN: Final = lex.words(
     """a an the very quite really pretty fairly currently also now still actually practising practicing devout proud strict
-    committed lifelong happily just busy young old full-time part-time born-again openly cis basically raised both
+    committed lifelong happily just full-time part-time born-again openly cis basically raised both
     totally completely mostly-retired naturally native"""
 )
 _BY_WORD: Final = {
@@ -54,7 +54,6 @@ _LETTERS: Final = (
     ("decisions", {"T": "thinking", "F": "feeling"}),
     ("structure", {"J": "judging", "P": "perceiving"}),
 )
-_OCCUPATION = re.compile(rf"(?:[\w/&-]+ ){{0,4}}?{lex.any_of(lex.OCCUPATIONS)}$", re.IGNORECASE)
 _INTOLERANT = re.compile(rf"({lex.any_of(lex.INTOLERANCES)})[ -]intolerant", re.IGNORECASE)
 _PARENT = re.compile(
     rf"(?:(?P<single>single|married|divorced) )?{lex.any_of(lex.PARENTS)} (?:of|to) (?P<whom>.+)", re.IGNORECASE
@@ -67,31 +66,45 @@ _CHIEF = re.compile(
 
 def _predicate(match: re.Match[str]) -> Iterator[Found]:
     """Reads the parts from the left and stops at the first that says nothing known."""
-    text = match["what"].strip(" .!")
+    text, previous = match["what"].strip(" .!"), ""
     chief = _CHIEF.match(text)
     if chief:
         yield from career(f"{chief['job']}", f"at {chief['where']}", f"Is the {text[4:].split(',')[0].strip()}")
         return
-    for position, part in enumerate(_PART.split(text)):
-        found = list(_part(part.strip(), alone=position == 0))
-        if not found and position:
+    parts = _parts(text)
+    for position, part in enumerate(parts):
+        found = list(_part(part, alone=position == 0, aged=position == 1 and previous == "name"))
+        if not found and (position or not re.fullmatch(r"[A-Za-z-]+(?: [A-Za-z-]+)?", part)):
             return
+        previous = found[-1].slot if found else ""
         yield from found
 
 
-def _part(part: str, *, alone: bool) -> Iterator[Found]:
+def _parts(text: str) -> list[str]:
+    """The predicate's parts; "in Leeds, England" is one."""
+    parts: list[str] = []
+    for part in map(str.strip, _PART.split(text)):
+        region = re.fullmatch(r"(?:the )?[A-Z][\w.'-]*(?: [A-Z][\w.'-]*)?", part) and _known(part) is None
+        if parts and region and re.search(r"\b(?:in|from|near) [A-Z][\w .'-]*$", parts[-1]):
+            parts[-1] += f", {part}"
+        else:
+            parts.append(part)
+    return parts
+
+
+def _part(part: str, *, alone: bool, aged: bool) -> Iterator[Found]:
     parent = _PARENT.match(re.sub(r"^(?:an?|the)\s+(?:proud |busy |happy )*", "", part, flags=re.IGNORECASE))
     if parent:
         yield from _children(parent)
         return
     tail = _TAIL.search(part)
     head, rest = (part[: tail.start()], tail["rest"]) if tail else (part, "")
-    aged = _AGED.search(head) or re.fullmatch(r"(\d{1,3})", head)
-    if aged:
-        age = lex.number(aged[1])
+    years = _AGED.search(head) or (re.fullmatch(r"(\d{1,3})", head) if alone or aged else None)
+    if years:
+        age = lex.number(years[1])
         if age is not None and 5 <= age <= 120:
             yield one("age", f"{D}.age", age, f"Is {age} years old")
-        head = head[: aged.start()] + head[aged.end() :]
+        head = head[: years.start()] + head[years.end() :]
     yield from _head(head.strip(), rest, alone=alone)
 
 
@@ -141,7 +154,7 @@ def _is_job(job: str, article: bool) -> bool:
     first = job.split()[0].casefold()
     if not article and first != "self-employed":
         return False
-    return bool(_OCCUPATION.match(job)) and first not in lex.CHANGING_JOBS and not first.startswith(("ex-", "non-"))
+    return is_occupation(job)
 
 
 def _stated(known: tuple[str, str], rest: str) -> list[Found]:
@@ -232,6 +245,7 @@ RULES: Final[tuple[Rule, ...]] = (
     rule(r"(?:as|being) (?P<what>an? [^,?]+)", _predicate),
 )
 GREETED: Final[tuple[Rule, ...]] = (
+    rule(r"this is (?P<name>(?-i:[A-Z])[\w' -]+?)(?=\s*(?:$|[,.!]|\b(?:and|from|here|speaking)\b))", _greeted),
     rule(r"I'm\s+(?P<name>(?-i:[A-Z])[\w' -]+?)(?=\s*(?:$|[,.!]|\b(?:and|from|here)\b))", _greeted),
 )
 """What holds only after "Hi, …"."""

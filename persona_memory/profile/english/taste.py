@@ -9,7 +9,9 @@ from typing import Final
 from persona_memory.profile.english import lexicon as lex
 from persona_memory.profile.english.found import I_AM, I_DO, Change, Found, Rule, rule
 from persona_memory.profile.english.grammar import about_them, gerund, is_past, third_person
+from persona_memory.profile.english.household import singular
 from persona_memory.profile.english.phrases import is_activity, thing, things
+from persona_memory.profile.english.sentences import MASK
 
 LIKES: Final = "preference.likes"
 DISLIKES: Final = "preference.dislikes"
@@ -56,6 +58,8 @@ def _dislikes(match: re.Match[str]) -> Iterator[Found]:
 
 def _prefers(match: re.Match[str]) -> Iterator[Found]:
     better, worse = thing(match["better"]), thing(re.sub(r"[.!,;].*", "", match["worse"]))
+    if better is not None and is_activity(better) and worse is not None and not is_activity(worse):
+        return  # "I prefer drawing things to understand them"
     if better is not None and worse is not None and not _ABOUT_ANSWERS.search(better):
         field = INTERESTS if is_activity(better) else LIKES
         yield Found(f"taste:{better.casefold()}", f"Prefers {better} to {worse}", (Change(field, "add", better),))
@@ -65,7 +69,7 @@ def _favourite(match: re.Match[str]) -> Iterator[Found]:
     kind, what = match["kind"].strip().casefold(), things(match["what"])
     vague = re.search(r"\b(?:part|thing|one|bit|moment|way|ever|of|about|line|answer)\b", kind)
     if what and not vague and len(kind.split()) <= 3:
-        kind = re.sub(r"s$", "", kind) if len(what) > 1 else kind
+        kind = singular(kind) if len(what) > 1 else kind
         value = f"{kind}: {', '.join(what)}"
         changes = (Change("preference.favourites", "remove", f"{kind}:"), Change("preference.favourites", "add", value))
         yield Found(f"favourite:{kind}", f"Their favourite {kind} is {' and '.join(what)}", changes)
@@ -76,6 +80,8 @@ def _favourite(match: re.Match[str]) -> Iterator[Found]:
 
 def _interests(match: re.Match[str]) -> Iterator[Found]:
     for found in things(match["what"]):
+        if found.casefold().startswith("the ") or (is_activity(found) and match.groupdict().get("in") and " " in found):
+            continue  # "I'm interested in learning more about the menu" asks for something
         changes = (Change(INTERESTS, "add", found),)
         text = f"Enjoys {found}" if is_activity(found) else f"Is interested in {found}"
         yield Found(f"taste:{found.casefold()}", text, changes)
@@ -105,7 +111,7 @@ _NOT_PLAYED = re.compile(
 
 def _goal(match: re.Match[str]) -> Iterator[Found]:
     goal = _TRAILING.sub("", match["goal"].strip())
-    if 1 <= len(goal.split()) <= 12 and not _DEICTIC.search(goal):
+    if 1 <= len(goal.split()) <= 12 and not _DEICTIC.search(goal) and not _REQUEST.match(goal) and MASK not in goal:
         goal = about_them(goal)
         yield Found(f"goal:{goal.casefold()}", f"Wants to {goal}", (_add_goal(goal),))
 
@@ -133,8 +139,12 @@ def _training(match: re.Match[str]) -> Iterator[Found]:
         yield Found(f"goal:{doing.casefold()}", f"Is {doing}", (_add_goal(doing),))
 
 
+_REQUEST = re.compile(
+    r"learn (?:more|about|how|what|why)\b|(?:buy|find|write|build|improve|start|finish|master|open|use|get) (?:the|some|unit|with)\b",
+    re.IGNORECASE,
+)
 _TRAILING = re.compile(
-    r"\s*(?:[.!,;(\u2014]|\s-\s|\b(?:now|these days|right now|at the moment|one day|some ?day|soon|because|since|so that|but|as|and (?:I|my|it))\b).*$",
+    r"\s*(?:[.!;(\u2014]|,(?!\d)|\s-\s|\b(?:now|these days|right now|at the moment|recently|lately|currently|one day|some ?day|soon|because|since|so that|but|as|and (?:I|my|it))\b).*$",
     re.DOTALL,
 )
 _DEICTIC = re.compile(r"\b(?:you|your|it|this|that|these|those|them|something|anything|him|her)\b", re.IGNORECASE)
@@ -195,7 +205,8 @@ def _free_time(match: re.Match[str]) -> Iterator[Found]:
 
 _VERY: Final = r"(?:(?:really|absolutely|totally|truly|very|so|deeply|super|quite|always|also|just) )*"
 _LEARNABLE: Final = (
-    "learn|become|run|lose|get better at|get fit|start|write|visit|travel|improve|quit|move|buy|find a|build|master|finish|"
+    "learn|become|run|lose|get better at|get fit|start|write an? (?:book|novel|memoir|thesis|play|screenplay|song)|"
+    "visit|travel|improve|quit|move|buy|find a|build|master|finish|"
     "open|save|eat|exercise|climb|publish|retire|graduate"
 )
 
@@ -217,13 +228,18 @@ RULES: Final[tuple[Rule, ...]] = (
         r"(?P<what>(?!it\b|this\b|that\b|she\b|he\b|they\b|what\b|which\b)[^,.?!]+?) (?:is|are) my (?:all-time |absolute )?favorite (?P<kind>[a-z ]+?)(?=\s*[.!,;]|$)",
         _favourite,
     ),
-    rule(rf"{I_AM}{_VERY}(?:into|interested in|passionate about|obsessed with) (?P<what>.+)", _interests),
+    rule(rf"{I_AM}{_VERY}(?:into|(?P<in>interested in)|passionate about|obsessed with) (?P<what>.+)", _interests),
     rule(
         r"my (?:main |favorite |biggest |other |only )?(?:hobby|hobbies|interests?|passions?)(?:'s| is| are| include| includes) (?P<what>.+)",
         _interests,
     ),
     rule(rf"{I_DO}(?:practi[sc]e|do) (?:some |a bit of |a lot of )?(?P<what>{_PRACTICES})\b", _practises),
     rule(rf"{I_DO}(?P<verb>play) (?P<what>(?:the )?(?:{_VERY})(?!you\b)[a-z][^?]*)", _plays),
+    rule(r"(?P<what>[a-z]+(?: [a-z]+){0,2}) is my (?:passion|hobby|favorite (?:hobby|pastime))\b", _interests),
+    rule(
+        r"I spend (?:most of )?my (?:weekends|evenings|free time|spare time|days off) (?P<what>[a-z]+ing\b.*)",
+        _interests,
+    ),
     rule(rf"I (?:often|usually|regularly|sometimes|love to|like to) go (?P<what>[a-z]+ing)\b", _goes),
     rule(
         r"in my (?:free|spare) time,? I (?:(?:usually|often|mostly|like to|love to|enjoy) )*(?P<verb>[a-z]+)(?P<rest> [^.!?;]+)?",

@@ -28,13 +28,13 @@ _END = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _NO_CAREER = re.compile(r"\b(?:you|it|this|that|your|well|part|slave|team|follows?)\b", re.IGNORECASE)
-_DAY = re.compile(r"(?:Christmas|Easter|\w+days?)\b")
+_NO_EMPLOYER = re.compile(r"(?:Christmas|Easter|\w+days?\b|(?:an?|the) company$|my |our |this |that )")
 
 
 def employer(text: str) -> str | None:
     """The employer that "at", "for" or "with" at the beginning of the text names."""
     found = _NAMED_EMPLOYER.match(text) or _EMPLOYER.match(text)
-    return None if found is None or _DAY.match(found["employer"]) else found["employer"].rstrip(".'")
+    return None if found is None or _NO_EMPLOYER.match(found["employer"]) else found["employer"].rstrip(".'")
 
 
 def career(job: str, rest: str = "", text: str | None = None) -> Iterator[Found]:
@@ -44,6 +44,20 @@ def career(job: str, rest: str = "", text: str | None = None) -> Iterator[Found]
     where = employer(rest.strip())
     if where is not None:
         yield one("employer", f"{D}.employer", where, f"Works at {where}")
+
+
+_OCCUPATION = re.compile(rf"(?:[\w/&-]+ ){{0,4}}?{lex.any_of(lex.OCCUPATIONS)}$", re.IGNORECASE)
+
+
+def is_occupation(job: str) -> bool:
+    """Whether the phrase ends in the name of an occupation, in its present."""
+    first = job.split()[0].casefold()
+    return bool(_OCCUPATION.match(job)) and first not in lex.CHANGING_JOBS and not first.startswith(("ex-", "non-"))
+
+
+def _job_is(match: re.Match[str]) -> Iterator[Found]:
+    if is_occupation(_END.sub("", match["career"].strip())):
+        yield from _works_as(match)
 
 
 def _works_as(match: re.Match[str]) -> Iterator[Found]:
@@ -136,15 +150,16 @@ RULES: Final[tuple[Rule, ...]] = (
         _works_as,
     ),
     rule(
-        rf"(?:I|I've) {JUST}(?:started|got|found|landed|accepted)(?: working| (?:a|my|the)(?: new)? (?:job|position|role))?"
+        rf"(?:I|I've) {JUST}(?:started|got|found|landed|accepted)(?: working| (?:a|my|the)(?: new)? (?:job|position|role))"
         r" as\s+(?:an? |the )?(?P<career>.+)",
         _works_as,
     ),
+    rule(r"I make a living as\s+(?:an? )?(?P<career>.+)", _works_as),
     rule(
         r"my (?:current |day |new )?(?:job|profession|occupation)(?:'s| is) (?:being )?an?\s+(?P<career>.+)",
-        _works_as,
+        _job_is,
     ),
-    rule(rf"(?:{I_DO}work|{I_AM}working|I've been working)\s+(?P<where>(?:at|for|with)\s+.+)", _works_at),
+    rule(rf"(?:{I_DO}work|{I_AM}working|I've been working)\s+(?P<where>(?:at|for)\s+.+)", _works_at),
     rule(
         rf"(?:I|I've) {JUST}(?:started|got a job|joined|started working|started a new job|got a new job|(?:got|was) hired)"
         r"\s+(?P<where>(?:at|by|for)\s+(?-i:[A-Z]).+)",
@@ -161,6 +176,10 @@ RULES: Final[tuple[Rule, ...]] = (
     rule(
         rf"(?:{I_AM}doing|{I_DO}have|I've(?: got)?|I {JUST}(?:got|finished|completed))\s+(?:an?|my)\s+"
         rf"(?P<degree>{_DEGREE})\s+in\s+(?P<what>[A-Za-z].+)",
+        _degree,
+    ),
+    rule(
+        rf"I {JUST}graduated (?:from .+? )?with an? (?P<degree>{_DEGREE})\s+in\s+(?P<what>[A-Za-z].+)",
         _degree,
     ),
 )
