@@ -110,8 +110,9 @@ class Doors:
         try:
             yield
         except Exception as error:
-            kind, said = f"{what}: {type(error).__name__}", f"{what} failed, the turn goes on: {error}"
-            self._note(kind, said, error)
+            self._note(f"{what}: {type(error).__name__}", f"{what} failed, the turn goes on: {error}")
+            # For whoever debugs: a traceback can hold what a person said.
+            log.debug("persona-memory: %s failed", what, exc_info=error)
 
     def no_user(self) -> None:
         """Say once that a run came without a user id."""
@@ -121,12 +122,12 @@ class Doors:
             "config={'configurable': {'user_id': …}}.",
         )
 
-    def _note(self, kind: str, said: str, error: Exception | None = None) -> None:
+    def _note(self, kind: str, said: str) -> None:
         with self._lock:
             self.failures[kind] += 1
             first = self.failures[kind] == 1
         if first:
-            log.warning("persona-memory: %s", said, exc_info=error)
+            log.warning("persona-memory: %s", said)
 
 
 def latest_question(messages: Sequence[Any]) -> str:

@@ -183,6 +183,10 @@ class PersonaMemory:
         """As `remember`, off the event loop."""
         return await self._async(lambda: self.remember(text, user_id=user_id, **options))
 
+    def note_import(self, source: str, *, user_id: str, digest: str) -> None:
+        """Note in the person's log that messages came from a file, known by a digest of its content; once per file."""
+        self._writing.note_import(self._person(user_id), source, digest=digest)
+
     def set_field(self, field: str, value: Any, *, user_id: str) -> Profile:
         """Set a profile field as the host knows it (None empties it); returns the profile.
 
@@ -343,8 +347,9 @@ class PersonaMemory:
         if max_tokens < 0:
             raise InvalidInput(f"max_tokens is {max_tokens!r}; pass 0 or more")
         parametric = self._learning.parametric
-        route = recalling.decide(found, budget=max_tokens, count=self._count, parametric=parametric)
-        recall = recalling.compose(found, route, budget=max_tokens, count=self._count)
+        weighed = recalling.weigh(found, budget=max_tokens, count=self._count)
+        route = recalling.decide(found, weighed, budget=max_tokens, parametric=parametric)
+        recall = recalling.compose(found, weighed, route)
         if found.closed is None:
             self._note_route(found, route)
         if parametric is not None:

@@ -133,7 +133,9 @@ class Extraction:
 class Extractor(Protocol):
     """Understands a window of turns. Raises `LearningError` when it cannot; nothing is stored then."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """What is noted with every recorded answer."""
 
     async def extract(self, window: Window) -> Extraction: ...
 
@@ -152,9 +154,13 @@ class ProfileView:
 class Optimizer(Protocol):
     """Proposes edits of the profile dictionary; `profile.acceptance` decides which of them hold."""
 
-    name: str
-    every: int
-    """Sessions between two optimisations (the paper's k)."""
+    @property
+    def name(self) -> str:
+        """What is noted with every recorded answer."""
+
+    @property
+    def every(self) -> int:
+        """Sessions between two optimisations (the paper's k)."""
 
     async def propose(self, view: ProfileView) -> Sequence[ProfileEdit]: ...
 

@@ -1,6 +1,6 @@
 """The read path: what is relevant to a message, how it reaches the model, and the text that is injected.
 
-`find` → `decide` → `compose`; `PersonaMemory.recall` runs all three, the graph's nodes run them one by one.
+`find` → `weigh` → `decide` → `compose`; `PersonaMemory.recall` runs them all, the graph's nodes in two steps.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from persona_memory.adapters import decide as decide_route
-from persona_memory.budget import fit_profile, pack, render_memories, render_profile
+from persona_memory.budget import Packed, fit_profile, pack, render_memories, render_profile
 from persona_memory.errors import IndexUnavailable
 from persona_memory.knowledge import next_question, profile_gaps
 from persona_memory.profile import ProfileSchema
@@ -30,6 +30,9 @@ NEAREST = 400
 
 PROFILE_SHARE = 0.5
 """Share of the budget that the profile may take."""
+
+SEPARATOR = 2
+"""Tokens of the blank line between profile and memories, where a host puts both in one place."""
 
 NEAR_BEST = 0.5
 """Share of the best hit's score from which a hit is injected and counts for the route."""
@@ -58,6 +61,17 @@ class Found:
     timings: Mapping[str, float] = field(default_factory=dict)
     degraded: str | None = None
     closed: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Weighed:
+    """What fits a budget of what was found: rendered texts, their tokens, and the tokens that all of it would take."""
+
+    profile_text: str
+    packed: Packed
+    tokens: int
+    needed: int
+    timings: Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,20 +152,28 @@ def find(
     )
 
 
-def decide(found: Found, *, budget: int, count: TokenCounter, parametric: ParametricMemory | None) -> Route:
+def weigh(found: Found, *, budget: int, count: TokenCounter) -> Weighed:
+    """The text to inject: the profile first, then the best set of hits that fits what is left."""
+    watch = Stopwatch()
+    with watch.stage("pack"):
+        hits = worth_telling(found.hits)
+        share = int(budget * PROFILE_SHARE) if hits else budget
+        profile_text = _profile_text(found, budget=share, count=count)
+        whole = _profile_text(found, budget=UNBOUNDED, count=count)
+        used = count(profile_text) + SEPARATOR if profile_text else 0
+        packed = pack(
+            hits, budget=budget - used, count=count, render=lambda chosen: render_memories(chosen, now=found.now)
+        )
+    needed = packed.needed + (count(whole) if whole else 0)
+    return Weighed(profile_text, packed, used + packed.tokens, needed, watch.timings)
+
+
+def decide(found: Found, weighed: Weighed, *, budget: int, parametric: ParametricMemory | None) -> Route:
     """How what was found reaches the model."""
     if found.closed is not None:
         return Route("none", found.closed, 0, budget)
-    profile_text = _profile_text(found, budget=UNBOUNDED, count=count)
-    everything = pack(
-        worth_telling(found.hits),
-        budget=UNBOUNDED,
-        count=count,
-        render=lambda hits: render_memories(hits, now=found.now),
-    )
-    needed = everything.tokens + (count(profile_text) if profile_text else 0)
     return decide_route(
-        needed=needed,
+        needed=weighed.needed,
         budget=budget,
         recent_overflows=found.overflows,
         trainable=parametric is not None and parametric.trainable(),
@@ -160,28 +182,18 @@ def decide(found: Found, *, budget: int, count: TokenCounter, parametric: Parame
     )
 
 
-def compose(found: Found, route: Route, *, budget: int, count: TokenCounter) -> Recall:
-    """The text to inject: the profile first, then the best set of hits that fits what is left."""
+def compose(found: Found, weighed: Weighed, route: Route) -> Recall:
+    """What is handed to the host."""
     if found.closed is not None:
         return Recall(route=route, timings=found.timings)
-    watch = Stopwatch()
-    with watch.stage("pack"):
-        share = budget if not found.hits else int(budget * PROFILE_SHARE)
-        profile_text = _profile_text(found, budget=share, count=count)
-        used = count(profile_text) if profile_text else 0
-        hits = worth_telling(found.hits)
-        packed = pack(
-            hits, budget=budget - used, count=count, render=lambda chosen: render_memories(chosen, now=found.now)
-        )
-        memory_text = render_memories(packed.chosen, now=found.now) if packed.chosen else ""
     return Recall(
-        profile_text=profile_text,
-        memory_text=memory_text,
-        hits=tuple(packed.chosen),
-        left_out=tuple(packed.left_out),
+        profile_text=weighed.profile_text,
+        memory_text=weighed.packed.text,
+        hits=tuple(weighed.packed.chosen),
+        left_out=tuple(weighed.packed.left_out),
         route=route,
-        tokens=used + (count(memory_text) if memory_text else 0),
-        timings={**found.timings, **watch.timings},
+        tokens=weighed.tokens,
+        timings={**found.timings, **weighed.timings},
         question=found.question,
         degraded=found.degraded,
     )

@@ -92,7 +92,7 @@ class Writing:
         """Store a profile field that the host knows or the person corrected; None empties it."""
         schema = self._learning.schema
         path = schema.field(field).path
-        data = {"field": path, "op": "remove", "value": None, "basis": basis}
+        data: dict[str, Any] = {"field": path, "op": "remove", "value": None, "basis": basis}
         if value is not None:
             normal = schema.normalise(field, value)
             data |= {"op": "set", "value": list(normal) if isinstance(normal, tuple) else normal}
@@ -105,6 +105,16 @@ class Writing:
             self._record(tx, person, NewEvent("policy", now, data=asdict(policy)), now)
             self.queue(tx, person, now, due=now)
         self._wake()
+
+    def note_import(self, person: Person, source: str, *, digest: str) -> None:
+        """Note that messages came from a file; the same file twice is noted once."""
+        now = self._learning.clock()
+        key = people.keyed(self._ledger.secret, person.namespace, person.user_id, "import", digest)
+        event = NewEvent("import", now, data={"source": source}, key=key, digest=key)
+        with self._ledger.write() as tx:
+            found = people.lock(tx, person)
+            if not events.has_key(tx, person, key):
+                events.append(tx, person, found, [event], now=now)
 
     def append(self, person: Person, kind: EventKind, data: dict[str, Any], *, thread_id: str | None = None) -> None:
         """Store one event that is no turn, and what follows from it."""

@@ -98,11 +98,15 @@ def _without_cut_header(text: str) -> str:
 
 def _without_tail(text: str) -> str:
     """Without the end of a block whose beginning was cut off: its closing tag and the item lines before it."""
-    while (end := _END.search(text)) is not None and f"<{end[1]}>" not in text[: end.start()]:
-        lines = text[: end.start()].split("\n")[:-1]
+    pieces, start = [], 0
+    for end in _END.finditer(text):
+        before = text[start : end.start()]
+        if f"<{end[1]}>" in before:
+            break
+        lines = before.split("\n")[:-1]
         while lines and lines[-1].lstrip().startswith(("- ", PROFILE_HEADER, MEMORIES_HEADER)):
             lines.pop()
         # A first line that is left alone is the rest of an item, of the header or of the opening tag.
-        kept = "\n".join(lines).strip() if len(lines) > 1 else ""
-        text = "\n\n".join(part for part in (kept, text[end.end() :].strip()) if part)
-    return text
+        pieces.append("\n".join(lines) if len(lines) > 1 else "")
+        start = end.end()
+    return _join([*pieces, text[start:]], keep_every=1)

@@ -6,10 +6,13 @@ import re
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from persona_memory.errors import InvalidInput
-from persona_memory.protocols import TokenCounter
 from persona_memory.types import Hit, Profile, ProfileEntry
+
+if TYPE_CHECKING:
+    from persona_memory.protocols import TokenCounter
 
 USEFUL_TOKENS = 20
 """A text is shortened only where at least so many tokens of it remain."""

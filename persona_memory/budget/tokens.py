@@ -13,11 +13,13 @@ import re
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from unicodedata import is_normalized, normalize
 
 from persona_memory.budget.english import PAIRS, WORDS
-from persona_memory.protocols import TokenCounter
+
+if TYPE_CHECKING:
+    from persona_memory.protocols import TokenCounter
 
 MESSAGE_OVERHEAD = 8
 """Tokens that a chat template spends on a message besides its text: role, tags, a beginning-of-text mark."""

@@ -15,7 +15,7 @@ import typer
 from rich.console import Console
 
 from persona_memory import PersonaMemory, PersonaMemoryError
-from persona_memory.cli import show as pictures
+from persona_memory import pictures
 from persona_memory.errors import InvalidInput
 from persona_memory.opening import HOME_VARIABLE
 

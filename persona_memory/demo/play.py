@@ -19,7 +19,7 @@ from rich.markup import escape
 from rich.rule import Rule
 
 from persona_memory import PersonaMemory
-from persona_memory.cli import show
+from persona_memory import pictures
 from persona_memory.demo.conversations import PEOPLE, SESSIONS, Exchange, Probe, Session
 from persona_memory.demo.offline_model import plain_reply
 from persona_memory.errors import MissingExtra
@@ -110,11 +110,11 @@ class Stage:
         for user in PEOPLE:
             self.console.print()
             self.console.print(Rule(f"What is known of [bold]{user.capitalize()}[/] in the end"))
-            show.profile(self.console, self.memory.profile(user_id=user))
+            pictures.profile(self.console, self.memory.profile(user_id=user))
             self.console.print()
-            show.knowledge(self.console, self.memory.knowledge(user_id=user))
+            pictures.knowledge(self.console, self.memory.knowledge(user_id=user))
             self.console.print()
-            show.memories(self.console, self.memory.memories(user_id=user, superseded=True))
+            pictures.memories(self.console, self.memory.memories(user_id=user, superseded=True))
 
     def closing(self, folder: Path) -> None:
         """Erasure, checked in the files' bytes; and the sum of the checks."""
@@ -126,7 +126,7 @@ class Stage:
         self._check(not held, f"the address that Ana asked to forget ({text!r}) is in none of the files' bytes")
         receipt = self.memory.delete_user(user_id="ben")
         left = b"peanuts" in b"".join(path.read_bytes() for path in files if path.exists())
-        show.receipt(self.console, receipt)
+        pictures.receipt(self.console, receipt)
         self._check(
             not left and "ben" not in self.memory.users(), "Ben asked to be deleted, and nothing of him is left"
         )

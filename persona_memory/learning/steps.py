@@ -61,8 +61,16 @@ class Learning:
         return lambda kind, text, sources: memory_id(self.ledger.secret, owner, kind, text, sources)
 
     async def in_executor(self, call: Callable[..., T], *args: Any) -> T:
-        """Run what is synchronous by nature (the ledger, a local index) off the event loop."""
-        return await asyncio.get_running_loop().run_in_executor(self.executor, call, *args)
+        """Run what is synchronous by nature (the ledger, a local index) off the event loop.
+
+        Raises:
+            CancelledError: the executor is closed, because the memory or the whole process is.
+        """
+        try:
+            running = asyncio.get_running_loop().run_in_executor(self.executor, call, *args)
+        except RuntimeError as error:
+            raise asyncio.CancelledError("the process ends; what is left waits in the ledger") from error
+        return await running
 
 
 # ── learn ───────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -149,7 +157,8 @@ def _forget_as_asked(
     learning: Learning, tx: Connection, person: Person, request: dict[str, Any], *, now: datetime
 ) -> None:
     """Carry out a "please forget that": what it means goes, and so does the request, which names it again."""
-    ids, turns = tuple(request["ids"]), ()
+    ids: tuple[str, ...] = tuple(request["ids"])
+    turns: tuple[int, ...] = ()
     if not ids:
         ids, turns = forgetting.meant(tx, person, request["about"], before=request["seq"])
     turns = (*turns, request["seq"])

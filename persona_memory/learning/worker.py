@@ -11,6 +11,7 @@ import logging
 import threading
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -109,7 +110,8 @@ class Worker:
         return self._thread is not None and self._thread.is_alive()
 
     def _run_thread(self) -> None:
-        asyncio.run(self.run())
+        with suppress(asyncio.CancelledError):  # the process ends; what is left waits in the ledger
+            asyncio.run(self.run())
 
     async def run(self) -> None:
         """Work until `stop`; ends when running jobs are done."""

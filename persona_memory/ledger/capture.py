@@ -30,6 +30,8 @@ SESSION_GAP = timedelta(hours=4)
 """A pause of this length in a thread begins a new session."""
 
 _TAIL = 64
+_CERTAIN = 8
+"""Turns in a row that tell a resent history whose beginning lies before the last _TAIL turns."""
 _CHUNK = 500
 T = TypeVar("T")
 
@@ -213,11 +215,18 @@ def _place(
     resent: bool | None,
 ) -> list[_Placed]:
     """Decide for each message whether it is held already. Pure."""
-    known_by_id = any(key in known.by_key or key in known.forgotten for key in keys if key)
-    prefix = 0 if known_by_id or resent is False else _resent_prefix(chains, known)
-    overlap = 0
-    if not prefix and not any(keys) and resent is not False:
-        overlap = _retried(digests, known.tail)
+    # Ids tell more than words: only what comes before the first known id can be known as a resend.
+    ids = [place for place, key in enumerate(keys) if key in known.by_key or key in known.forgotten]
+    unknown = ids[0] if ids else len(said)
+    prefix = overlap = 0
+    tail = _tail_before(keys[unknown] if ids else None, known.tail)
+    if resent is not False:
+        prefix = min(_resent_prefix(chains, known), unknown)
+        if len(said) > 1 or not any(keys):
+            overlap = _retried(digests[:unknown], tail, cut=len(known.tail) == _TAIL)
+        # A thread may hold many conversations (a host without threads): the last one, told by the tail, goes on.
+        whole = prefix and chains[prefix - 1] == (tail[-1].chain if tail else None)
+        prefix, overlap = (prefix, 0) if whole or prefix > overlap else (0, overlap)
     base = thread.root if prefix or not known.tail else str(known.tail[-1].chain)
     recent = {str(one.digest): one.seq for one in known.tail}
     placed: list[_Placed] = []
@@ -227,7 +236,8 @@ def _place(
             held = known.by_chain.get(base)
             placed.append(_Placed(True, held.seq if held else None, key or base, digest, base))
         elif place < overlap:
-            placed.append(_Placed(True, known.tail[place - overlap].seq, key or base, digest, base))
+            seq = tail[place - overlap].seq if overlap - place <= len(tail) else None
+            placed.append(_Placed(True, seq, key or base, digest, base))
         elif key is None and any(keys) and digest in recent:
             # Without the human message that it answers (a summary took its place), a reply is known by its words.
             placed.append(_Placed(True, recent[digest], base, digest, base))
@@ -271,11 +281,17 @@ def _replaced(before: str, role: Role, tail: Sequence[Stored]) -> Stored | None:
     return None
 
 
-def _retried(digests: Sequence[str], tail: Sequence[Stored]) -> int:
-    """How many of the first messages repeat the thread's last turns."""
+def _tail_before(key: str | None, tail: Sequence[Stored]) -> Sequence[Stored]:
+    """The thread's last turns up to the one with this key; all of them where it is not among them."""
+    return next((tail[:place] for place, one in enumerate(tail) if key is not None and one.key == key), tail)
+
+
+def _retried(digests: Sequence[str], tail: Sequence[Stored], *, cut: bool) -> int:
+    """How many of the first messages repeat the thread's last turns, of which a `cut` tail holds the end only."""
     last = [one.digest for one in tail]
-    for size in range(min(len(digests), len(last)), 0, -1):
-        if last[-size:] == list(digests[:size]):
+    for size in range(len(digests), 0, -1):
+        seen = min(size, len(last))
+        if last[len(last) - seen :] == digests[size - seen : size] and (seen == size or (cut and seen >= _CERTAIN)):
             return size
     return 0
 

@@ -111,6 +111,12 @@ def last_question(connection: Connection, person: Person, thread_id: str) -> Eve
     return Event(**row._mapping) if row is not None and row.data["outcome"] == "offered" else None
 
 
+def has_key(connection: Connection, person: Person, key: str) -> bool:
+    """Whether an event with this key is in the log."""
+    query = select(events.c.seq).where(person.owns(events), events.c.key == key).limit(1)
+    return connection.execute(query).one_or_none() is not None
+
+
 def unembedded(connection: Connection, person: Person) -> frozenset[int]:
     """Turns that have no vector yet."""
     query = select(events.c.seq).where(_stands(person), events.c.embedded.is_(None))

@@ -1,5 +1,6 @@
 """The durable queue: one active job per (person, kind), leases with fencing tokens, parking, epochs.
 
+A job whose worker died on this machine is taken over at once, any other when its lease has run out.
 A result is stored in the same transaction that `finish`es its job: if the lease went to another worker (higher fence)
 or the person's epoch was raised meanwhile (forget, delete), `StaleJob` rolls the result back.
 """
@@ -14,6 +15,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, and_, case, delete, func, insert, or_, select, update
 
 from persona_memory.errors import NotFound, StaleJob
+from persona_memory.ledger import owners
 from persona_memory.ledger.events import mark
 from persona_memory.ledger.people import Person, counters
 from persona_memory.ledger.schema import events, jobs, users
@@ -47,8 +49,8 @@ def enqueue(
 
 
 def hasten(tx: Connection, namespace: str, *, now: datetime, user_id: str | None = None) -> None:
-    """Make queued jobs due now: of one person, or of all."""
-    mine = [jobs.c.namespace == namespace, jobs.c.state == "queued", jobs.c.due_at > now]
+    """Make queued jobs due now: of one person, or of all. A job that is being retried keeps its backoff."""
+    mine = [jobs.c.namespace == namespace, jobs.c.state == "queued", jobs.c.due_at > now, jobs.c.attempts == 0]
     if user_id is not None:
         mine.append(jobs.c.user_id == user_id)
     tx.execute(update(jobs).where(*mine).values(due_at=now))
@@ -56,15 +58,18 @@ def hasten(tx: Connection, namespace: str, *, now: datetime, user_id: str | None
 
 def waiting(connection: Connection, namespace: str, *, now: datetime) -> bool:
     """Whether `claim` would find something: a look that takes no write lock."""
-    query = select(jobs.c.id).where(jobs.c.namespace == namespace, _claimable(now)).limit(1)
-    return connection.execute(query).one_or_none() is not None
+    mine = [jobs.c.namespace == namespace, _claimable(now, _gone(connection, namespace))]
+    return connection.execute(select(jobs.c.id).where(*mine).limit(1)).one_or_none() is not None
 
 
 def claim(tx: Connection, namespace: str, *, now: datetime, lease: timedelta, limit: int = 1) -> list[Job]:
-    """Take up to `limit` jobs that are due, or whose worker's lease has run out; each gets a new fencing token."""
+    """Take up to `limit` jobs that are due, or whose worker is dead or let its lease run out.
+
+    Each gets a new fencing token.
+    """
     query = (
         select(jobs.c.id)
-        .where(jobs.c.namespace == namespace, _claimable(now))
+        .where(jobs.c.namespace == namespace, _claimable(now, _gone(tx, namespace)))
         .order_by(jobs.c.due_at, jobs.c.id)
         .limit(limit)
         .with_for_update(skip_locked=True)
@@ -74,7 +79,7 @@ def claim(tx: Connection, namespace: str, *, now: datetime, lease: timedelta, li
         return []
     taken = {
         "state": "running", "lease_until": now + lease, "fence": jobs.c.fence + 1, "attempts": jobs.c.attempts + 1,
-        "again": False, "epoch": _epoch(),
+        "again": False, "epoch": _epoch(), "owner": owners.this_process(),
     }  # fmt: skip
     tx.execute(update(jobs).where(jobs.c.id.in_(ids)).values(taken))
     return [_job(row) for row in tx.execute(select(*_JOB).where(jobs.c.id.in_(ids)).order_by(jobs.c.due_at, jobs.c.id))]
@@ -197,9 +202,15 @@ def users_with_pending(connection: Connection, namespace: str) -> list[str]:
     return list(connection.execute(query).scalars())
 
 
-def _claimable(now: datetime) -> ColumnElement[bool]:
+def _gone(connection: Connection, namespace: str) -> list[str]:
+    """Owners of running jobs that died without giving them back."""
+    held = select(jobs.c.owner).distinct().where(jobs.c.namespace == namespace, jobs.c.state == "running")
+    return [owner for owner in connection.execute(held).scalars() if owner and owners.is_dead(owner)]
+
+
+def _claimable(now: datetime, gone: Sequence[str]) -> ColumnElement[bool]:
     due = and_(jobs.c.state == "queued", jobs.c.due_at <= now)
-    abandoned = and_(jobs.c.state == "running", jobs.c.lease_until < now)
+    abandoned = and_(jobs.c.state == "running", or_(jobs.c.lease_until < now, jobs.c.owner.in_(gone)))
     return or_(due, abandoned)
 
 

@@ -116,7 +116,8 @@ def bump(tx: Connection, person: Person, **values: Any) -> None:
 def policy_of(found: Counters) -> Policy:
     """The policy in force; fields that this version does not know are ignored."""
     known: dict[str, Any] = {k: v for k, v in (found.policy or {}).items() if k in Policy.__dataclass_fields__}
-    return Policy(**{name: tuple(value) if isinstance(value, list) else value for name, value in known.items()})
+    plain: dict[str, Any] = {name: tuple(one) if isinstance(one, list) else one for name, one in known.items()}
+    return Policy(**plain)
 
 
 def all_ids(connection: Connection, namespace: str) -> list[str]:

@@ -198,6 +198,7 @@ jobs = Table(
     Column("due_at", UtcTime, nullable=False),
     Column("queued_at", UtcTime, nullable=False),
     Column("lease_until", UtcTime),
+    Column("owner", Text),
     Column("fence", Integer, nullable=False, default=0),
     Column("attempts", Integer, nullable=False, default=0),
     Column("again", Boolean, nullable=False, default=False),

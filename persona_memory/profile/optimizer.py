@@ -157,8 +157,8 @@ def _field(spec: FieldSpec, policy: Policy) -> str:
 def _profile(profile: Profile, schema: ProfileSchema, closed: frozenset[str]) -> str:
     """One line per value that is known. Fields that the policy closes are not shown, whatever they hold."""
     shown = [entry for path, entry in profile.entries.items() if path in schema and path not in closed]
-    lines = [f"{e.field}: {json.dumps(e.value, ensure_ascii=False)} ({e.basis})" for e in shown]
-    return _guarded("\n".join(lines)) or NOTHING
+    lines = (f"{e.field}: {json.dumps(e.value, ensure_ascii=False)} ({e.basis})" for e in shown)
+    return "\n".join(map(_guarded, lines)) or NOTHING
 
 
 def _memory(memory: Memory) -> str:

@@ -10,7 +10,7 @@ from typing import Final, Literal
 from persona_memory.profile.english.grammar import first_person
 from persona_memory.profile.fold import apply
 from persona_memory.profile.schema import fold_key
-from persona_memory.profile.statements import Change, Statement, answered, is_retraction, statements
+from persona_memory.profile.statements import Change, Statement, answered, corrected, is_retraction, statements
 from persona_memory.protocols import ProfileView
 from persona_memory.types import Profile, ProfileEdit, Turn
 
@@ -47,22 +47,26 @@ def stated(turns: Sequence[Turn]) -> list[tuple[Turn, tuple[Statement, ...]]]:
     """
     found: list[tuple[Turn, tuple[Statement, ...]]] = []
     last: dict[str, Turn] = {}
+    own: dict[str, Turn] = {}
     for turn in turns:
         before = last.get(turn.thread_id)
         if turn.role == "user":
             if is_retraction(turn.text):
                 found = _without_last(found, turn.thread_id)
             else:
-                found.append((turn, _of_turn(turn, before)))
+                found.append((turn, _of_turn(turn, before, own.get(turn.thread_id))))
+            own[turn.thread_id] = turn
         last[turn.thread_id] = turn
     return found
 
 
-def _of_turn(turn: Turn, before: Turn | None) -> tuple[Statement, ...]:
+def _of_turn(turn: Turn, before: Turn | None, own: Turn | None) -> tuple[Statement, ...]:
     if _OF_THE_USER.match(turn.text):  # what a tool saved: "User lives in Porto"
         return statements(first_person(turn.text))
     said = statements(turn.text)
-    return said or (answered(before.text, turn.text) if before is not None and before.role == "assistant" else ())
+    if not said and before is not None and before.role == "assistant":
+        said = answered(before.text, turn.text)
+    return said or (corrected(own.text, turn.text) if own is not None else ())
 
 
 def _without_last(

@@ -17,10 +17,11 @@ from persona_memory.profile.english.clauses import Clause, clauses, is_retractio
 from persona_memory.profile.english.found import Change, Found, Rule
 from persona_memory.profile.english.grammar import first_person
 from persona_memory.profile.english.phrases import core
+from persona_memory.profile.english.sentences import plain
 from persona_memory.profile.schema import ProfileSchema
 from persona_memory.types import MemoryKind, Policy
 
-__all__ = ["Change", "Statement", "answered", "closed_by", "is_retraction", "slots_of", "statements"]
+__all__ = ["Change", "Statement", "answered", "closed_by", "corrected", "is_retraction", "slots_of", "statements"]
 
 RULES: Final[tuple[Rule, ...]] = (
     *manner.RULES,
@@ -111,7 +112,7 @@ _QUESTIONS: Final = (
     (re.compile(r"\bhow old are you\b|\bwhat(?:'s| is) your age\b", re.I), "I'm {} years old"),
     (
         re.compile(r"\bwhat do you do for (?:a living|work)\b|\bwhat(?:'s| is) your (?:job|profession)\b", re.I),
-        "I'm {}",
+        "I work as {}",
     ),
     (re.compile(r"\b(?:which|what) languages do you speak\b", re.I), "I speak {}"),
     (
@@ -122,7 +123,8 @@ _QUESTIONS: Final = (
     (re.compile(r"\ballerg(?:ies|ic)\b", re.I), "I'm allergic to {}"),
 )
 _LEAD_IN = re.compile(
-    r"^\W*(?:it's|it is|that's|i'm|i am|i live in|i'm from|i enjoy|i like|in|from|at|just|well|yes|yeah|sure|hi|oh|as)\b[\s,]*",
+    r"^\W*(?:it's|it is|that's|i'm|i am|i live in|i'm from|i enjoy|i like|in|from|at|just|well|yes|"
+    r"yeah|sure|hi|oh|as)\b[\s,]*",
     re.IGNORECASE,
 )
 LONGEST_ANSWER: Final = 8
@@ -147,3 +149,34 @@ def answered(question: str, text: str) -> tuple[Statement, ...]:
     bare = _LEAD_IN.sub("", reply).rstrip(".!")
     said = asked[0].format(bare)
     return tuple(Statement(s.slot, s.text, s.changes, reply, 0, s.kind, s.ended) for s in statements(said))
+
+
+# ── corrections ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+_CORRECTION = re.compile(
+    r"^\W*(?:(?:no|sorry|oops|wait|actually|ah|oh|my mistake|correction|typo)\W+)*"
+    r"(?:i meant(?: to say)?|i mean|make that|it should be|should be|i should have said|it's actually)[:,]?\s+"
+    r"(?P<new>[^,.!?]+?)(?:,? (?:and )?not (?P<old>[^,.!?]+))?\W*$",
+    re.IGNORECASE,
+)
+
+
+def corrected(before: str, text: str) -> tuple[Statement, ...]:
+    """What a correction means: "Sorry, I meant Porto" after "I live in Lisbon" says "Lives in Porto".
+
+    Args:
+        before: the person's turn before it in the same thread.
+        text: the turn; anything but a short correction gives nothing.
+    """
+    match = _CORRECTION.match(plain(text.strip())) if len(text) <= 120 else None
+    said = statements(before) if match else ()
+    if match is None or not said:
+        return ()
+    values = [str(change.value) for change in said[-1].changes if change.value is not None and change.op != "remove"]
+    old = match["old"] or (values[-1] if values else "")
+    meant = re.sub(rf"(?<!\w){re.escape(old)}(?!\w)", lambda _: match["new"], said[-1].quote, flags=re.IGNORECASE)
+    if not old or meant == said[-1].quote:
+        return ()
+    quote = text.strip()
+    found = (s for s in statements(meant) if s.slot == said[-1].slot)
+    return tuple(Statement(s.slot, s.text, s.changes, quote, text.find(quote), s.kind, s.ended) for s in found)

@@ -88,7 +88,7 @@ class Bm25:
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Scores (n,) and coverage (n,) of all rows for a query's terms with their weights.
 
-        Coverage is the part of the query's information, Σ weight · idf, that a row's words account for, in [0, 1]. There
+        Coverage is the part of the query's information, Σ weight · idf, that a row's words account for, in [0, 1]. Its
         idf is that of a person with at least ORDINARY documents: among three, a word said in all of them would tell
         nothing, and a question about it would seem to be about what was never said.
 

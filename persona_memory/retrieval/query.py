@@ -6,7 +6,7 @@ Rules, all of them plain:
    together with the last turns: their content words count, weaker the further back, and their text is embedded with it.
 3. The name of somebody who speaks in the conversations means that person's turns, "what did you suggest" the
    assistant's, "I" and "my" the user's own.
-4. A date or a stretch of time prefers what was said then.
+4. A date or a stretch of time prefers what was said then; alone, it asks for all of it.
 """
 
 from __future__ import annotations
@@ -84,6 +84,7 @@ class Query:
         speakers: names of speakers that it mentions, as given.
         asks_for: whose words it asks for when it names nobody: the user's own, the assistant's, or anybody's (None).
         when: the stretch of time that it names.
+        all_of_it: it names a time and hardly anything else ("what did I do yesterday?"): all that was said then counts.
     """
 
     text: str
@@ -92,6 +93,7 @@ class Query:
     speakers: frozenset[str] = frozenset()
     asks_for: Role | None = None
     when: Interval | None = None
+    all_of_it: bool = False
 
 
 def understand(
@@ -120,8 +122,7 @@ def understand(
             if word not in COURTESY:
                 terms.setdefault(word, weight)
     if asks:
-        for word in name_words:
-            terms.setdefault(word, NAME)
+        terms = dict.fromkeys(name_words, NAME) | terms
     return Query(
         text=text,
         embed_text="\n".join([*(turn.text[:LED_BY] for turn in back), text]) if asks else "",
@@ -129,6 +130,7 @@ def understand(
         speakers=named,
         asks_for=_asks_for(text.casefold().replace("’", "'")),
         when=time[0] if time else None,
+        all_of_it=time is not None and sum(weight == 1.0 for weight in terms.values()) <= 1,
     )
 
 

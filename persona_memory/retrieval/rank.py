@@ -99,10 +99,12 @@ def rank(
         near = _neighbours(view.table)
         shares = (weights.near, weights.near, weights.far, weights.far)
         found, coverage = view.words.match(query.terms, windows=tuple(zip(near, shares, strict=True)), keep=keep)
-        cosines = _cosines(view, dense, waiting)
-        parts = _parts(view, query, _base(found, cosines, near, keep, weights), keep, weights)
+        cosines, then = _cosines(view, dense, waiting), _said_then(view.table, query)
+        parts = _parts(view, query, _base(found, cosines, near, keep, weights), then, weights)
         if gated:
             rows, surely = relevant(cosines, coverage, background=weights.background)
+            if query.all_of_it:
+                rows, surely = rows | then, surely or bool((keep & then).any())
             keep, limit = keep & rows, limit if surely else min(limit, FEW)
         return _hits(view, parts, np.flatnonzero(keep), limit)
 
@@ -158,17 +160,23 @@ def _base(found: Floats, cosines: Floats, near: Sequence[Rows], keep: NDArray[np
     return {"words": np.where(unknown, total, total - known) / scale, "dense": np.where(unknown, 0, known) / scale}
 
 
-def _parts(view: PersonView, query: Query, base: _Parts, keep: NDArray[np.bool_], weights: Weights) -> _Parts:
-    """All summands of the score by name, each of shape (n,), together in [0, 1]."""
-    table, both = view.table, base["words"] + base["dense"]
-    parts = base | {"session": weights.session * _session_evidence(both, table["session"], view.sessions)}
-    parts["speaker"] = weights.speaker * _spoken_by(view, query)
+def _parts(view: PersonView, query: Query, base: _Parts, then: NDArray[np.bool_], weights: Weights) -> _Parts:
+    """All summands of the score by name, each of shape (n,), together in [0, 1] for rows that are kept."""
+    session = _session_evidence(base["words"] + base["dense"], view.table["session"], view.sessions)
+    parts = base | {"session": weights.session * session, "speaker": weights.speaker * _spoken_by(view, query)}
     room = 1 + weights.session + weights.speaker
     if query.when is not None:
-        start, end = (at.timestamp() for at in query.when)
-        inside = (table["at"] >= start) & (table["at"] <= end + TOLD_WITHIN)
-        parts["date"], room = weights.date * inside, room + weights.date
-    return {name: (part / room * keep).astype(np.float32) for name, part in parts.items()}
+        parts["date"], room = weights.date * then, room + weights.date
+    return {name: (part / room).astype(np.float32) for name, part in parts.items()}
+
+
+def _said_then(table: NDArray[np.void], query: Query) -> NDArray[np.bool_]:
+    """Rows from the stretch of time that the query names, or a little after it, shape (n,)."""
+    if query.when is None:
+        return np.zeros(len(table), dtype=np.bool_)
+    start, end = (at.timestamp() for at in query.when)
+    said: NDArray[np.bool_] = (table["at"] >= start) & (table["at"] <= end + TOLD_WITHIN)
+    return said
 
 
 def _session_evidence(scores: Floats, session: Rows, count: int) -> Floats:

@@ -1,5 +1,20 @@
 """What the library ships for tests: fakes that behave, and the suite that a back end of yours has to pass."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 from persona_memory.testing.chat import Answer, ScriptedCall, ScriptedChatModel
 
-__all__ = ["Answer", "ScriptedCall", "ScriptedChatModel"]
+if TYPE_CHECKING:
+    from persona_memory.testing.indexes import VectorIndexConformance
+
+__all__ = ["Answer", "ScriptedCall", "ScriptedChatModel", "VectorIndexConformance"]
+
+
+def __getattr__(name: str) -> Any:
+    if name != "VectorIndexConformance":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from persona_memory.testing.indexes import VectorIndexConformance  # needs pytest, which running code does not
+
+    return VectorIndexConformance

@@ -291,7 +291,7 @@ class VectorIndexConformance:
 
         def work(number: int) -> None:
             start.wait(timeout=30)
-            for turn in range(10):
+            for turn in range(6):
                 own = f"w{number}-{turn}#0"
                 index.upsert("shared", {own: self.axis(turn)})
                 index.upsert(f"user-{number}", {own: self.axis(turn)})
@@ -301,7 +301,7 @@ class VectorIndexConformance:
         with ThreadPoolExecutor(self.threads) as pool:
             for done in [pool.submit(work, number) for number in range(self.threads)]:
                 done.result(timeout=60)
-        assert index.ids("shared") == {f"w{n}-{turn}#0" for n in range(self.threads) for turn in range(10)}
+        assert index.ids("shared") == {f"w{n}-{turn}#0" for n in range(self.threads) for turn in range(6)}
 
     def test_what_was_stored_survives_closing(self, folder: Path) -> None:
         """Points, overwritten points and deletions are as they were after the index is closed and opened again."""

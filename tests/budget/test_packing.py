@@ -58,6 +58,7 @@ _hits = st.lists(st.tuples(_texts, _scores, st.sampled_from(["turn", "memory"]),
 
 
 @pytest.mark.parametrize("count", [estimate, most_tokens, by_words], ids=["estimate", "bytes", "not additive"])
+@settings(max_examples=60)
 @given(hits=_hits, budget=st.one_of(st.integers(0, 900), st.just(10**6)))
 def test_what_is_rendered_never_exceeds_the_budget(count: TokenCounter, hits: list[Hit], budget: int) -> None:
     """Law, on the final text with the counter that was passed; every hit is chosen or left out, none twice."""
@@ -79,6 +80,7 @@ def test_the_law_holds_for_a_models_own_tokenizer(wordpiece: Any, hits: list[Hit
     assert count(packed.text) == packed.tokens <= budget
 
 
+@settings(max_examples=60)
 @given(hits=_hits)
 def test_when_all_fits_all_is_chosen_as_it_is(hits: list[Hit]) -> None:
     """Law: nothing is dropped, shortened or called redundant while there is room."""
@@ -88,6 +90,7 @@ def test_when_all_fits_all_is_chosen_as_it_is(hits: list[Hit]) -> None:
     assert packed.left_out == ()
 
 
+@settings(max_examples=60)
 @given(hits=_hits, budget=st.integers(0, 900), data=st.data())
 def test_the_order_of_the_input_does_not_matter(hits: list[Hit], budget: int, data: st.DataObject) -> None:
     """Law: ties go by score, then recency, then id, whatever order hits come in."""
@@ -219,6 +222,7 @@ def test_a_negative_budget_is_refused() -> None:
         pack([], budget=-1, count=estimate, render=render)
 
 
+@settings(max_examples=60)
 @given(hits=_hits, budget=st.integers(0, 900))
 def test_what_was_packed_can_be_stripped_again(hits: list[Hit], budget: int) -> None:
     """Law: whatever was injected beside a message is recognised as ours."""

@@ -90,3 +90,14 @@ def test_nested_tricks_cannot_assemble_a_block() -> None:
     """Taking a block out of the middle of a tag leaves no new block behind."""
     text = f"<recalled_{MEMORIES}memories>\nFrom earlier"
     assert strip_recalled(text) == "<recalled_\n\nmemories>\nFrom earlier"
+
+
+@pytest.mark.parametrize(
+    "tag", ["<recalled_memories>", "</recalled_memories>", "<user_profile>\n", "- x\n</user_profile>"]
+)
+def test_text_full_of_tags_is_read_in_time(tag: str) -> None:
+    """200 kB of tags, with and without line breaks: the time grows with the text, not with its square."""
+    for text in (f"{tag}\n" * 10_000, tag * 10_000, f"{tag}\n{MEMORIES}\n" * 1_000):
+        left = strip_recalled(text)
+        assert len(left) <= len(text)
+        assert "elephants" not in left

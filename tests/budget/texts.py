@@ -17,7 +17,7 @@ SAMPLES = {
     "conversation": CONVERSATION,
     "unknown words": "Xylophonists juxtapose qwertyuiop zyzzyvas; Llanfairpwllgwyngyll hmm brrr pffft aaaargh",
     "capitals": "PLEASE READ THIS: the HTTPServer and getUserName aren't McDonald's. ALL CAPS ARE EXPENSIVE!!!",
-    "apostrophes": "a'there a'dear a'more a'sister a'then " * 10,
+    "apostrophes": "a'st a'th a'there a'dry a'more a'sister " * 10,
     "a script after": "x" + " the\u00e9" * 20,
     "a mark after": "x" + " the\u0301" * 20,
     "a script before": "\u00e9the you \u4f60bread " * 10,

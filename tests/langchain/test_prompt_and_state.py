@@ -24,7 +24,7 @@ PROFILE, MEMORIES = "<user_profile>", "<recalled_memories>"
 def ana(memory: PersonaMemory) -> PersonaMemory:
     """A memory that knows Ana's name and heard of her cat."""
     memory.observe([("user", CAT)], user_id="ana", thread_id="before")
-    memory.set_field("name", "Ana", user_id="ana")
+    memory.set_field("demographics.name", "Ana", user_id="ana")
     return memory
 
 

@@ -53,7 +53,7 @@ def run(path: Path) -> int:
     blocks = blocks_of(path.read_text(encoding="utf-8"))
     for block in blocks:
         if block.language == "python":
-            exec(compile("\n" * (block.line - 1) + block.code, str(path), "exec"), namespace)
+            exec(compile("\n" * (block.line - 1) + block.code, str(path), "exec", dont_inherit=True), namespace)
         else:
             print(f"{path.name}:{block.line}: {commands_of(block)}", flush=True)
             subprocess.run(["bash", "-euc", commands_of(block)], check=True)

@@ -13,7 +13,7 @@ import pytest
 from tests.project.run_blocks import blocks_of, run
 
 ROOT = Path(__file__).parents[2]
-PAGES = ["README.md", "docs/quickstart.md", "docs/backends.md"]
+PAGES = ["README.md", *(f"docs/{page}.md" for page in ("quickstart", "agents", "learning", "backends"))]
 
 SAMPLE = """
 ```python

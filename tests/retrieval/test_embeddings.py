@@ -148,7 +148,7 @@ async def test_minilm_never_holds_up_the_event_loop(minilm: MiniLMEmbedder) -> N
         await asyncio.sleep(0.005)
         longest, last = max(longest, time.monotonic() - last), time.monotonic()
     assert len(work.result()) == 96
-    assert longest < 0.5
+    assert longest < 1.0
 
 
 def test_weights_that_are_not_the_published_ones_are_refused(tmp_path: Path) -> None:

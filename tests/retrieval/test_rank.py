@@ -147,6 +147,17 @@ def test_what_was_said_then_is_preferred() -> None:
         assert hits[0].parts["date"] > 0
 
 
+def test_a_time_alone_asks_for_all_that_was_said_then() -> None:
+    """ "What did I do yesterday?" has no word to look up, and still finds yesterday's turns, and them first."""
+    view = PersonView(
+        [turn(1, "I went climbing"), turn(2, "Then I baked bread"), turn(3, "I sold my car", day=40, session=2)]
+    )
+    now = turn(4, "", day=1).at
+    query = understand("What did I do yesterday?", now=now)
+    for dense in ({}, {f"t{i}#0": 0.1 for i in (1, 2, 3)}):
+        assert set(found(rank(view, query, dense=dense))) == {"t1", "t2"}
+
+
 # ── what waits for its vector ───────────────────────────────────────────────────────────────────────────────────────
 
 

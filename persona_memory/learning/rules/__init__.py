@@ -14,9 +14,18 @@ from persona_memory.learning.rules.events import events
 from persona_memory.learning.rules.requests import forget_requests
 from persona_memory.learning.rules.topics import topic_evidence
 from persona_memory.profile.english.grammar import first_person, third_person
-from persona_memory.profile.statements import Statement, answered, is_retraction, slots_of, statements
-from persona_memory.protocols import Extraction, ExtractedMemory, ForgetRequest, Window
-from persona_memory.types import Turn
+from persona_memory.profile.schema import ProfileSchema, default_schema
+from persona_memory.profile.statements import (
+    Statement,
+    answered,
+    closed_by,
+    corrected,
+    is_retraction,
+    slots_of,
+    statements,
+)
+from persona_memory.protocols import ExtractedMemory, Extraction, ForgetRequest, Window
+from persona_memory.types import Policy, Turn
 
 __all__ = ["RuleExtractor", "drop_superseded"]
 
@@ -37,9 +46,13 @@ class RuleExtractor:
 
     In `ExtractedMemory.replaces`, "#k" stands for the k-th memory (from 0) of the same extraction: what is said and
     corrected within one window keeps its history. `drop_superseded` takes those out for who does not want them.
+
+    Args:
+        schema: what the categories that a person has closed are looked up in; None is the default schema.
     """
 
     name: str = "rules"
+    schema: ProfileSchema | None = None
 
     async def extract(self, window: Window) -> Extraction:
         """The memories, topic evidence and forget requests of the window's fresh turns."""
@@ -56,6 +69,7 @@ class RuleExtractor:
                 said = _without(said, requests, _before(turn, earlier))
             if not requests:
                 said += _of_turn(turn, earlier, saved=turn.seq in window.statements)
+        said = [item for item in said if not _closed(item, self.schema or default_schema(), window)]
         return Extraction(_linked(said, window), topic_evidence(window), tuple(forget))
 
 
@@ -75,6 +89,9 @@ def _of_turn(turn: Turn, earlier: Sequence[Turn], *, saved: bool) -> Iterator[_S
     found = statements(turn.text)
     if not found and before is not None and before.role == "assistant":
         found = answered(before.text, turn.text)
+    own = _before(turn, earlier)
+    if not found and own is not None:
+        found = corrected(own.text, turn.text)
     told = list(events(turn))
     for statement in found:
         yield _Said(_memory(statement, turn), statement)
@@ -102,16 +119,24 @@ def _saved(turn: Turn) -> Iterator[_Said]:
         yield _Said(ExtractedMemory(text, "semantic", (turn.seq,), confidence=1.0))
 
 
-def _before(turn: Turn, earlier: Sequence[Turn]) -> int | None:
+def _closed(item: _Said, schema: ProfileSchema, window: Window) -> bool:
+    """Whether a memory says what the person has closed, by itself or in the words that it was taken from."""
+    policy = Policy(never_infer=window.closed)
+    return bool(window.closed) and any(
+        closed_by(text, schema, policy) for text in (item.memory.quote, item.memory.text)
+    )
+
+
+def _before(turn: Turn, earlier: Sequence[Turn]) -> Turn | None:
     """The person's turn before this one in the same thread."""
-    own = (other.seq for other in reversed(earlier) if other.role == "user" and other.thread_id == turn.thread_id)
+    own = (other for other in reversed(earlier) if other.role == "user" and other.thread_id == turn.thread_id)
     return next(own, None)
 
 
-def _without(said: Sequence[_Said], requests: Sequence[ForgetRequest], before: int | None) -> list[_Said]:
+def _without(said: Sequence[_Said], requests: Sequence[ForgetRequest], before: Turn | None) -> list[_Said]:
     """What is left when a turn takes back, as a joke or with "forget that", what the turn before it said."""
     pointed = not requests or any(request.about and not request.memory_ids for request in requests)
-    return [item for item in said if not (pointed and before in item.memory.sources)]
+    return [item for item in said if not (pointed and before is not None and before.seq in item.memory.sources)]
 
 
 def _linked(said: Sequence[_Said], window: Window) -> tuple[ExtractedMemory, ...]:

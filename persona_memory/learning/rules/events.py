@@ -20,10 +20,10 @@ LONGEST: Final = 30
 """Words of a clause that is told as an event; what is longer is a story and stays a turn."""
 
 _NOTABLE: Final = words(
-    """adopted attended became began bought broke built celebrated completed finished flew gave graduated hiked joined
-    launched lost married met missed moved opened painted passed performed planted published ran signed sold started
-    survived travelled traveled tried visited volunteered went won wrote failed hosted organized organised drove ate
-    read watched saw cooked baked took made got"""
+    """adopted attended became began bought broke built celebrated completed finished flew gave graduated hiked
+    joined launched lost married met missed moved opened painted passed performed planted published ran signed
+    sold started survived travelled traveled tried visited volunteered went won wrote failed hosted organized
+    organised drove ate read watched saw cooked baked took made got"""
 )
 """Past verbs that tell an event; the second half of them only with a time, see `_NEEDS_TIME`."""
 
@@ -31,16 +31,18 @@ _NEEDS_TIME: Final = words(
     "read watched saw cooked baked took made got ate drove gave began tried missed lost broke went"
 )
 _NO_EVENT: Final = words(
-    """thought knew felt wanted needed hoped said told meant wondered forgot asked heard guessed understood noticed liked
-    loved hated believed realized realised remembered seemed looked agreed decided supposed used had did was were
-    expected wished learned learnt mentioned assumed figured tended preferred kept got_it saw_that"""
+    """thought knew felt wanted needed hoped said told meant wondered forgot asked heard guessed understood noticed
+    liked loved hated believed realized realised remembered seemed looked agreed decided supposed used had did was
+    were expected wished learned learnt mentioned assumed figured tended preferred kept got_it saw_that"""
 )
 _LOOSE = re.compile(
-    r"\b(?:you|your|it|that|this|these|those|something|someone|somewhere|stuff|questions?|problems?|troubles?|news|ideas?|which|what|there|here|her|him|them|she|he|his|they|their)\b|\?",
+    r"\b(?:you|your|it|that|this|these|those|something|someone|somewhere|stuff|questions?|problems?|"
+    r"troubles?|news|ideas?|which|what|there|here|her|him|them|she|he|his|they|their)\b|\?",
     re.IGNORECASE,
 )
 _AFTERTHOUGHT = re.compile(
-    r"(?:,|,?\s+(?:and|but|so|which|because|since))\s+(?:it|that|this|they|he|she|was|were|which|who|the \w+ (?:was|were|is))\b.*$|\s+-+\s.*$|"
+    r"(?:,|,?\s+(?:and|but|so|which|because|since))\s+(?:it|that|this|they|he|she|was|were|which|who|"
+    r"the \w+ (?:was|were|is))\b.*$|\s+-+\s.*$|"
     r",\s+[A-Z]\w+$",
     re.IGNORECASE,
 )
@@ -53,10 +55,12 @@ _PERFECT = re.compile(
     re.IGNORECASE,
 )
 _PLAN = re.compile(
-    r"^(?:(?:I'm|we're) (?:also |now |actually )?(?:going to|planning(?: to)?|getting|flying|moving|travelling|traveling|"
+    r"^(?:(?:I'm|we're) (?:also |now |actually )?(?:going to|planning(?: to)?|getting|flying|moving|"
+    r"travelling|traveling|"
     r"meeting|visiting|starting|leaving|taking|having|throwing|hosting|running|seeing|attending|graduating|competing|"
     r"driving|heading|giving)|"
-    r"(?:I|we) (?:also |now )?(?:plan to|will)(?! not)|(?:I'll|we'll)(?! never)|(?:I|we) (?:also )?have (?:an?|my|our|the|some|tickets) )",
+    r"(?:I|we) (?:also |now )?(?:plan to|will)(?! not)|(?:I'll|we'll)(?! never)|(?:I|we) (?:also "
+    r")?have (?:an?|my|our|the|some|tickets) )",
     re.IGNORECASE,
 )
 _MY_DATE = re.compile(
@@ -65,13 +69,15 @@ _MY_DATE = re.compile(
 _RELATION: Final = any_of(OTHERS)
 _OTHER = re.compile(
     rf"^(?:my|our) (?:(?:best|old|good|close|younger|older|little|big|new|ex|dear|late|twin|eldest|youngest) ){{0,2}}"
-    rf"(?P<who>{_RELATION})(?: (?!I\b)(?-i:[A-Z])[a-z]+)?(?:'s (?P<thing>[a-z]+(?: [a-z]+)?))?(?: (?:also|now|just|really|"
+    rf"(?P<who>{_RELATION})(?: (?!I\b)(?-i:[A-Z])[a-z]+)?(?:'s (?P<thing>[a-z]+(?: [a-z]+)?))?(?: "
+    r"(?:also|now|just|really|"
     r"always|recently|both|still|never))? (?P<verb>"
     + alt(
-        """is | are | was | were | has | have | lives? | works? | likes? | loves? | hates? | plays? | studies | study
-        teaches | teach | speaks? | prefers? | enjoys? | wants? | runs? | owns? | goes | moved | started | got | bought
-        adopted | graduated | visited | went | passed | died | turned | married | retired | joined | won | can't | doesn't
-        don't | isn't | aren't | collects? | raises? | hosts? | became | made | gave | taught"""
+        """is | are | was | were | has | have | lives? | works? | likes? | loves? | hates? | plays? | studies
+        study | teaches | teach | speaks? | prefers? | enjoys? | wants? | runs? | owns? | goes | moved | started
+        got | bought | adopted | graduated | visited | went | passed | died | turned | married | retired
+        joined | won | can't | doesn't | don't | isn't | aren't | collects? | raises? | hosts? | became | made
+        gave | taught"""
     )
     + r") (?P<rest>.+)$",
     re.IGNORECASE,
@@ -112,7 +118,8 @@ def _events(said: str, clause: Clause, turn: Turn) -> Iterator[ExtractedMemory]:
 def _leading_time(said: str) -> tuple[str, str]:
     """ "Yesterday I went …" as "I went …" and "yesterday "."""
     match = re.match(
-        r"(?P<time>(?:yesterday|today|tonight|tomorrow|(?:last|this|next) \w+|on \w+|in \w+|\w+ \w+ ago)(?: \w+)?),? (?=(?:I|we|my)\b)",
+        r"(?P<time>(?:yesterday|today|tonight|tomorrow|(?:last|this|next) \w+|on \w+|in \w+|\w+ \w+ "
+        r"ago)(?: \w+)?),? (?=(?:I|we|my)\b)",
         said,
         re.IGNORECASE,
     )

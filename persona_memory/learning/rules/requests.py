@@ -22,19 +22,23 @@ _FORGET = re.compile(
     re.IGNORECASE,
 )
 _KEEP_NOT = re.compile(
-    rf"^\W*{_POLITE}(?:don't|do not|stop|never)\s+(?:remember(?:ing)?|stor(?:e|ing)|sav(?:e|ing)|keep(?:ing)?|record(?:ing)?|memori[sz](?:e|ing))\s+"
+    rf"^\W*{_POLITE}(?:don't|do not|stop|never)\s+(?:remember(?:ing)?|stor(?:e|ing)|sav(?:e|ing)|"
+    r"keep(?:ing)?|record(?:ing)?|memori[sz](?:e|ing))\s+"
     r"(?P<what>(?:that|this|it|what|anything|my|the fact)\b.*)$",
     re.IGNORECASE,
 )
 _IDIOM = re.compile(
     r"^(?:it|about it|that|about that)\W*(?:i(?:'ll| will)|never mind|nevermind|let's|we can|the question|question)|"
-    r"^(?:it|about it)\W*$|\b(?:for now|for a moment|for a second|for a sec|the last (?:line|function|part|column|row)|code|"
-    r"file|files|function|line|lines|column|row|variable|table|database|branch|repo|cache|cookies|history of my browser|"
+    r"^(?:it|about it)\W*$|\b(?:for now|for a moment|for a second|for a sec|the last (?:line|function|"
+    r"part|column|row)|code|"
+    r"file|files|function|line|lines|column|row|variable|table|database|branch|repo|cache|cookies|"
+    r"history of my browser|"
     r"paragraph|sentence|word|comma|space|spaces|duplicates?|item|element|node|folder|app|account)\b",
     re.IGNORECASE,
 )
 _ABOUT = re.compile(
-    r"^(?:please )?(?:everything|all|anything|whatever|what)?\s*(?:that )?(?:i (?:just |have |ever )?(?:said|told you|mentioned|"
+    r"^(?:please )?(?:everything|all|anything|whatever|what)?\s*(?:that )?(?:i (?:just |have |ever "
+    r")?(?:said|told you|mentioned|"
     r"wrote|shared)|i've (?:said|told you|mentioned|shared)|you (?:know|remember|have|learned|learnt|saved|stored))?\s*"
     r"(?:about|on|regarding|of)?\s*(?:the fact )?(?:that )?",
     re.IGNORECASE,
@@ -43,8 +47,8 @@ _POINTS = re.compile(
     r"^(?:that|this|it|what i (?:just )?said|what i (?:just )?told you|my last message)?\W*$", re.IGNORECASE
 )
 _STOP: Final = words(
-    """i i'm im my me a an the that this is am are was were be of in on at to for and or with about it you your said told have
-    has had do does don't not any what fact please used ever just name's lives live user their they"""
+    """i i'm im my me a an the that this is am are was were be of in on at to for and or with about it you your said
+    told have has had do does don't not any what fact please used ever just name's lives live user their they"""
 )
 _KEYWORDS: Final = {
     "name": ("name",),

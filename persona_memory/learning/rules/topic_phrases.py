@@ -10,8 +10,8 @@ from persona_memory.types import EvidenceKind
 
 _SO: Final = (
     alt(
-        """really | fully | quite | still | just | already | now | finally | also | always | often | pretty | very | so
-        totally | completely | kind of | a bit | a little | keep | keep on"""
+        """really | fully | quite | still | just | already | now | finally | also | always | often | pretty | very
+        so | totally | completely | kind of | a bit | a little | keep | keep on"""
     )
     + " "
 )
@@ -24,8 +24,8 @@ _TEACH: Final = alt(
     give me an introduction to | go over | clarify | remind me (?:of|how|what)"""
 )
 _NOT_A_THING: Final = alt(
-    """the | your | my | his | her | their | our | its? | this | that | up | on | wrong | new | next | left | so | been
-    gonna | \\w+ing | you | i | we | they | he | she"""
+    """the | your | my | his | her | their | our | its? | this | that | up | on | wrong | new | next | left | so
+    been | gonna | \\w+ing | you | i | we | they | he | she"""
 )
 _SOLVE: Final = alt(
     """solve | compute | calculate | implement | prove | derive | differentiate | integrate | factor | factori[sz]e
@@ -81,7 +81,8 @@ TABLE: Final[tuple[tuple[EvidenceKind, str], ...]] = (
     ),
     (
         "claimed",
-        rf"(?P<topic>[^,.?!]+?) (?:{_WELL}makes? sense (?:to me )?now|(?:is|are) {_WELL}(?:clear|easy) (?:now|to me|for me))",
+        rf"(?P<topic>[^,.?!]+?) (?:{_WELL}makes? sense (?:to me )?now|(?:is|are) {_WELL}(?:clear|easy) "
+        r"(?:now|to me|for me))",
     ),
     ("mentioned", rf"(?:I'm|we're) {_WELL}{_PRACTISE} (?P<topic>.+)"),
     ("mentioned", rf"(?:my|our|the|today's|this week's) {_OF_COURSE} (?:is|was) (?:on|about|in) (?P<topic>.+)"),
@@ -104,16 +105,17 @@ LOST: Final = re.compile(
     r"^\W*(?:(?:sorry|hmm+|but|um+|no|ok|okay|well|wait)\W+)*"
     + alt(
         """i(?:'m| am) (?:still |so |a bit |totally |really |completely )*(?:lost|confused|stuck)(?=\\W*$)
-        i (?:still |really )*(?:don't|do not|didn't) (?:really |quite )?(?:get|understand|follow|see)(?: it| that| this| why)?(?=\\W*(?:at all)?\\W*$)
-        (?:that|this|it)(?: still)?(?:'s| is)? (?:still )?(?:confus\\w+|doesn't make sense|makes no sense|over my head)"""
+        i (?:still |really )*(?:don't|do not|didn't) (?:really )?(?:get|understand|follow)(?: it| that)?(?=\\W*$)
+        (?:that|this|it)(?: still)?(?:'s| is)? (?:still )?(?:confus\\w+|doesn't make sense|makes no sense)"""
     ),
     re.IGNORECASE,
 )
 RIGHT: Final = re.compile(
     r"^\W*(?:(?:yes|yep|great|good|very)\W+)*"
     + alt(
-        """(?:that's|that is|you're|you are|your answer is|this is) (?:absolutely |exactly |completely )?(?:correct|right)
-        correct | exactly | well done | perfect | spot on | excellent | great job | good job | nicely done | you got it"""
+        """(?:that's|that is|you're|you are|your answer is|this is) (?:absolutely |exactly )?(?:correct|right)
+        correct | exactly | well done | perfect | spot on | excellent | great job | good job | nicely done
+        you got it"""
     )
     + r"\b",
     re.IGNORECASE,
@@ -121,8 +123,8 @@ RIGHT: Final = re.compile(
 NOT_RIGHT: Final = re.compile(
     r"^\W*(?:(?:hmm+|good try|nice try|ah|oh|sorry|no|well)\W+)*"
     + alt(
-        """not quite | not exactly | that's not | that is not | that isn't | incorrect | wrong | almost | close, but
-        (?:you made|there is|there's) an? (?:small |little )?(?:mistake|error) | be careful"""
+        """not quite | not exactly | that's not | that is not | that isn't | incorrect | wrong | almost
+        close, but | (?:you made|there is|there's) an? (?:small |little )?(?:mistake|error) | be careful"""
     )
     + r"\b",
     re.IGNORECASE,
@@ -131,20 +133,22 @@ NOT_RIGHT: Final = re.compile(
 # ── the topic ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 _AFTER: Final = alt(
-    """because | again | please | to me | for me | like i'm | as if | with an? | with examples | in simple | in plain
-    in detail | step by step | step-by-step | better | well | very well | now | yet | already | at all | anymore | when
-    if | but | so | and (?:i|how|what|why|when|then) | which | that | where | before | after | until
-    for (?:my|the|an?|years|\\d) | in (?:my|our|the) | on (?:my|the|our) | at school | at (?:the )?university | today
-    tomorrow | yesterday | last | this | right now | these days | lately | quite | properly | really | by heart | too
-    either | thanks | from scratch | a lot | much | a few | like | such as | including | over | under | while | during | (?:is|are|works?|means?)$"""
+    """because | again | please | to me | for me | like i'm | as if | with an? | with examples | in simple
+    in plain | in detail | step by step | step-by-step | better | well | very well | now | yet | already
+    at all | anymore | when | if | but | so | and (?:i|how|what|why|when|then) | which | that | where | before
+    after | until | for (?:my|the|an?|years|\\d) | in (?:my|our|the) | on (?:my|the|our) | at school
+    at (?:the )?university | today | tomorrow | yesterday | last | this | right now | these days | lately
+    quite | properly | really | by heart | too | either | thanks | from scratch | a lot | much | a few | like
+    such as | including | over | under | while | during | (?:is|are|works?|means?)$"""
 )
 _END = re.compile(rf"\s*(?:[.!?;:(\u2014].*|,.*|\s-+\s.*|\s{_AFTER}\b.*)$", re.IGNORECASE | re.DOTALL)
 _LEAD = re.compile(
     alt(
         """how (?:the |an? )?(?=.+ (?:works?|functions?)$) | what (?:the |an? )?(?=.+ (?:is|are|means?)$)
-        (?:the )?(?:concepts?|ideas?|notions?|meaning|theory|basics|fundamentals|principles?|rules?|topic|subject) (?:of|behind)
-        (?:my|the) (?:homework|assignment|exercises?|problems?|questions?) (?:on|about|in)
-        about | how to (?:use|do|solve|compute|calculate) | an? | the | some | any | both"""
+        (?:the )?(?:concepts?|ideas?|notions?|meaning|theory|topic|subject) (?:of|behind)
+        (?:the )?(?:basics|fundamentals|principles?|rules?) (?:of|behind)
+        (?:my|the) (?:homework|assignment|exercises?|problems?|questions?) (?:on|about|in) | about
+        how to (?:use|do|solve|compute|calculate) | an? | the | some | any | both"""
     )
     + r" ?",
     re.IGNORECASE,
@@ -152,22 +156,23 @@ _LEAD = re.compile(
 _NO_TOPIC = re.compile(
     r"\b"
     + alt(
-        """you | your | it | this | that | these | those | them | they | he | she | him | her | his | their | its | me | i
-        i'm | my | our | us | we | what | why | how | who | where | whether | some | someone | something | everything
-        nothing | anything | people | guys? | girl | person | ones? | things? | stuff | feelings? | point | way | answers?
-        questions? | problems? | errors? | steps? | examples? | results? | joke | message | rest | place | time | to | here
-        there | up | out | off | mind | words? | name | today | yesterday | can | will | would | should | if | of course | not
-        project | part | job | health | mental | anxiety | depression | stress | motivation | sleep | grief | addiction
-        weight | money | life | confidence | self-esteem | feel | pain | loss | emotions? | balance | friend | family"""
+        """you | your | it | this | that | these | those | them | they | he | she | him | her | his | their | its
+        me | i | i'm | my | our | us | we | what | why | how | who | where | whether | some | someone
+        something | everything | nothing | anything | people | guys? | girl | person | ones? | things? | stuff
+        feelings? | point | way | answers? | questions? | problems? | errors? | steps? | examples? | results?
+        joke | message | rest | place | time | to | here | there | up | out | off | mind | words? | name | today
+        yesterday | can | will | would | should | if | of course | not | project | part | job | health | mental
+        anxiety | depression | stress | motivation | sleep | grief | addiction | weight | money | life
+        confidence | self-esteem | feel | pain | loss | emotions? | balance | friend | family"""
     )
     + r"\b",
     re.IGNORECASE,
 )
 _NO_START: Final = words(
     """during on at in with for from by as of and or all more being having getting doing going plan weather news menu
-    situation difference idea same first second next last previous following above best most owner boss city world price
-    cost hell new old good great fine ok okay sure alright right wrong ton lot bit better well super pretty much busy hard
-    work homework tests exams kind sort hype struggle tips tip implications ways"""
+    situation difference idea same first second next last previous following above best most owner boss city world
+    price cost hell new old good great fine ok okay sure alright right wrong ton lot bit better well super pretty
+    much busy hard work homework tests exams kind sort hype struggle tips tip implications ways"""
 )
 _COURSEWORK = re.compile(rf" (?:{_COURSE}|homework|exercises?|problems?|questions?)$", re.IGNORECASE)
 

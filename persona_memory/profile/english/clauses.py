@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from persona_memory.profile.english.lexicon import alt
-from persona_memory.profile.english.sentences import Sentence, sentences
+from persona_memory.profile.english.sentences import Sentence, plain, sentences
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +50,9 @@ _SPLIT = re.compile(
 _QUESTION = re.compile(rf"\W*(?:(?:{_JOIN}|well|ok|okay|hey|hi|hello|now),?\s+)*{_ASKS}\b", re.IGNORECASE)
 
 _VERBS: Final = alt(
-    """live | work | like | love | enjoy | hate | dislike | prefer | speak | play | study | teach | have | own | eat
-    drink | run | am | don't (?:like|eat|drink|have) | can't (?:stand|eat) | moved | went | started | bought | adopted
-    visited | met | quit | joined | finished"""
+    """live | work | like | love | enjoy | hate | dislike | prefer | speak | play | study | teach | have | own
+    eat | drink | run | am | don't (?:like|eat|drink|have) | can't (?:stand|eat) | moved | went | started
+    bought | adopted | visited | met | quit | joined | finished"""
 )
 _SHARED_SUBJECT = re.compile(
     rf"(?:\s*,\s*|\s+)(?:(?:and|but)\s+)?(?:(?:also|currently|now|then|recently|just|still|really)\s+)?(?={_VERBS}\s)",
@@ -61,8 +61,8 @@ _SHARED_SUBJECT = re.compile(
 _NOT_PLAIN = re.compile(
     r"n't\b|'d\b|'ll\b|\b"
     + alt(
-        """not | never | would | will | should | could | might | may | used to | want | need | hope | wish | going to
-        gonna | try | trying | let | if | who | that | have to | got to"""
+        """not | never | would | will | should | could | might | may | used to | want | need | hope | wish
+        going to | gonna | try | trying | let | if | who | that | have to | got to"""
     )
     + r"\b",
     re.IGNORECASE,
@@ -135,7 +135,7 @@ def _joins(cut: str, verb: str) -> bool:
 
 
 def _same_tense(head: str, verb: str) -> bool:
-    """Whether a verb can share the head's subject: "peace and love" and "we saw the play and work" are no two clauses."""
+    """Whether a verb can share the head's subject: "we saw the play and love" are no two clauses."""
     return bool(_PAST_VERB.match(verb)) or bool(_PRESENT.match(head))
 
 
@@ -144,10 +144,10 @@ def _same_tense(head: str, verb: str) -> bool:
 _UNREAL = re.compile(
     r"\b"
     + alt(
-        """imagine | imagining | suppose | supposing | pretend | pretending | assuming | assume | let's say | what if | according to | horoscope
-        i wish | as if | as though | unless | whether | hypothetically | in theory | role-?play | hopefully | i hope
-        story | poem | song | novel | scene | dialogue | script | lyrics | fairy ?tale | my character | the character
-        (?:i )?dream(?:t|ed) (?:that|of|about|i)
+        """imagine | imagining | suppose | supposing | pretend | pretending | assuming | assume | let's say
+        what if | according to | horoscope | i wish | as if | as though | unless | whether | hypothetically
+        in theory | role-?play | hopefully | i hope | story | poem | song | novel | scene | dialogue | script
+        lyrics | fairy ?tale | my character | the character | (?:i )?dream(?:t|ed) (?:that|of|about|i)
         in (?:my|the|this|a|an|our|another) (?:\\w+ )?(?:dream|game|book|play|movie|film|campaign|universe|world|life)
         in (?:my|the|this|a|an|our|another) (?:\\w+ )?(?:scenario|fantasy)"""
     )
@@ -159,9 +159,9 @@ _OFFERED = alt(
 )
 _IF = re.compile(rf"\bif\b(?! (?:you|it|that)(?:'re|'s| are| is| may| don't mind)? ?{_OFFERED})", re.IGNORECASE)
 _SAYS: Final = alt(
-    """says? | said | tells? | told | thinks? | thought | claims? | claimed | asked | asks | wrote | writes | replied
-    believes? | believed | insists? | insisted | argues? | jokes | joked | texted | shouted | answered | reckons?
-    suggested | goes | is like | was like | were like"""
+    """says? | said | tells? | told | thinks? | thought | claims? | claimed | asked | asks | wrote | writes
+    replied | believes? | believed | insists? | insisted | argues? | jokes | joked | texted | shouted | answered
+    reckons? | suggested | goes | is like | was like | were like"""
 )
 _REPORT = re.compile(
     rf"\b(?!(?:i|you)\b)[\w']+ (?:\w+ly |always |once |just )?{_SAYS}\b(?! (?:\w+ )?(?:to|about)\b)", re.I
@@ -176,9 +176,10 @@ _OPENING: Final = alt(
 _FICTION = re.compile(
     rf"^\W*(?:{_OPENING}\W+)*"
     + alt(
-        """imagine(?! (?:my|how)) | suppose | pretend | picture this | assume | role-?play | play (?:the role|a game)
-        do a role | act (?:as|like) | you(?:'re| are) now | you(?:'ll| will) (?:be|play|act) | once upon a time
-        from now on,? you(?:'re| are) | in (?:this|the) (?:scenario|story|game|role-?play) | my character | what if
+        """imagine(?! (?:my|how)) | suppose | pretend | picture this | assume | role-?play
+        play (?:the role|a game) | do a role | act (?:as|like) | you(?:'re| are) now
+        you(?:'ll| will) (?:be|play|act) | once upon a time | from now on,? you(?:'re| are)
+        in (?:this|the) (?:scenario|story|game|role-?play) | my character | what if
         here(?:'s| is) (?:a|my|the) (?:story|poem|joke|riddle|character|song|scene|draft|letter|essay|text)
         hypothetically | you(?:'re| are) (?:an?|the|my) [^.?!]*\\band i(?:'m| am)"""
     )
@@ -189,8 +190,8 @@ _TASK = re.compile(
     rf"^\W*(?:{_OPENING}\W+)*"
     + alt(
         """translate | proofread | rewrite | rephrase | paraphrase | summari[sz]e | correct | fix | edit | improve
-        continue | complete | polish | check | review | analy[sz]e | write | draft | compose | reply to | respond to
-        how (?:do|would|can) (?:you|i) say | what does | repeat | read"""
+        continue | complete | polish | check | review | analy[sz]e | write | draft | compose | reply to
+        respond to | how (?:do|would|can) (?:you|i) say | what does | repeat | read"""
     )
     + r"\b",
     re.IGNORECASE,
@@ -207,9 +208,19 @@ _SAYING = re.compile(r"\bas (?:they|people|we|you|the (?:song|saying|proverb)) (
 _UNSURE = re.compile(r"\b(?:maybe|perhaps|probably|possibly|not sure|i guess|i think|or something)\b", re.IGNORECASE)
 
 
+_SMALL_TALK = re.compile(
+    r"\b(?:ha(?:ha)+|lol|no|nah|ok|okay|sorry|oh|well|hey|of course|obviously|i'm|i am|i was|that was|it was|about|"
+    r"that|a|"
+    r"joke|just|only|man|dude|though|with you|you)\b|[^\w\s]",
+    re.IGNORECASE,
+)
+
+
 def is_retraction(text: str) -> bool:
     """Whether a turn does nothing but take back what was said before it as a joke."""
-    return len(text.split()) <= 8 and any(_JOKE.search(part.text) for part in sentences(text))
+    if len(text) > 80 or not _JOKE.search(plain(text)):
+        return False
+    return not _SMALL_TALK.sub("", _JOKE.sub("", plain(text))).strip()
 
 
 def _unreal(split: Sequence[Sentence]) -> list[bool]:

@@ -21,8 +21,8 @@ _NO_FOOD = re.compile(
 _DIETS: Final = lex.any_of(lex.DIETS)
 _NAMED_DIETS: Final = lex.alt(
     """keto | ketogenic | (?:low|high)[- ](?:carb|fat|sodium|protein|calorie|fodmap|sugar|fiber|fibre) | vegan
-    vegetarian | paleo | mediterranean | (?:gluten|dairy|sugar)-free | plant-based | pescatarian | raw food | carnivore
-    kosher | halal | diabetic | calorie-restricted | whole30"""
+    vegetarian | paleo | mediterranean | (?:gluten|dairy|sugar)-free | plant-based | pescatarian | raw food
+    carnivore | kosher | halal | diabetic | calorie-restricted | whole30"""
 )
 _MEAT: Final = ("meat", "fish", "animal products")
 
@@ -101,7 +101,8 @@ RULES: Final[tuple[Rule, ...]] = (
     rule(r"(?:I|we) (?:never|don't|can't|won't) (?:really )?eat (?:any )?(?P<what>[a-z][^?]*)", _avoids),
     rule(r"(?:I|we) (?:never|don't|can't) (?:really )?(?P<drinks>drink) (?:any )?(?P<what>[a-z][^?]*)", _avoids),
     rule(
-        rf"(?:I|I've|we) {JUST}(?:stopped|quit|given up|gave up|cut out|avoid)(?: eating)? (?P<what>(?:red )?(?:meat|fish|pork|beef|"
+        rf"(?:I|I've|we) {JUST}(?:stopped|quit|given up|gave up|cut out|avoid)(?: eating)? (?P<what>(?:red "
+        r")?(?:meat|fish|pork|beef|"
         r"dairy|gluten|sugar|alcohol|eggs|seafood|wheat|caffeine|coffee|carbs|nuts)\b)",
         _avoids,
     ),
@@ -114,7 +115,8 @@ RULES: Final[tuple[Rule, ...]] = (
     rule(r"I'm (?:no longer|not) allergic to (?P<what>.+?)(?: anymore)\b", _outgrown),
     rule(r"I'm no longer allergic to (?P<what>.+)", _outgrown),
     rule(
-        rf"(?:I (?:also )?have|I've(?: had)?|I (?:suffer|am suffering) from|I live with) {_MILD}(?P<what>{_CONDITION})\b(?! (?:research|awareness))",
+        r"(?:I (?:also )?have|I've(?: had)?|I (?:suffer|am suffering) from|I live with) "
+        rf"{_MILD}(?P<what>{_CONDITION})\b(?! (?:research|awareness))",
         _condition,
     ),
     rule(rf"(?:I was|I've been|I got) {JUST}diagnosed with {_MILD}(?P<what>{_CONDITION})\b", _condition),

@@ -29,8 +29,8 @@ class Found:
     """One fact about the person.
 
     Attributes:
-        slot: what it is about, e.g. "location" or "taste:coffee"; of one slot only one statement can hold at a time. What
-            has ended also ends the slots that begin with its own and ":", e.g. "pet:dog" that of "pet:dog:rex".
+        slot: what it is about, e.g. "location" or "taste:coffee"; of one slot only one statement can hold at a time.
+            What has ended also ends the slots that begin with its own and ":", e.g. "pet:dog" that of "pet:dog:rex".
         text: the fact in the third person, without subject.
         changes: what it means for the default profile.
         ended: it says that something is no longer so.

@@ -48,7 +48,8 @@ PAST: Final = words(
 _WORD = re.compile(r"[A-Za-z]+(?:'[a-z]+)?")
 _SUBJECT = re.compile(r"^(?:i|we)\b\s*", re.IGNORECASE)
 _ADVERB: Final = (
-    r"(?:(?:also|always|usually|often|sometimes|never|really|just|still|now|currently|recently|finally|already|actually|"
+    r"(?:(?:also|always|usually|often|sometimes|never|really|just|still|now|currently|recently|"
+    r"finally|already|actually|"
     r"mostly|rarely|normally|even|only|absolutely|totally|truly|both|all|first|then|soon|once|mainly|regularly)\s+)*"
 )
 _VERB = re.compile(rf"^({_ADVERB})('?[a-z]+(?:'t)?)", re.IGNORECASE)

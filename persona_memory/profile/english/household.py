@@ -15,10 +15,10 @@ FAMILY: Final = "demographics.family"
 ANIMALS: Final = "demographics.pets"
 
 _ADJECTIVES: Final = lex.alt(
-    r"""younger | older | elder | little | big | twin | half | baby | small | grown-up | grown | adult | teenage | new
-    beautiful | wonderful | lovely | cute | old | rescue | black | white | grey | gray | brown | orange | golden | tabby
-    tiny | huge | sweet | adorable | \d+-year-old | [a-z]+-year-old | [a-z]+-month-old | (?-i:[A-Z][a-z]+) | ginger
-    young | fluffy | energetic | playful | pet | lazy | friendly"""
+    r"""younger | older | elder | little | big | twin | half | baby | small | grown-up | grown | adult | teenage
+    new | beautiful | wonderful | lovely | cute | old | rescue | black | white | grey | gray | brown | orange
+    golden | tabby | tiny | huge | sweet | adorable | \d+-year-old | [a-z]+-year-old | [a-z]+-month-old
+    (?-i:[A-Z][a-z]+) | ginger | young | fluffy | energetic | playful | pet | lazy | friendly"""
 )
 _KIN: Final = lex.any_of(lex.RELATIVES)
 _PET: Final = lex.any_of(lex.PETS - {"mouse", "mice", "rat", "shepherd"})
@@ -26,7 +26,10 @@ _NAMED: Final = (
     r"(?:,? (?:named|called|whose names? (?:is|are)|and (?:his|her|its|their) names? (?:is|are))|,|:)\s+"
     r"(?P<names>(?-i:[A-Z]).*)"
 )
-_ENDS: Final = r"(?=\s*(?:$|[.,!;)]|\b(?:and|who|that|at home|with|from|last|yesterday|today|this|on|now|too|but|so|together|in|called|named)\b))"
+_ENDS: Final = (
+    r"(?=\s*(?:$|[.,!;)]|\b(?:and|who|that|at home|with|from|last|yesterday|today|this|on|now|too|but|"
+    r"so|together|in|called|named)\b))"
+)
 _BORN: Final = lex.words("baby toddler twins family")
 
 
@@ -112,7 +115,10 @@ _PET_OWNED = re.compile(
 _GONE = re.compile(r"\b(?:died|passed away|was put down|ran away|is dead|used to|was|were)\b")
 _OWN: Final = rf"(?:my|our)(?: {_ADJECTIVES})*?"
 _IS_CALLED: Final = r"(?:'s name(?:'s| is)|s?'? names are|(?:'s| is| are) (?:called|named))\s+(?P<names>.+)"
-_APPOSED: Final = r"(?P<comma>,)? (?P<names>(?-i:[A-Z][a-zà-ÿ'-]+(?: and [A-Z][a-zà-ÿ'-]+)?))(?(comma),|(?=\s*(?:$|[,.!;)]|'s\b|[a-z])))"
+_APPOSED: Final = (
+    r"(?P<comma>,)? (?P<names>(?-i:[A-Z][a-zà-ÿ'-]+(?: and [A-Z][a-zà-ÿ'-]+)?))(?(comma),|(?=\s*(?:$|"
+    r"[,.!;)]|'s\b|[a-z])))"
+)
 
 RULES: Final[tuple[Rule, ...]] = (
     rule(

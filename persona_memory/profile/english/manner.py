@@ -29,7 +29,8 @@ _ASPECTS: Final = (
         "style:length",
         "preference.styles",
         re.compile(
-            r"\b(?:short|brief|concise|long|longer|shorter|detailed|succinct|to the point|in depth|in-depth|verbose|length)\w*\b",
+            r"\b(?:short|brief|concise|long|longer|shorter|detailed|succinct|to the point|in depth|in-depth|"
+            r"verbose|length)\w*\b",
             re.I,
         ),
     ),
@@ -37,7 +38,8 @@ _ASPECTS: Final = (
         "style:tone",
         "preference.styles",
         re.compile(
-            r"\b(?:formal|informal|casual|polite|friendly|direct|blunt|humou?r|serious|jokes?|tone|sarcas\w+|warm)\w*\b",
+            r"\b(?:formal|informal|casual|polite|friendly|direct|blunt|humou?r|serious|jokes?|tone|sarcas\w+|"
+            r"warm)\w*\b",
             re.I,
         ),
     ),
@@ -55,9 +57,9 @@ _STANDING: Final = (
     r"(?:always|never|from now on|in (?:the )?future|going forward|whenever|every time|each time|at all times)"
 )
 _TO_ANSWER: Final = alt(
-    """answer | reply | respond | write | explain | use | give | keep | make | start | end | include | add | show | call
-    address | speak | talk | be | avoid | remember | ask | format | structure | put | provide | check | begin | cite
-    mention | suggest | tell | send | stick | treat | phrase | sign"""
+    """answer | reply | respond | write | explain | use | give | keep | make | start | end | include | add | show
+    call | address | speak | talk | be | avoid | remember | ask | format | structure | put | provide | check
+    begin | cite | mention | suggest | tell | send | stick | treat | phrase | sign"""
 )
 _ANSWERS: Final = r"(?:answers?|repl(?:y|ies)|responses?|explanations?|messages?|summar(?:y|ies))"
 _THIS_ONCE = re.compile(r"\b(?:this time|this one|for now|just this|today|right now|the following|below|above)\b", re.I)
@@ -70,7 +72,8 @@ _FILLER = re.compile(
 
 _ENCOURAGING = re.compile(
     r"\b(?:give up|keep (?:up|going|on|pushing|it up|smiling|trying|fighting|believing|in touch|moving|your head)|be "
-    r"(?:yourself|kind|afraid|happy|proud|grateful|ready|there|careful|safe)|remember (?:that|to|how|who|why)|start over)\b",
+    r"(?:yourself|kind|afraid|happy|proud|grateful|ready|there|careful|safe)|remember (?:that|to|how|"
+    r"who|why)|start over)\b",
     re.IGNORECASE,
 )
 
@@ -129,16 +132,20 @@ def _base(wish: str) -> str:
 
 RULES: Final[tuple[Rule, ...]] = (
     rule(
-        rf"(?:(?:can|could|would|will) you |I(?:'d| would) like you to |I want you to )?(?P<wish>{_STANDING},? (?:please )?(?:don't )?{_TO_ANSWER}\b[^?]*)",
+        r"(?:(?:can|could|would|will) you |I(?:'d| would) like you to |I want you to "
+        rf")?(?P<wish>{_STANDING},? (?:please )?(?:don't )?{_TO_ANSWER}\b[^?]*)",
         _instruction,
     ),
     rule(
-        rf"(?P<wish>(?:don't )?{_TO_ANSWER}\b[^?.!]*\b(?:from now on|in (?:the )?future|going forward|every time|at all times|always))",
+        rf"(?P<wish>(?:don't )?{_TO_ANSWER}\b[^?.!]*\b(?:from now on|in (?:the )?future|going forward|"
+        r"every time|at all times|always))",
         _instruction,
     ),
     rule(
-        r"(?P<wish>(?:don't (?:use|write|send|add|include|put)|stop (?:using|writing|sending|adding|including)|avoid(?: using)?|no(?: more)?) "
-        r"(?:any |so many |too many )?(?:emojis?|emoticons?|bullet points?|jargon|technical terms|exclamation marks|tables|slang|filler|long answers)\b[^?]*)",
+        r"(?P<wish>(?:don't (?:use|write|send|add|include|put)|stop (?:using|writing|sending|adding|"
+        r"including)|avoid(?: using)?|no(?: more)?) "
+        r"(?:any |so many |too many )?(?:emojis?|emoticons?|bullet points?|jargon|technical terms|"
+        r"exclamation marks|tables|slang|filler|long answers)\b[^?]*)",
         _instruction,
     ),
     rule(rf"(?P<wish>(?:please )?(?:keep|make) (?:your|the|all) {_ANSWERS} [^?]+)", _instruction),
@@ -148,7 +155,10 @@ RULES: Final[tuple[Rule, ...]] = (
         _my_answers,
     ),
     rule(
-        rf"I (?:really |would |'d |generally |usually |always )*(?:prefer|like|want|love|need)(?: to (?:get|have|see|receive))?(?: it when you (?:use|give me))? (?P<wish>(?:your )?(?:[a-z-]+,? ){{0,4}}?(?:{_ANSWERS}|bullet points|bullets|tables|step-by-step \w+|metric units|plain language|worked examples)\b[^?]*)",
+        r"I (?:really |would |'d |generally |usually |always )*(?:prefer|like|want|love|need)(?: to "
+        r"(?:get|have|see|receive))?(?: it when you (?:use|give me))? (?P<wish>(?:your )?(?:[a-z-]+,? "
+        rf"){{0,4}}?(?:{_ANSWERS}|bullet points|bullets|tables|step-by-step \w+|metric units|plain "
+        r"language|worked examples)\b[^?]*)",
         _wants_answers,
     ),
 )

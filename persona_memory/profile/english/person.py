@@ -80,7 +80,8 @@ _LONG_AGO = re.compile(
     r"\b(?:when I was|as an? (?:kid|child|teenager|baby|student)|back in|years ago|decades ago|at first|before)\b", re.I
 )
 _DWELLING = re.compile(
-    r"(?:an?|the|my|our) (?:[\w-]+ ){0,3}?(?:flat|apartment|house|studio|condo|room|place|bungalow|cottage|farm|dorm|loft|"
+    r"(?:an?|the|my|our) (?:[\w-]+ ){0,3}?(?:flat|apartment|house|studio|condo|room|place|bungalow|"
+    r"cottage|farm|dorm|loft|"
     r"home)\b[^,.]*?\b(?:in|near|outside)\s+",
     re.IGNORECASE,
 )

@@ -34,17 +34,19 @@ _GREETING: Final = r"(?:hi|hello|hey|hiya|howdy|greetings|good (?:morning|aftern
 _MARKER = re.compile(
     rf"^(?:{_GREETING}(?:,? (?:there|all|everyone|everybody|again|folks|guys))?|"
     + alt(
-        """well | oh | ah | so | and | but | also | yes | yeah | yep | yup | (?:no|nope|nah)(?=[,.!]| i\\b| my\\b) | ok | okay | sure
-        right | actually | honestly | btw | by the way | anyways? | fyi | because | since | as | though | although
-        plus | now | currently | at the moment | right now | these days | nowadays | in fact | to be honest | tbh
-        for the record | just so you know | just to let you know | you know | you see
+        """as of (?:today|now) | by (?:profession|trade) | well | oh | ah | so | and | but | also | yes | yeah
+        yep | yup | (?:no|nope|nah)(?=[,.!]| i\\b| my\\b) | ok | okay | sure | right | actually | honestly | btw
+        by the way | anyways? | fyi | because | since | as | though | although | plus | now | currently
+        at the moment | right now | these days | nowadays | in fact | to be honest | tbh | for the record
+        just so you know | just to let you know | you know | you see
         (?:please )?(?:remember|note|keep in mind|bear in mind|don't forget)(?: that)?
         (?:like|as) (?:i|you) (?:said|mentioned|know|told you)(?: before| earlier)? | i told you
-        i (?:said|mentioned) | thanks | thank you | thx | please | wait | sorry | oops | correction | update | note
-        fun fact | fact | ps | p\\.s | good news | great news | big news | bad news | guess what | personally
-        a bit about me | about me | for context | context | background | basically | besides | moreover | in general | as of (?:today|now) | by (?:profession|trade)
-        generally | as for me | for my part | let me introduce myself | intro | wow | great | cool | nice | haha+ | lol
-        hmm+ | um+ | uh+ | my bad | not anymore | finally | then | there | that's (?:great|nice|true|right|me)"""
+        i (?:said|mentioned) | thanks | thank you | thx | please | wait | sorry | oops | correction | update
+        note | fun fact | fact | ps | p\\.s | good news | great news | big news | bad news | guess what
+        personally | a bit about me | about me | for context | context | background | basically | besides
+        moreover | in general | generally | as for me
+        for my part | let me introduce myself | intro | wow | great | cool | nice | haha+ | lol | hmm+ | um+
+        uh+ | my bad | not anymore | finally | then | there | that's (?:great|nice|true|right|me)"""
     )
     + r")(?:[\s,!.:;)\u2014-]+(?:that )?|$)",
     re.IGNORECASE,
@@ -147,34 +149,38 @@ def _ends(rest: str) -> bool:
 _ADJUNCT = re.compile(
     r"[\s,]+"
     + alt(
-        """because | since | so | as (?:well|i|it|a|much|long) | when | whenever | while | if | but | although | though
-        which | who | that | where | than | until | after | before | these days | nowadays | at the moment | right now
-        lately | too | anymore | a lot | very much | so much | more than | most of all | the most | the best | best
-        now | again | actually | honestly | lol | haha | by the way | to be honest | every | on weekends
-        (?:in|during) (?:my|the) (?:free|spare|winter|summer|morning|evening) | on (?:my|the) (?:way|weekend|weekends)
+        """because | since | so | as (?:well|i|it|a|much|long) | when | whenever | while | if | but | although
+        though | which | who | that | where | than | until | after | before | these days | nowadays
+        at the moment | right now | lately | too | anymore | a lot | very much | so much | more than
+        most of all | the most | the best | best | now | again | actually | honestly | lol | haha | by the way
+        to be honest | every | on weekends
+        (?:in|during) (?:my|the) (?:free|spare|winter|summer|morning|evening)
+        on (?:my|the) (?:way|weekend|weekends)
         for (?:the|a|an|about|over|almost|nearly|many|years|ages|me|my|\\d+|one|two|three|four|five|six|seven|ten)
-        with (?:my|me) | especially | particularly | mainly | mostly | like | such as | including | except | ever
-        personally | tbh | i think | i guess | of course | sometimes | usually | always | once | twice | daily | today
-        and (?:i|my|it|that|this|they|so|then|also|would|want|need|hope|think) | not | instead | either | please | right
-        yet | from time to time | (?:last|this|next) (?:week|month|year|time|summer|winter|weekend)"""
+        with (?:my|me) | especially | particularly | mainly | mostly | like | such as | including | except
+        ever | personally | tbh | i think | i guess | of course | sometimes | usually | always | once | twice
+        daily | today | and (?:i|my|it|that|this|they|so|then|also|would|want|need|hope|think) | not | instead
+        either | please | right | yet | from time to time
+        (?:last|this|next) (?:week|month|year|time|summer|winter|weekend)"""
     )
     + r"\b.*$|\s*[.!?;:(\u2014)].*$|\s+-+\s.*$",
     re.IGNORECASE | re.DOTALL,
 )
 _POINTING = re.compile(
-    r"\b(?:you|your|yours|it|its|this|that|these|those|them|they|him|her|he|she|here|there|someone|something|everything|"
+    r"\b(?:you|your|yours|it|its|this|that|these|those|them|they|him|her|he|she|here|there|someone|"
+    r"something|everything|"
     r"anything|nothing|everyone|anyone|stuff|things?|ones?|myself|us|everywhere|together)\b",
     re.IGNORECASE,
 )
 _NO_THING = re.compile(
     alt(
-        """how | what | each other | to$ | when | where | why | who | if | my | our | their | his | such | all | both | some | any
-        another | more | most | less | many | much | a lot | hearing | seeing | knowing | having | being | getting
-        doing
+        """how | what | each other | to$ | when | where | why | who | if | my | our | their | his | such | all
+        both | some | any | another | more | most | less | many | much | a lot | hearing | seeing | knowing
+        having | being | getting | doing
         to (?:be|think|know|say|see|hear|believe|add|ask|point|mention|thank|talk|keep|get|have|make|use|try|do)
         to (?:start|tell|call|let|give|take|put|leave|consider|imagine|work|go (?:with|for))
-        the (?:way|idea|fact|thought|look|feeling|answer|\\w+est) | so | too | very | not | no | and | or | of | about
-        is | was"""
+        the (?:way|idea|fact|thought|look|feeling|answer|\\w+est) | so | too | very | not | no | and | or | of
+        about | is | was"""
     )
     + r"\b",
     re.IGNORECASE,
@@ -213,7 +219,8 @@ def things(text: str) -> tuple[str, ...]:
 
 
 _EXAMPLES = re.compile(
-    r"(?:[a-z-]+ )?(?:activities|things|sports|bands|hobbies|movies|films|books|games|foods?|music|animals|subjects|artists|"
+    r"(?:[a-z-]+ )?(?:activities|things|sports|bands|hobbies|movies|films|books|games|foods?|music|"
+    r"animals|subjects|artists|"
     r"authors|series|shows|stuff|languages) (?:such as|like|including) (.+)",
     re.IGNORECASE | re.DOTALL,
 )
@@ -224,12 +231,14 @@ _SHARED_NOUN = re.compile(
     r" (movies|films|books|novels|music|games|food|cuisine|songs|shows|stories|weather)$", re.IGNORECASE
 )
 _KINDS: Final = words(
-    """action fantasy horror comedy romance sci-fi crime drama thriller adventure animated historical classic classical
-    modern indie foreign romantic mystery board video card computer sunny warm cold spicy sweet electronic folk pop rock"""
+    """action fantasy horror comedy romance sci-fi crime drama thriller adventure animated historical classic
+    classical modern indie foreign romantic mystery board video card computer sunny warm cold spicy sweet
+    electronic folk pop rock"""
 )
 _DO: Final = words(
-    """read cook travel watch listen write play draw paint dance sing swim run hike bake garden shop explore learn meet visit
-    ride walk eat drink try relax sleep create collect knit sew fish climb ski sail surf photograph study code"""
+    """read cook travel watch listen write play draw paint dance sing swim run hike bake garden shop explore learn
+    meet visit ride walk eat drink try relax sleep create collect knit sew fish climb ski sail surf photograph
+    study code"""
 )
 
 
@@ -253,8 +262,8 @@ _NAMED_THE = re.compile(r"[Tt]he (?:[A-Z][\w']* )*[A-Z][\w']*s(?: of [A-Z]\w+)?$
 
 
 _BARE: Final = words(
-    """making helping getting going trying doing having being seeing finding watching taking giving using sharing creating
-    hearing to building learning starting feeling looking talking working meeting"""
+    """making helping getting going trying doing having being seeing finding watching taking giving using sharing
+    creating hearing to building learning starting feeling looking talking working meeting"""
 )
 
 

@@ -1,7 +1,7 @@
 """What follows "I'm": "a 34-year-old Portuguese nurse from Leeds", "vegan and Catholic", "an introvert".
 
-Each part has to be in a list of the lexicon; what is not known is left out, so that "a fan", "a bit tired" or "an idiot"
-say nothing about the person.
+Each part has to be in a list of the lexicon; what is not known is left out, so that "a fan", "a bit tired" or "an
+idiot" say nothing about the person.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ _TAIL = re.compile(
 )
 _AGED = re.compile(r"(\d{1,3}|[a-z]+(?:-[a-z]+)?)[ -]years?[ -]old\s*", re.IGNORECASE)
 _PLAIN: Final = lex.words(
-    """a an the very quite really pretty fairly currently also now still actually practising practicing devout proud strict
-    committed lifelong happily just full-time part-time born-again openly cis basically raised both
-    totally completely mostly-retired naturally native"""
+    """a an the very quite really pretty fairly currently also now still actually practising practicing devout proud
+    strict committed lifelong happily just full-time part-time born-again openly cis basically raised both totally
+    completely mostly-retired naturally native"""
 )
 _BY_WORD: Final = {
     entry.casefold(): (kind, entry)
@@ -59,7 +59,8 @@ _PARENT = re.compile(
     rf"(?:(?P<single>single|married|divorced) )?{lex.any_of(lex.PARENTS)} (?:of|to) (?P<whom>.+)", re.IGNORECASE
 )
 _CHIEF = re.compile(
-    r"the (?P<job>(?:co-?)?(?:ceo|cto|cfo|founder|owner|head|director|manager|principal|editor)) (?:of|at) (?P<where>.+)",
+    r"the (?P<job>(?:co-?)?(?:ceo|cto|cfo|founder|owner|head|director|manager|principal|editor)) "
+    r"(?:of|at) (?P<where>.+)",
     re.IGNORECASE,
 )
 

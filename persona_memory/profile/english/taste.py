@@ -17,7 +17,8 @@ LIKES: Final = "preference.likes"
 DISLIKES: Final = "preference.dislikes"
 INTERESTS: Final = "personality.interests"
 _ABOUT_ANSWERS = re.compile(
-    r"\b(?:answers?|repl(?:y|ies)|responses?|explanations?|bullet|tone|emojis?|suggestions?|question|format|examples?)\b",
+    r"\b(?:answers?|repl(?:y|ies)|responses?|explanations?|bullet|tone|emojis?|suggestions?|question|"
+    r"format|examples?)\b",
     re.I,
 )
 
@@ -101,11 +102,11 @@ def _practises(match: re.Match[str]) -> Iterator[Found]:
 
 _PRACTICES: Final = lex.alt(
     """yoga | pilates | karate | judo | ballet | crossfit | gymnastics | boxing | martial arts | taekwondo | aikido
-    ceramics | pottery | photography | triathlons | crosswords | puzzles | sudokus? | stand-up | improv | calligraphy
-    origami | weightlifting | aerobics | zumba | tai chi | meditation | embroidery | athletics"""
+    ceramics | pottery | photography | triathlons | crosswords | puzzles | sudokus? | stand-up | improv
+    calligraphy | origami | weightlifting | aerobics | zumba | tai chi | meditation | embroidery | athletics"""
 )
 _NOT_PLAYED = re.compile(
-    r"\b(?:role|part|safe|along|fair|dumb|with|by|around|a|music|trick|tricks|on|for|it)\b", re.IGNORECASE
+    r"^games?$|\b(?:role|part|safe|along|fair|dumb|with|by|around|a|music|trick|tricks|on|for|it)\b", re.IGNORECASE
 )
 
 
@@ -140,11 +141,13 @@ def _training(match: re.Match[str]) -> Iterator[Found]:
 
 
 _REQUEST = re.compile(
-    r"learn (?:more|about|how|what|why)\b|(?:buy|find|write|build|improve|start|finish|master|open|use|get) (?:the|some|unit|with)\b",
+    r"learn (?:more|about|how|what|why)\b|(?:buy|find|write|build|improve|start|finish|master|open|"
+    r"use|get) (?:the|some|unit|with)\b",
     re.IGNORECASE,
 )
 _TRAILING = re.compile(
-    r"\s*(?:[.!;(\u2014]|,(?!\d)|\s-\s|\b(?:now|these days|right now|at the moment|recently|lately|currently|one day|some ?day|soon|because|since|so that|but|as|and (?:I|my|it))\b).*$",
+    r"\s*(?:[.!;(\u2014]|,(?!\d)|\s-\s|\b(?:now|these days|right now|at the moment|recently|lately|"
+    r"currently|one day|some ?day|soon|because|since|so that|but|as|and (?:I|my|it))\b).*$",
     re.DOTALL,
 )
 _DEICTIC = re.compile(r"\b(?:you|your|it|this|that|these|those|them|something|anything|him|her)\b", re.IGNORECASE)
@@ -213,24 +216,28 @@ _LEARNABLE: Final = (
 RULES: Final[tuple[Rule, ...]] = (
     rule(rf"{I_DO}(?P<verb>like|love|enjoy|adore|dig) (?P<what>.+)", _likes),
     rule(
-        rf"{I_AM}{_VERY}(?:a (?:big |huge |great |massive )?fan of|fond of|keen on|crazy about|a sucker for)(?P<verb>) (?P<what>.+)",
+        rf"{I_AM}{_VERY}(?:a (?:big |huge |great |massive )?fan of|fond of|keen on|crazy about|a sucker "
+        r"for)(?P<verb>) (?P<what>.+)",
         _likes,
     ),
     rule(rf"{I_DO}prefer (?P<better>[^.!?]+?) (?:to|over|rather than|instead of) (?P<worse>.+)", _prefers),
     rule(
-        rf"(?:I (?:{_VERY})?(?:don't (?:{_VERY})?(?:like|enjoy|love|care for)|dislike|hate|detest|despise|can't stand|loathe)) (?P<what>.+)",
+        rf"(?:I (?:{_VERY})?(?:don't (?:{_VERY})?(?:like|enjoy|love|care for)|dislike|hate|detest|despise|"
+        r"can't stand|loathe)) (?P<what>.+)",
         _dislikes,
     ),
     rule(r"I'm (?:really )?not (?:(?:a (?:big |huge )?fan of|fond of|keen on|into)|that into) (?P<what>.+)", _dislikes),
     rule(r"I (?P<ended>no longer) (?:like|love|enjoy) (?P<what>.+)", _dislikes),
     rule(r"my (?:all-time |absolute )?favorite (?P<kind>[a-z][a-z -]+?)(?:'s| is| are|:) (?P<what>[^?]+)", _favourite),
     rule(
-        r"(?P<what>(?!it\b|this\b|that\b|she\b|he\b|they\b|what\b|which\b)[^,.?!]+?) (?:is|are) my (?:all-time |absolute )?favorite (?P<kind>[a-z ]+?)(?=\s*[.!,;]|$)",
+        r"(?P<what>(?!it\b|this\b|that\b|she\b|he\b|they\b|what\b|which\b)[^,.?!]+?) (?:is|are) my "
+        r"(?:all-time |absolute )?favorite (?P<kind>[a-z ]+?)(?=\s*[.!,;]|$)",
         _favourite,
     ),
     rule(rf"{I_AM}{_VERY}(?:into|(?P<in>interested in)|passionate about|obsessed with) (?P<what>.+)", _interests),
     rule(
-        r"my (?:main |favorite |biggest |other |only )?(?:hobby|hobbies|interests?|passions?)(?:'s| is| are| include| includes) (?P<what>.+)",
+        r"my (?:main |favorite |biggest |other |only )?(?:hobby|hobbies|interests?|passions?)(?:'s| is| "
+        r"are| include| includes) (?P<what>.+)",
         _interests,
     ),
     rule(rf"{I_DO}(?:practi[sc]e|do) (?:some |a bit of |a lot of )?(?P<what>{_PRACTICES})\b", _practises),
@@ -240,17 +247,20 @@ RULES: Final[tuple[Rule, ...]] = (
         r"I spend (?:most of )?my (?:weekends|evenings|free time|spare time|days off) (?P<what>[a-z]+ing\b.*)",
         _interests,
     ),
-    rule(rf"I (?:often|usually|regularly|sometimes|love to|like to) go (?P<what>[a-z]+ing)\b", _goes),
+    rule(r"I (?:often|usually|regularly|sometimes|love to|like to) go (?P<what>[a-z]+ing)\b", _goes),
     rule(
-        r"in my (?:free|spare) time,? I (?:(?:usually|often|mostly|like to|love to|enjoy) )*(?P<verb>[a-z]+)(?P<rest> [^.!?;]+)?",
+        r"in my (?:free|spare) time,? I (?:(?:usually|often|mostly|like to|love to|enjoy) "
+        r")*(?P<verb>[a-z]+)(?P<rest> [^.!?;]+)?",
         _free_time,
     ),
     rule(
-        r"my (?:main |big |biggest |long-term |new )?(?:goal|dream|aim|ambition|new year's resolution)(?: this year| for this year)?(?:'s| is) to (?P<goal>.+)",
+        r"my (?:main |big |biggest |long-term |new )?(?:goal|dream|aim|ambition|new year's resolution)(?: "
+        r"this year| for this year)?(?:'s| is) to (?P<goal>.+)",
         _goal,
     ),
     rule(
-        rf"(?:{I_AM}(?:trying|hoping|working hard) to|I'd (?:really )?(?:like|love) to|{I_DO}want to|I've always wanted to) (?P<goal>(?:{_LEARNABLE})\b.*)",
+        rf"(?:{I_AM}(?:trying|hoping|working hard) to|I'd (?:really )?(?:like|love) to|{I_DO}want to|I've "
+        rf"always wanted to) (?P<goal>(?:{_LEARNABLE})\b.*)",
         _goal,
     ),
     rule(rf"{I_AM}(?:learning|teaching myself)(?: how)? (?P<what>.+)", _learning),
@@ -259,13 +269,15 @@ RULES: Final[tuple[Rule, ...]] = (
     rule(r"(?P<what>[a-z]+(?: and [a-z]+)?) (?:is|are) (?:very |really |extremely |so )?important to me\b", _values),
     rule(r"(?:what matters most to me|the most important thing to me|what I value most) is (?P<what>.+)", _values),
     rule(
-        rf"(?:{I_DO}(?:can )?speak|{I_AM}(?:fluent|bilingual|conversational) in|{I_AM}a native(?: speaker of)?) (?P<what>.+)",
+        rf"(?:{I_DO}(?:can )?speak|{I_AM}(?:fluent|bilingual|conversational) in|{I_AM}a native(?: speaker "
+        r"of)?) (?P<what>.+)",
         _speaks,
     ),
     rule(r"my (?:native|first|second|mother|home) (?:language|tongue)(?:'s| is) (?P<what>.+)", _speaks),
     rule(rf"(?P<what>{lex.any_of(lex.LANGUAGES)}) is my (?:native|first|second|mother) (?:language|tongue)", _speaks),
     rule(
-        rf"I (?:(?:usually|always|normally|typically) )?(?P<habit>[a-z][^,.!?;]*? {_HOW_OFTEN})(?=\s*(?:$|[.,!;)]|\b(?:and|but|before|after|with|at)\b))",
+        rf"I (?:(?:usually|always|normally|typically) )?(?P<habit>[a-z][^,.!?;]*? {_HOW_OFTEN})(?=\s*(?:$|"
+        r"[.,!;)]|\b(?:and|but|before|after|with|at)\b))",
         _routine,
     ),
 )

