@@ -462,8 +462,8 @@ class PersonaMemory:
             TimeoutError: it took longer than `timeout` seconds; the work goes on.
         """
         deadline = None if timeout is None else time.monotonic() + timeout
-        self._worker.start()
         while True:
+            self._worker.start()
             now = self._learning.clock()
             with self._ledger.read() as connection:
                 left = jobs.active(connection, self._ledger.namespace, user_id=user_id)

@@ -7,9 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from persona_memory.errors import InvalidInput, MissingExtra
-from persona_memory.learning.extraction import LLMExtractor
-from persona_memory.learning.rules import RuleExtractor
-from persona_memory.learning.structured import ask
 from persona_memory.ledger.engine import Ledger
 from persona_memory.ledger.index import LedgerIndex
 from persona_memory.profile import LLMOptimizer, RuleOptimizer
@@ -69,8 +66,14 @@ def learners(
         optimize_every: sessions between two optimisations of the profile (the paper's k).
     """
     if model is None:
+        from persona_memory.learning.rules import RuleExtractor
+
         rules = RuleOptimizer() if optimize_every is None else RuleOptimizer(every=optimize_every)
         return RuleExtractor(), optimizer or rules
+    # Loading LangChain's model classes takes longer than everything else together: only for who uses a model.
+    from persona_memory.learning.extraction import LLMExtractor
+    from persona_memory.learning.structured import ask
+
     chat = chat_model(model)
 
     async def question(system: str, user: str, schema: type[Any]) -> Any:

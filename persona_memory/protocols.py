@@ -88,8 +88,9 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class ExtractedMemory:
-    """A memory to be: what was said, in which turns, and which known memories it makes untrue.
+    """A memory to be: what was said, in which turns, and which memories it makes untrue.
 
+    `replaces` holds ids of known memories, or "#k" for the k-th memory (from 0) of the same extraction, before this one.
     `quote` is the exact span of the first source turn that says so ("" when the whole turn does).
     """
 

@@ -7,7 +7,7 @@ Names are compared by a key; equal keys are one topic. The rules never merge by 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 SIMILAR_ENOUGH: Final = 0.92
@@ -57,23 +57,34 @@ _LEAD = re.compile(
     r"^(?:(?:the|a|an|my|some) |(?:how to|how do i|how do you|how can i|what is|what are|what's) |"
     r"(?:concepts?|ideas?|notions?|topics?|subjects?|meaning) of )+"
 )
-_IN_OR_OF = re.compile(r"^(.+?) (?:in|of) (?:the |a |an )?(.+)$")
+_IN_OR_OF = re.compile(r" (?:in|of) (?:the |a |an )?")
 _BRACKETS = re.compile(r"\s*\([^)]*\)\s*$")
 _NO_PLURAL = re.compile(r"(?:ss|us|is|ics|as|os)$")
 
 
 def name_key(name: str) -> str:
     """What two names of one topic have in common: "Loops in Python" and "the python loop" both give "python loop"."""
-    text = _BRACKETS.sub("", name).casefold().replace("\u2019", "'").replace("isation", "ization")
-    text = re.sub(r"[-_/\u2013\u2014]+", " ", text)
-    text = re.sub(r"'s\b|'", "", text)
-    text = re.sub(r"[^\w\s+#]+", " ", text)  # C++ and C# keep their signs
-    text = _LEAD.sub("", " ".join(text.split()))
+    text = _LEAD.sub("", _plain(_BRACKETS.sub("", name)))
     text = " ".join(SHORT_FORMS.get(word) or SHORT_FORMS.get(_singular(word), word) for word in text.split())
-    turned = _IN_OR_OF.match(text)
-    if turned:  # "laws of motion" is "motion laws"; from the right, for "history of art in spain"
-        return f"{name_key(turned[2])} {name_key(turned[1])}".strip()
-    return " ".join(_singular(word) for word in text.split())
+    parts = _IN_OR_OF.split(text)  # "laws of motion" is "motion laws"
+    return " ".join(_singular(word) for part in reversed(parts) for word in part.split())
+
+
+def mentioned(names: Iterable[str], text: str) -> tuple[str, ...]:
+    """The topics that come up in a text in their own words and order, singular or plural."""
+    said = f" {_words(text)} "
+    return tuple(name for name in names if f" {_words(name)} " in said)
+
+
+def _words(text: str) -> str:
+    return " ".join(map(_singular, _plain(text).split()))
+
+
+def _plain(text: str) -> str:
+    """Words in small letters between single spaces; C++ and C# keep their signs."""
+    text = text.casefold().replace("\u2019", "'").replace("isation", "ization")
+    text = re.sub(r"[-_/\u2013\u2014]+", " ", re.sub(r"'s\b|'", "", text))
+    return " ".join(re.sub(r"[^\w\s+#]+", " ", text).split())
 
 
 def canonical(

@@ -47,17 +47,22 @@ def resolve(
     by_text = {_print(memory.kind, memory.text, memory.valid_from): memory.id for memory in current.values()}
     added: list[dict[str, Any]] = []
     support: list[dict[str, Any]] = []
+    ids: list[str] = []
     for one in extraction.memories:
         at = max(said[seq] for seq in one.sources)
+        replaces = [ids[int(old[1:])] if old.startswith("#") else old for old in one.replaces]
         mark = _print(one.kind, one.text, one.valid_from or at)
         same = by_text.get(mark) or _near(one, current.values())
-        if same is not None and same not in one.replaces:
+        if same is not None and same not in replaces:
+            ids.append(same)
             support.append({"id": same, "sources": list(one.sources)})
             continue
         new_id = identify(one.kind, one.text, one.sources)
+        ids.append(new_id)
         by_text[mark] = new_id
-        replaces = [old for old in one.replaces if old in current and old != new_id]
-        added.append(_as_json(one, new_id, replaces, at))
+        untrue = [old for old in replaces if old != new_id and (old in current or old in ids)]
+        by_text = {text: held for text, held in by_text.items() if held not in untrue}
+        added.append(_as_json(one, new_id, untrue, at))
     return {
         "job": "learn",
         "by": by,

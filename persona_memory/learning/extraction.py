@@ -38,7 +38,9 @@ Memories
 
 Topics
 - For each subject of study, skill or field of knowledge that a turn of the person shows something about: topic (a short
-  noun phrase; use a known name where it means the same), what the turn shows, and the turn's number.
+  noun phrase; use a known name where it means the same), the turn's number, and what the turn shows: "asked" (wants it
+  explained), "explained" (has just had it explained), "correct" (used it rightly), "wrong" (made an error), "claimed"
+  (says they know it), "confused" (says they do not understand), or only "mentioned".
 
 Forget
 - When the person asks that something be forgotten or not be remembered: the turn, what it is about in a few words, and

@@ -6,9 +6,10 @@ LLM calls are awaited, never held in a transaction; each result is stored under 
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any, TypeVar
@@ -35,12 +36,17 @@ WINDOW_TURNS = 24
 WINDOW_CHARS = 24_000
 BEFORE_TURNS = 4
 SHOWN_MEMORIES = 40
-EMBED_BATCH = 128
+EMBED_BATCH = 256
+"""Texts that are embedded together: sorted by length among so many, MiniLM wastes little on padding."""
 
 
 @dataclass(frozen=True, slots=True)
 class Learning:
-    """Everything that the steps need; made once by `PersonaMemory`."""
+    """Everything that the steps need; made once by `PersonaMemory`.
+
+    Attributes:
+        ending: set when work has to stop: a step then returns at its next safe point, and its job is given back.
+    """
 
     ledger: Ledger
     extractor: Extractor
@@ -50,6 +56,7 @@ class Learning:
     executor: Executor
     clock: Clock
     parametric: ParametricMemory | None = None
+    ending: threading.Event = field(default_factory=threading.Event)
 
     def person(self, user_id: str) -> Person:
         """The person in the ledger's namespace."""
@@ -79,7 +86,7 @@ class Learning:
 async def learn(learning: Learning, job: Job) -> None:
     """Learn all pending turns of the person, window by window; one LLM call each."""
     person = learning.person(job.user_id)
-    while True:
+    while not learning.ending.is_set():
         window = await learning.in_executor(_read_window, learning, person)
         if window is None:
             await learning.in_executor(_finish_learning, learning, person, job)
@@ -227,7 +234,7 @@ def optimization_due(connection: Connection, person: Person, optimizer: Optimize
 async def optimize(learning: Learning, job: Job) -> None:
     """Optimise the profile dictionary over what was learnt since, `every` sessions at a time."""
     person = learning.person(job.user_id)
-    while True:
+    while not learning.ending.is_set():
         view = await learning.in_executor(_read_view, learning, person)
         if view is None:
             await learning.in_executor(_finish, learning, person, job)
@@ -282,6 +289,8 @@ async def index(learning: Learning, job: Job) -> None:
     person = learning.person(job.user_id)
     space = await learning.semantic.aspace()
     while lacking := await learning.in_executor(_lacking, learning, person):
+        if learning.ending.is_set():
+            return
         pieces = [(one.item, place, text) for one in lacking for place, text in enumerate(chunks(one.text))]
         embedded = await learning.semantic.documents([text for *_, text in pieces])
         points = {f"{item}#{place}": vector for (item, place, _), vector in zip(pieces, embedded, strict=True)}

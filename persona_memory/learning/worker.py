@@ -36,6 +36,11 @@ STEPS: Mapping[JobKind, Step] = {
 SWEEP_S = 3600.0
 """Seconds between two looks for turns that a retention policy wants erased."""
 
+GRACE_S = 10.0
+"""Seconds that calls under way have to end after a stop: an LLM's answer that was paid for is kept."""
+
+GIVING_BACK_S = 5.0
+
 
 @dataclass(frozen=True, slots=True)
 class Retry:
@@ -74,9 +79,13 @@ class Worker:
         self._running: dict[int, tuple[Job, asyncio.Task[None]]] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._wake: asyncio.Event | None = None
-        self._stop = threading.Event()
+        self._stop = learning.ending
+        self._grace = GRACE_S
         self._thread: threading.Thread | None = None
         self._guard = threading.Lock()
+        self._adopted = False
+        self._next_sweep = self._next_renewal = 0.0
+        self._complaint = ""
 
     def start(self) -> None:
         """Run in a daemon thread of this process; a second call does nothing."""
@@ -93,11 +102,20 @@ class Worker:
             loop.call_soon_threadsafe(event.set)
 
     def stop(self, *, timeout: float = 10.0) -> None:
-        """Finish what runs, for at most `timeout` seconds; give back the rest. Nothing is lost either way."""
+        """Finish the calls that are under way, for at most `timeout` seconds; give back the rest.
+
+        Nothing is lost either way.
+        """
+        self._grace = timeout
         self.request_stop()
-        if self._thread is not None and self._thread is not threading.current_thread():
-            self._thread.join(timeout)
-        self._thread = None
+        thread = self._thread
+        if thread is None or thread is threading.current_thread():
+            return
+        thread.join(timeout + GIVING_BACK_S)
+        with self._guard:
+            if self._thread is thread and not thread.is_alive():
+                self._thread = None
+                self._stop.clear()
 
     def request_stop(self) -> None:
         """End `run` when what runs is done; safe in a signal handler."""
@@ -114,25 +132,40 @@ class Worker:
             asyncio.run(self.run())
 
     async def run(self) -> None:
-        """Work until `stop`; ends when running jobs are done."""
+        """Work until `stop`; what runs comes to its next safe point, else it is given back."""
         self._loop, self._wake = asyncio.get_running_loop(), asyncio.Event()
-        last_renewal = last_sweep = time.monotonic()
+        self._adopted, self._next_sweep, self._next_renewal = False, 0.0, 0.0
         try:
-            await self._adopt_unembedded()
-            await self._in_executor(self._queue_expiring)
             while not self._stop.is_set():
-                await self._claim()
                 self._wake.clear()
-                if time.monotonic() - last_sweep > SWEEP_S:
-                    await self._in_executor(self._queue_expiring)
-                    last_sweep = time.monotonic()
-                if time.monotonic() - last_renewal > self.lease.total_seconds() / 3:
-                    await self._renew()
-                    last_renewal = time.monotonic()
+                try:
+                    await self._round()
+                    self._complaint = ""
+                except LedgerError as error:  # a locked or unreachable ledger passes; the jobs wait in it
+                    self._complain(str(error))
                 await self._rest()
             await self._drain()
         finally:
             self._loop = None
+
+    async def _round(self) -> None:
+        """Look once at everything that may be due."""
+        if not self._adopted:
+            await self._adopt_unembedded()
+            self._adopted = True
+        if time.monotonic() >= self._next_sweep:
+            await self._in_executor(self._queue_expiring)
+            self._next_sweep = time.monotonic() + SWEEP_S
+        if time.monotonic() >= self._next_renewal:
+            await self._renew()
+            self._next_renewal = time.monotonic() + self.lease.total_seconds() / 3
+        await self._claim()
+
+    def _complain(self, problem: str) -> None:
+        """Say once what keeps the worker from its work."""
+        if problem != self._complaint:
+            log.warning("persona-memory: cannot look for work: %s", problem)
+        self._complaint = problem
 
     async def _rest(self) -> None:
         """Wait for a wake-up, a finished job or the next poll."""
@@ -147,11 +180,7 @@ class Worker:
         free = self.concurrency - len(self._running)
         if not free:
             return
-        try:
-            claimed = await self._in_executor(self._claim_now, free)
-        except LedgerError as error:  # a locked or unreachable ledger passes; the jobs wait in it
-            log.warning("persona-memory: cannot look for work: %s", error)
-            return
+        claimed = await self._in_executor(self._claim_now, free)
         for job in claimed:
             self._running[job.id] = (job, asyncio.create_task(self._work(job)))
         if not claimed and not self._running:
@@ -167,10 +196,18 @@ class Worker:
 
     async def _work(self, job: Job) -> None:
         try:
+            await self._step(job)
+        except LedgerError as error:  # not even the failure could be recorded: another worker takes the job over
+            log.warning("persona-memory: %s job %d waits until its lease runs out: %s", job.kind, job.id, error)
+
+    async def _step(self, job: Job) -> None:
+        try:
             await STEPS[job.kind](self.learning, job)
+            if self._stop.is_set():
+                await self._in_executor(self._release, [job])
         except StaleJob as error:
             log.info("persona-memory: %s", error)
-            await self._in_executor(self._release, job)
+            await self._in_executor(self._release, [job])
         except Exception as error:  # every failure of a step is recorded with the job: retried, then parked and shown
             await self._in_executor(self._failed, job, error)
 
@@ -192,9 +229,10 @@ class Worker:
             except StaleJob as stale:
                 log.info("persona-memory: %s", stale)
 
-    def _release(self, job: Job) -> None:
+    def _release(self, held: list[Job]) -> None:
+        """Give these back, unless they are done."""
         with self.learning.ledger.write() as tx:
-            jobs.release(tx, [job], now=self.learning.clock())
+            jobs.release(tx, held, now=self.learning.clock())
 
     async def _renew(self) -> None:
         held = [job for job, task in self._running.values() if not task.done()]
@@ -206,9 +244,19 @@ class Worker:
             jobs.renew(tx, held, until=self.learning.clock() + self.lease)
 
     async def _drain(self) -> None:
-        tasks = [task for _, task in self._running.values()]
-        if tasks:
-            await asyncio.wait(tasks, timeout=self.lease.total_seconds())
+        """Wait for what runs to come to its next safe point; give back what takes longer than the grace."""
+        left = {task: job for job, task in self._running.values() if not task.done()}
+        if left:
+            await asyncio.wait(left, timeout=self._grace)
+        late = {task: job for task, job in left.items() if not task.done()}
+        if late:
+            for task in late:
+                task.cancel()
+            await asyncio.wait(late, timeout=GIVING_BACK_S)
+            try:
+                await self._in_executor(self._release, list(late.values()))
+            except LedgerError as error:
+                log.warning("persona-memory: %d jobs wait until their lease runs out: %s", len(late), error)
 
     async def _adopt_unembedded(self) -> None:
         """Queue indexing for everybody whose vectors come from another embedder."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -115,12 +116,8 @@ def _sqlite_engine(url: str, database: str | None, durability: Durability) -> En
     def _configure(connection: Any, _record: Any) -> None:
         # pysqlite would begin transactions late and on its own; we emit BEGIN ourselves (see `_begin`).
         connection.isolation_level = None
-        for pragma in (
-            "journal_mode = WAL",
-            f"synchronous = {durability}",
-            "secure_delete = ON",
-            "temp_store = MEMORY",
-        ):
+        _use_wal(connection)
+        for pragma in (f"synchronous = {durability}", "secure_delete = ON", "temp_store = MEMORY"):
             connection.execute(f"PRAGMA {pragma}").close()
 
     @event.listens_for(engine, "begin")
@@ -131,12 +128,28 @@ def _sqlite_engine(url: str, database: str | None, durability: Durability) -> En
     return engine
 
 
+def _use_wal(connection: sqlite3.Connection) -> None:
+    """Set the write-ahead log. SQLite does not wait when two processes do so on a new file at once: one tries again."""
+    deadline = time.monotonic() + LOCK_TIMEOUT_S
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL").close()
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+
+
 def _prepare(tx: Connection, *, shown: str) -> bytes:
     """Create or migrate the tables; returns the ledger's secret, the key of all its hashes (32 bytes)."""
     if tx.dialect.name == "postgresql":
         # Two processes may open a new ledger at the same time: one of them creates the tables.
         tx.execute(text("SELECT pg_advisory_xact_lock(7310442)"))
-    if not inspect(tx).has_table(meta.name):
+    tables = inspect(tx).get_table_names()
+    if meta.name not in tables:
+        if tables and tx.dialect.name == "sqlite":
+            raise LedgerCorrupt(f"{shown} is a database of another program; choose another home")
         metadata.create_all(tx)
         rows = [
             {"name": "schema_version", "value": str(SCHEMA_VERSION)},
@@ -144,6 +157,8 @@ def _prepare(tx: Connection, *, shown: str) -> bytes:
         ]
         tx.execute(insert(meta), rows)
     found = dict(tx.execute(select(meta.c.name, meta.c.value)).all())
+    if not {"schema_version", "secret"} <= found.keys():
+        raise LedgerCorrupt(f"{shown} is no ledger of persona-memory; choose another home")
     version = int(found["schema_version"])
     if version > SCHEMA_VERSION:
         raise LedgerTooNew(

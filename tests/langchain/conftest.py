@@ -55,7 +55,7 @@ def model() -> ScriptedChatModel:
 
 @pytest.fixture
 def make_agent(memory: PersonaMemory, model: ScriptedChatModel) -> Agent:
-    """Makes an agent with the memory's middleware: `make_agent(options of the middleware, agent={options of create_agent})`."""
+    """Makes agents with the middleware: options are the middleware's, `agent` holds those of `create_agent`."""
     from langchain.agents import create_agent
 
     from persona_memory_langchain import PersonaMemoryMiddleware
@@ -74,12 +74,12 @@ def warnings_of(caplog: pytest.LogCaptureFixture) -> Callable[[], list[str]]:
     return lambda: [record.getMessage() for record in caplog.records if record.name == "persona_memory"]
 
 
-def said(text: str) -> dict[str, Any]:
+def said(text: str) -> Any:
     """An agent's input: one message of the person."""
     return {"messages": [{"role": "user", "content": text}]}
 
 
-def of(user: str, thread: str | None = None) -> dict[str, Any]:
+def of(user: str, thread: str | None = None) -> Any:
     """An agent's run options: the person, and the thread."""
     found: dict[str, Any] = {"context": {"user_id": user}}
     return found if thread is None else {**found, "config": {"configurable": {"thread_id": thread}}}

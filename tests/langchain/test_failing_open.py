@@ -1,4 +1,4 @@
-"""If memory breaks, the turn goes on; if the model breaks, the host hears of it. Nothing of ours blocks an event loop."""
+"""If memory breaks, the turn goes on; if the model breaks, the host hears of it; and no event loop is blocked."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ def approving(memory: PersonaMemory, model: ScriptedChatModel, *, ours_first: bo
     return create_agent(model, [send_email], middleware=order, checkpointer=InMemorySaver())
 
 
-APPROVED = Command(resume={"decisions": [{"type": "approve"}]})
+APPROVED: Any = Command(resume={"decisions": [{"type": "approve"}]})
 
 
 def test_a_run_that_crashed_in_the_model_loses_nothing(memory: PersonaMemory) -> None:
@@ -105,12 +105,8 @@ def test_after_an_interrupt_it_recalls_once_for_the_rest_of_the_run(memory: Pers
     looks = AIMessage("", tool_calls=[{"name": "look", "args": {"at": "it"}, "id": "c2", "type": "tool_call"}])
     model = ScriptedChatModel(answers=[calls(to="Ben"), looks, looks, "Done."])
     memory.observe([("user", CAT)], user_id="ana", thread_id="before")
-    agent = create_agent(
-        model,
-        [send_email, look],
-        middleware=[PersonaMemoryMiddleware(memory), HumanInTheLoopMiddleware(interrupt_on={"send_email": True})],
-        checkpointer=InMemorySaver(),
-    )
+    both: list[Any] = [PersonaMemoryMiddleware(memory), HumanInTheLoopMiddleware(interrupt_on={"send_email": True})]
+    agent = create_agent(model, [send_email, look], middleware=both, checkpointer=InMemorySaver())
     agent.invoke(said("Email Ben what my cat is called."), **of("ana", "one"))
     events = list(agent.stream(APPROVED, stream_mode="custom", **of("ana", "one")))
     assert len(model.calls) == 4
@@ -126,7 +122,7 @@ def test_a_run_that_is_never_resumed_loses_nothing(memory: PersonaMemory) -> Non
     agent.invoke(said("Never mind."), **of("ana", "one"))
     users = [text for role, text in turns(memory) if role == "user"]
     assert users == ["Email Ben.", "Never mind."]
-    assert [text for role, text in turns(memory) if role == "assistant"][0] == "I will write to him."
+    assert next(text for role, text in turns(memory) if role == "assistant") == "I will write to him."
 
 
 def summarizing(model: ScriptedChatModel) -> Any:
@@ -154,7 +150,7 @@ async def test_it_composes_with_summarisation_in_either_order(
 ) -> None:
     """A summary takes the place of old messages; it is never stored, and nothing is lost or stored twice."""
     model = ScriptedChatModel(answers=Talk())
-    both = [PersonaMemoryMiddleware(memory), summarizing(model)]
+    both: list[Any] = [PersonaMemoryMiddleware(memory), summarizing(model)]
     agent = create_agent(model, middleware=both if ours_first else both[::-1], checkpointer=InMemorySaver())
     expected = []
     for number in range(1, 8):

@@ -49,13 +49,11 @@ async def test_every_way_of_running_remembers(
     """invoke, stream, ainvoke and astream in each of their modes store the turn and recall for it."""
     agent = make_agent()
     modes = ["values", "messages", "updates", "custom"]
-    ways: list[Callable[[str], Any]] = [lambda thread: agent.invoke(said(WHICH_CAT), **of("ana", thread))]
-    ways += [
-        lambda thread, m=mode: list(agent.stream(said(WHICH_CAT), stream_mode=m, **of("ana", thread))) for mode in modes
-    ]
     agent.invoke(said(CAT), **of("ana", "first"))
-    for place, way in enumerate(ways):
-        way(f"sync-{place}")
+    agent.invoke(said(WHICH_CAT), **of("ana", "sync"))
+    assert "Miso" in model.calls[-1].text
+    for mode in modes:
+        assert list(agent.stream(said(WHICH_CAT), stream_mode=mode, **of("ana", f"sync-{mode}")))
         assert "Miso" in model.calls[-1].text
     await agent.ainvoke(said(WHICH_CAT), **of("ana", "async"))
     assert "Miso" in model.calls[-1].text
@@ -112,7 +110,7 @@ def test_memory_and_a_durable_checkpointer_survive_a_restart(
         memory.close()
     assert "Miso" in model.calls[-1].text
     assert [text for role, text in turns(open_memory()) if role == "user"] == [CAT, "She is grey.", WHICH_CAT]
-    assert [m.text for m in model.calls[1].messages if m.type == "human"][0] == CAT
+    assert next(m.text for m in model.calls[1].messages if m.type == "human") == CAT
 
 
 def test_a_second_person_sees_nothing_of_the_first(

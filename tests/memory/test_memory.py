@@ -75,7 +75,7 @@ def test_what_cannot_be_a_user_id_is_refused(memory: PersonaMemory, user_id: obj
         memory.observe([("user", "hi")], user_id=user_id)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("text", ["你好，我住在波尔图。", "🎉" * 50, "a\0b", "\ud800 half", "é" * 100_000, "  x  "])
+@pytest.mark.parametrize("text", ["你好 我住在波尔图", "🎉" * 50, "a\0b", "\ud800 half", "é" * 100_000, "  x  "])
 def test_any_text_is_stored_and_recalled_in_budget(memory: PersonaMemory, text: str) -> None:
     """Any script, emoji, broken characters and 200 kB are kept; the recalled text never exceeds the budget."""
     memory.observe([("user", text)], user_id="ana")
@@ -197,7 +197,9 @@ def test_forgetting_erases_the_bytes(memory: PersonaMemory, tmp_path: Path) -> N
     memory.flush(timeout=30)
     assert receipt.complete
     assert receipt.erased["turns"] == 1
-    held = [path.name for path in (tmp_path / "home").rglob("*") if path.is_file() and b"xylophone7" in path.read_bytes()]
+    held = [
+        path.name for path in (tmp_path / "home").rglob("*") if path.is_file() and b"xylophone7" in path.read_bytes()
+    ]
     assert held == []
     memory.observe(said, user_id="ana")
     assert "xylophone7" not in str(memory.export(user_id="ana"))

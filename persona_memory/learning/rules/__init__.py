@@ -135,8 +135,9 @@ def _before(turn: Turn, earlier: Sequence[Turn]) -> Turn | None:
 
 def _without(said: Sequence[_Said], requests: Sequence[ForgetRequest], before: Turn | None) -> list[_Said]:
     """What is left when a turn takes back, as a joke or with "forget that", what the turn before it said."""
-    pointed = not requests or any(request.about and not request.memory_ids for request in requests)
-    return [item for item in said if not (pointed and before is not None and before.seq in item.memory.sources)]
+    if before is None or (requests and all(request.about != before.text[:300] for request in requests)):
+        return list(said)
+    return [item for item in said if before.seq not in item.memory.sources]
 
 
 def _linked(said: Sequence[_Said], window: Window) -> tuple[ExtractedMemory, ...]:

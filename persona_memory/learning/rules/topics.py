@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from persona_memory.knowledge.naming import canonical, name_key
+from persona_memory.knowledge.naming import canonical, mentioned
 from persona_memory.learning.rules.topic_phrases import GOT_IT, LOST, NOT_RIGHT, PATTERNS, RIGHT, topic_of
 from persona_memory.profile.english.clauses import clauses
 from persona_memory.profile.english.phrases import core
@@ -57,8 +57,7 @@ def _of_turn(turn: Turn, names: Sequence[str], current: str | None) -> Iterator[
     elif current is not None and GOT_IT.match(text):
         yield ExtractedEvidence(current, "claimed", turn.seq)
     else:
-        said = f" {name_key(text)} "
-        yield from (ExtractedEvidence(n, "mentioned", turn.seq) for n in names if f" {name_key(n)} " in said)
+        yield from (ExtractedEvidence(name, "mentioned", turn.seq) for name in mentioned(names, text))
 
 
 def _in_clause(clause: str, asserted: bool, names: Sequence[str]) -> Iterator[tuple[EvidenceKind, str]]:

@@ -26,7 +26,7 @@ class Clause:
         end: offset behind it.
         sentence: which sentence of the turn it is in.
         asserted: the person says it as true and of themselves.
-        then: the rest of the sentence behind it.
+        then: the beginning of what follows it in the sentence.
     """
 
     text: str
@@ -37,6 +37,15 @@ class Clause:
     then: str = ""
 
 
+OVERLAP: Final = 60
+"""Characters by which stretches of a sentence overlap when they are searched; longer than any pattern's text."""
+
+NEARBY: Final = 200
+"""Characters behind a clause that can say whose words it is."""
+
+LONGEST_CLAUSE: Final = 400
+"""Characters of a clause that are read."""
+
 _SUBJECT: Final = r"(?:i|my|we|our|as an?|being an?|(?:every(?:one|body)|people) calls? me|call me)\b(?!\.e)"
 _JOIN: Final = r"(?:and|but|so|because|since|as|though|although|yet|plus|then|cause|cuz|while|whereas|or|also|however)"
 _ASKS: Final = (
@@ -44,10 +53,10 @@ _ASKS: Final = (
     r"have|has|may|shall|any|got|isn't|aren't|don't|doesn't|didn't|can't|won't|wouldn't|couldn't|please)"
 )
 _SPLIT = re.compile(
-    rf"(?:\s*[,;:(\u2014]+\s*|\s+-+\s+)(?:{_JOIN},?\s+)*(?=(?:{_SUBJECT}|{_ASKS}\b))|\s+(?:{_JOIN}\s+)+(?={_SUBJECT})",
+    rf"(?:\s*[,;:(\u2014]+\s*|\s+-+\s+)(?:{_JOIN},?\s+){{0,3}}(?=(?:{_SUBJECT}|{_ASKS}\b))|\s+(?:{_JOIN}\s+){{1,3}}(?={_SUBJECT})",
     re.IGNORECASE,
 )
-_QUESTION = re.compile(rf"\W*(?:(?:{_JOIN}|well|ok|okay|hey|hi|hello|now),?\s+)*{_ASKS}\b", re.IGNORECASE)
+_QUESTION = re.compile(rf"\W*(?:(?:{_JOIN}|well|ok|okay|hey|hi|hello|now),?\s+){{0,4}}{_ASKS}\b", re.IGNORECASE)
 
 _VERBS: Final = alt(
     """live | work | like | love | enjoy | hate | dislike | prefer | speak | play | study | teach | have | own
@@ -79,11 +88,17 @@ def clauses(text: str) -> tuple[Clause, ...]:
 def _of_sentence(sentence: Sentence, number: int, unreal: bool) -> Iterator[Clause]:
     cuts = _cuts(sentence.text)
     asked = _asked_from(sentence, cuts)
+    addressed, doubted, seen = bool(_ADDRESSED.match(sentence.text)), False, 0
     for position, (begin, end) in enumerate(cuts):
-        before, own, then = sentence.text[:begin], sentence.text[begin:end], sentence.text[end:]
-        asserted = not (unreal or position >= asked or _doubtful(before, own, then))
+        doubted = doubted or (addressed and begin > 0) or _opens_doubt(sentence.text[max(0, seen - OVERLAP) : begin])
+        end = min(end, begin + LONGEST_CLAUSE)
+        own, then = sentence.text[begin:end], sentence.text[end : end + NEARBY]
+        asserted = not (
+            unreal or doubted or position >= asked or _doubtful(sentence.text[:begin][-OVERLAP:], own, then)
+        )
         head = Clause(own, sentence.start + begin, sentence.start + end, number, asserted, then)
         yield from _with_shared_subjects(head)
+        seen = begin
 
 
 def _cuts(text: str) -> list[tuple[int, int]]:
@@ -237,14 +252,15 @@ def _unreal(split: Sequence[Sentence]) -> list[bool]:
     return marks
 
 
+def _opens_doubt(before: str) -> bool:
+    """Whether what stands in front makes all that follows in the sentence supposed or reported."""
+    return bool(_UNREAL.search(before) or _IF.search(before) or _REPORT.search(before))
+
+
 def _doubtful(before: str, own: str, then: str) -> bool:
-    """Whether the rest of the sentence makes a clause supposed, reported, addressed to a player, or unsure."""
+    """Whether what is right around a clause makes it somebody else's or unsure."""
     return bool(
-        _UNREAL.search(before)
-        or _IF.search(before)
-        or _REPORT.search(before)
-        or _ADDRESSED.match(before)
-        or _REPORT_AFTER.search(own + then)
+        _REPORT_AFTER.search(own + then)
         or _UNSURE.search(own)
         or _SAYING.search(own + then)
         or re.search(r"\b(?:maybe|perhaps|probably|possibly)\W*$", before, re.IGNORECASE)

@@ -120,6 +120,9 @@ def first_person(text: str) -> str:
     Text without a subject ("Lives in Porto") counts as said of the user. Text with another subject is left as it is.
     """
     text = text.strip()
+    wish = re.match(r"(?:(?:the user|user|they) )?wants the assistant (not )?to (.+)", text, re.IGNORECASE)
+    if wish:
+        return f"From now on, {'do not ' if wish[1] else ''}{wish[2]}"
     owner = re.match(r"(?:the user's|user's|their)\s+", text, re.IGNORECASE)
     if owner:
         return f"My {_about_me(text[owner.end() :])}"

@@ -1,0 +1,120 @@
+"""The same memory on every ledger and over every index: what is remembered does not depend on where it is kept."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from persona_memory import InvalidInput, PersonaMemory
+from persona_memory.errors import IndexUnavailable
+from persona_memory.retrieval.hashing import HashingEmbedder
+
+from .conftest import Clock, Open
+
+# qdrant-client's local mode says that it ignores what only a server heeds.
+pytestmark = [pytest.mark.filterwarnings("ignore:Local mode"), pytest.mark.filterwarnings("ignore:Payload indexes")]
+
+Case = Callable[[pytest.FixtureRequest, Path], dict[str, Any]]
+SPACE = {"fingerprint": HashingEmbedder.fingerprint, "dimension": HashingEmbedder.dimension}
+
+
+def postgres(request: pytest.FixtureRequest, folder: Path) -> dict[str, Any]:
+    """A ledger on a real Postgres server."""
+    return {"url": request.getfixturevalue("postgres_url"), "namespace": f"{folder.parent.name}-{folder.name}"}
+
+
+def edge(request: pytest.FixtureRequest, folder: Path) -> dict[str, Any]:
+    """Qdrant Edge in the home folder."""
+    pytest.importorskip("qdrant_edge")
+    return {"index": "edge"}
+
+
+def qdrant(request: pytest.FixtureRequest, folder: Path) -> dict[str, Any]:
+    """A Qdrant client; its local mode stands for a server."""
+    client = pytest.importorskip("qdrant_client")
+    from persona_memory.retrieval.qdrant import QdrantIndex
+
+    return {"index": QdrantIndex(client.QdrantClient(":memory:"), namespace="default", **SPACE)}
+
+
+@pytest.fixture(params=[postgres, edge, qdrant], ids=lambda case: case.__name__)
+def elsewhere(request: pytest.FixtureRequest, open_memory: Open, tmp_path: Path) -> PersonaMemory:
+    """A memory that keeps its log or its vectors elsewhere than in the SQLite file."""
+    memory: PersonaMemory = open_memory(**request.param(request, tmp_path))
+    return memory
+
+
+def test_what_is_remembered_is_the_same_everywhere(elsewhere: PersonaMemory, tmp_path: Path, clock: Clock) -> None:
+    """Hits, profile, memories and texts equal those of the default."""
+    plain = PersonaMemory.open(tmp_path / "plain", embeddings=HashingEmbedder(), clock=clock, worker=False)
+    for memory in (elsewhere, plain):
+        memory.observe(
+            [("user", "I live in Porto. My bicycle is in the cellar."), ("assistant", "Nice.")], user_id="ana"
+        )
+        memory.observe([("user", "I love cooking.")], user_id="ana", thread_id="t2")
+        memory.observe([("user", "My bicycle is red.")], user_id="ben")
+        memory.flush(timeout=60)
+    ours, theirs = (memory.search("Where is my bicycle?", user_id="ana") for memory in (elsewhere, plain))
+    assert [hit.text for hit in ours] == [hit.text for hit in theirs]
+    assert [hit.score for hit in ours] == pytest.approx([hit.score for hit in theirs], abs=1e-5)
+    assert elsewhere.profile(user_id="ana").to_dict() == plain.profile(user_id="ana").to_dict()
+    assert [one.text for one in elsewhere.memories(user_id="ana")] == [
+        one.text for one in plain.memories(user_id="ana")
+    ]
+    plain.close()
+
+
+def test_what_is_forgotten_is_gone_everywhere(elsewhere: PersonaMemory) -> None:
+    """Forgetting and deleting reach the index, too; the receipt names what is out of reach."""
+    elsewhere.observe([("user", "My bicycle is in the cellar."), ("user", "I like tea.")], user_id="ana")
+    elsewhere.flush(timeout=60)
+    elsewhere.forget(["t1"], user_id="ana")
+    elsewhere.flush(timeout=60)
+    assert "bicycle" not in str([hit.text for hit in elsewhere.search("bicycle", user_id="ana")])
+    receipt = elsewhere.delete_user(user_id="ana")
+    assert receipt.erased["events"] >= 2
+    assert elsewhere.search("tea", user_id="ana") == []
+    index = elsewhere._learning.semantic.space().index
+    assert index.ids("ana") == set()
+
+
+def test_an_index_that_lost_its_points_gets_them_back(open_memory: Open) -> None:
+    """Vectors live in the ledger; the next indexing job makes the index whole."""
+    client = pytest.importorskip("qdrant_client")
+    from persona_memory.retrieval.qdrant import QdrantIndex
+
+    index = QdrantIndex(client.QdrantClient(":memory:"), namespace="default", **SPACE)
+    memory = open_memory(index=index)
+    memory.observe([("user", "My bicycle is in the cellar.")], user_id="ana")
+    memory.flush(timeout=60)
+    held = index.ids("ana")
+    index.delete_user("ana")
+    memory.rebuild(user_id="ana")
+    memory.flush(timeout=60)
+    assert index.ids("ana") == held
+
+
+def test_a_qdrant_that_is_down_costs_meaning_not_memory(open_memory: Open) -> None:
+    """Recall goes on by words and says why; turns are stored; the job waits."""
+    pytest.importorskip("qdrant_client")
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        port = closed.getsockname()[1]
+    memory = open_memory(index=f"http://127.0.0.1:{port}")
+    memory.observe([("user", "My bicycle is in the cellar.")], user_id="ana")
+    recall = memory.recall("bicycle", user_id="ana")
+    assert recall.hits[0].text == "My bicycle is in the cellar."
+    assert recall.degraded is not None
+    assert str(port) in recall.degraded
+    with pytest.raises(IndexUnavailable):
+        memory._learning.semantic.space().index.ids("ana")
+
+
+def test_what_is_no_index_is_refused(open_memory: Open) -> None:
+    """The message lists what can be passed."""
+    with pytest.raises(InvalidInput, match="'edge'"):
+        open_memory(index="chroma")
