@@ -24,16 +24,7 @@ if TYPE_CHECKING:
         NotFound,
         PersonaMemoryError,
     )
-    from persona_memory.graph import (
-        PersonaChannel,
-        add_persona_nodes,
-        optimize_profile_node,
-        persona_graph,
-        recall_subgraph,
-        retrieve_node,
-        route_adapter_node,
-        track_state_node,
-    )
+    from persona_memory.graph import PersonaChannel, add_persona_nodes, persona_graph, recall_subgraph
     from persona_memory.hosting import (
         Doors,
         Identity,
@@ -46,6 +37,7 @@ if TYPE_CHECKING:
     )
     from persona_memory.learning.worker import Retry
     from persona_memory.memory import PersonaMemory
+    from persona_memory.nodes import optimize_profile_node, retrieve_node, route_adapter_node, track_state_node
     from persona_memory.types import (
         Backlog,
         ErasureReceipt,
@@ -78,10 +70,8 @@ _ROOMS = {
     "hosting": (
         "Doors", "Identity", "Placement", "Resolver", "identify", "inject", "latest_question", "resolve_user",
     ),
-    "graph": (
-        "PersonaChannel", "add_persona_nodes", "optimize_profile_node", "persona_graph", "recall_subgraph",
-        "retrieve_node", "route_adapter_node", "track_state_node",
-    ),
+    "graph": ("PersonaChannel", "add_persona_nodes", "persona_graph", "recall_subgraph"),
+    "nodes": ("optimize_profile_node", "retrieve_node", "route_adapter_node", "track_state_node"),
 }  # fmt: skip
 _HOME = {name: room for room, names in _ROOMS.items() for name in names}
 

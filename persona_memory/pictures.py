@@ -11,6 +11,7 @@ from rich.table import Table
 
 from persona_memory.types import ErasureReceipt, Hit, Job, Knowledge, Memory, Profile, Recall, Topic
 
+_NARROW = ("id", "when", "since", "score", "status", "field", "basis", "kind")
 _STATUS_COLOURS = {"familiar": "green", "learning": "yellow", "gap": "red", "discussed": "blue", "unseen": "dim"}
 
 
@@ -119,7 +120,7 @@ def _turns(seqs: Iterable[int]) -> str:
 def _table(title: str, *columns: str) -> Table:
     table = Table(title=title, title_justify="left", title_style="bold", header_style="dim", box=None, pad_edge=False)
     for column in columns:
-        table.add_column(column, overflow="fold", no_wrap=column in ("id", "when", "since", "score", "status"))
+        table.add_column(column, overflow="fold", no_wrap=column in _NARROW)
     return table
 
 

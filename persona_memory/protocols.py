@@ -90,7 +90,7 @@ class Window:
 class ExtractedMemory:
     """A memory to be: what was said, in which turns, and which memories it makes untrue.
 
-    `replaces` holds ids of known memories, or "#k" for the k-th memory (from 0) of the same extraction, before this one.
+    `replaces` holds ids of known memories, or "#k" for the k-th memory (from 0) of the same extraction, an earlier one.
     `quote` is the exact span of the first source turn that says so ("" when the whole turn does).
     """
 

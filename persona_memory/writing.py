@@ -18,7 +18,7 @@ from persona_memory.learning import fold
 from persona_memory.learning.steps import Learning
 from persona_memory.ledger import Person, capture, events, jobs, people
 from persona_memory.ledger.events import NewEvent
-from persona_memory.messages import Draft, read_messages, text_of, utc
+from persona_memory.messages import Draft, clean, read_messages, text_of, utc
 from persona_memory.types import Basis, EventKind, Observed, Policy
 
 LATEST = 10
@@ -160,6 +160,6 @@ def _said(draft: Draft, at: datetime) -> capture.Said:
 
 
 def _checked(thread_id: object) -> str:
-    if not isinstance(thread_id, str) or not thread_id or "\0" in thread_id:
-        raise InvalidInput(f"thread_id is {thread_id!r}; pass the conversation's id as a non-empty string")
+    if not isinstance(thread_id, str) or not thread_id or clean(thread_id) != thread_id:
+        raise InvalidInput(f"thread_id is {thread_id!r}; pass the conversation's id as a non-empty, valid string")
     return thread_id

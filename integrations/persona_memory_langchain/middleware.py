@@ -49,7 +49,7 @@ Response = ModelResponse[Any] | ExtendedModelResponse[Any]
 class PersonaMemoryState(AgentState[Any]):
     """The agent's state with what was recalled for this run; private, and never checkpointed."""
 
-    persona_memory: NotRequired[Annotated[dict[str, Any], PrivateStateAttr, UntrackedValue]]
+    persona_memory: NotRequired[Annotated[dict[str, Any], PrivateStateAttr]]
 
 
 class PersonaMemoryMiddleware(AgentMiddleware[PersonaMemoryState, Any, Any]):

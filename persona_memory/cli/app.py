@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import signal
-import sys
 from dataclasses import asdict
 from datetime import datetime
 from enum import StrEnum
@@ -12,12 +10,26 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
-from persona_memory import PersonaMemory, PersonaMemoryError
-from persona_memory import pictures
+from persona_memory import PersonaMemory, __version__, pictures
+from persona_memory.cli.options import (
+    Embeddings,
+    Home,
+    Index,
+    Json,
+    Model,
+    Namespace,
+    Url,
+    User,
+    check_known,
+    model_named,
+    opened,
+    opened_to_look,
+)
+from persona_memory.cli.output import as_json as to_json
+from persona_memory.cli.output import err, note, out, print_json
 from persona_memory.errors import InvalidInput
-from persona_memory.opening import HOME_VARIABLE
+from persona_memory.opening import LEDGER_FILE
 
 app = typer.Typer(
     name="persona-memory",
@@ -26,20 +38,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-out = Console()
-err = Console(stderr=True)
-
-Home = Annotated[
-    Path | None,
-    typer.Option("--home", envvar=HOME_VARIABLE, help="Folder of the memory.", show_default="~/.persona-memory"),
-]
-Url = Annotated[str | None, typer.Option("--url", envvar="PERSONA_MEMORY_URL", help="Postgres URL of the ledger.")]
-Namespace = Annotated[str, typer.Option("--namespace", help="Tenant or app.")]
-User = Annotated[str, typer.Option("--user", "-u", help="Whose memory.")]
-Model = Annotated[
-    str | None, typer.Option("--model", "-m", help="Chat model as provider:model; without one all stays offline.")
-]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 class Part(StrEnum):
@@ -60,16 +58,19 @@ class Format(StrEnum):
     locomo = "locomo"
 
 
-def main() -> None:
-    """Run the command line; the console script's entry."""
-    try:
-        app()
-    except PersonaMemoryError as error:
-        err.print(f"persona-memory: {error}", style="red", markup=False, highlight=False)
-        sys.exit(1)
-    except KeyboardInterrupt:
-        err.print("interrupted; what was said is kept, what was not learnt waits", style="yellow")
-        sys.exit(130)
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        out.print(f"persona-memory {__version__}", highlight=False)
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """A lifelong memory of each user: see it, ask it, feed it, erase it."""
 
 
 @app.command()
@@ -80,7 +81,10 @@ def demo(
     """Two people, a dozen conversations: what is learnt, recalled and forgotten. Offline."""
     from persona_memory.demo.play import play
 
-    play(out, home=home, pause=0.0 if fast or not out.is_terminal else 0.6)
+    if home is not None and (home / LEDGER_FILE).exists():
+        raise InvalidInput(f"there is a memory in {str(home)!r} already; give the demo a folder of its own")
+    if not play(out, home=home, pause=0.0 if fast or not out.is_terminal else 0.6):
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -91,12 +95,15 @@ def chat(
     home: Home = None,
     url: Url = None,
     namespace: Namespace = "default",
+    embeddings: Embeddings = None,
+    index: Index = None,
 ) -> None:
     """Talk with a model that remembers you. Ctrl-D ends it."""
     from persona_memory.cli.chat import talk
 
-    with _open(home, url, namespace, model=model) as memory:
-        talk(memory, out, user_id=user, model=model, thread_id=thread)
+    answering = model_named(model)
+    with opened(home, url, namespace, embeddings=embeddings, index=index, model=answering) as memory:
+        talk(memory, out, user_id=user, model=answering, thread_id=thread)
 
 
 @app.command()
@@ -109,12 +116,15 @@ def recall(
     home: Home = None,
     url: Url = None,
     namespace: Namespace = "default",
+    embeddings: Embeddings = None,
+    index: Index = None,
 ) -> None:
     """What would be remembered for a message, with the reasons."""
-    with _open(home, url, namespace, worker=False) as memory:
+    with opened(home, url, namespace, embeddings=embeddings, index=index, worker=False) as memory:
+        check_known(memory, user, home, url)
         found = memory.recall(query, user_id=user, thread_id=thread, max_tokens=max_tokens)
     if as_json:
-        _print_json({"query": query, "user_id": user, "text": found.text, **asdict(found)})
+        print_json({"query": query, "user_id": user, "text": found.text, **asdict(found)})
     else:
         pictures.recall(out, found)
 
@@ -123,19 +133,32 @@ def recall(
 def show(
     user: Annotated[str | None, typer.Option("--user", "-u", help="Whose memory; without one, all people.")] = None,
     part: Annotated[Part, typer.Argument(help="What to show.")] = Part.all,
-    as_of: Annotated[datetime | None, typer.Option("--as-of", help="The profile as of this moment.")] = None,
+    as_of: Annotated[
+        datetime | None,
+        typer.Option(
+            "--as-of",
+            formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S%z"],
+            help="The profile as of this moment (UTC).",
+        ),
+    ] = None,
     as_json: Json = False,
     home: Home = None,
     url: Url = None,
     namespace: Namespace = "default",
 ) -> None:
     """A person's profile with its evidence, knowledge, memories and jobs."""
-    with _open(home, url, namespace, worker=False) as memory:
+    if user is None and part is not Part.all:
+        raise typer.BadParameter(f"whose {part}? add --user ID; without a part, all people are listed")
+    if as_of is not None and part not in (Part.all, Part.profile):
+        raise typer.BadParameter("--as-of goes with the profile only")
+    with opened_to_look(home, url, namespace) as memory:
         if user is None:
             people = [{"user_id": one, **memory.progress(user_id=one)} for one in memory.users()]
-            _print_json(people) if as_json else pictures.people(out, people)
-        elif as_json:
-            _print_json(_everything(memory, user, part, as_of))
+            print_json(people) if as_json else pictures.people(out, people)
+            return
+        check_known(memory, user, home, url)
+        if as_json:
+            print_json(_everything(memory, user, part, as_of))
         else:
             _show(memory, user, part, as_of)
 
@@ -144,18 +167,26 @@ def show(
 def import_(
     format: Annotated[Format, typer.Argument(help="How the file is written.")],
     path: Annotated[Path, typer.Argument(help="The file.")],
-    user: Annotated[str | None, typer.Option("--user", "-u", help="Whose messages they are (openai, chatgpt).")] = None,
+    user: Annotated[
+        str | None, typer.Option("--user", "-u", help="Whose messages they are, where the file does not say.")
+    ] = None,
     learn: Annotated[bool, typer.Option("--learn/--no-learn", help="Learn and index now, too.")] = True,
     model: Model = None,
     home: Home = None,
     url: Url = None,
     namespace: Namespace = "default",
+    embeddings: Embeddings = None,
+    index: Index = None,
 ) -> None:
     """Bring conversations from a file into memory. The same file twice changes nothing."""
-    from persona_memory.cli.importing import import_file
+    from persona_memory.cli.importing import import_file, learn_now, read
 
-    with _open(home, url, namespace, worker=False, model=model) as memory:
-        import_file(memory, err, format.value, path, user_id=user, learn=learn)
+    total = sum(1 for _ in read(format.value, path, user_id=user))  # a malformed file stores nothing
+    learner = model_named(model)
+    with opened(home, url, namespace, embeddings=embeddings, index=index, model=learner, worker=False) as memory:
+        import_file(memory, err, read(format.value, path, user_id=user), path, total=total)
+        if learn:
+            learn_now(memory, err)
 
 
 @app.command()
@@ -166,18 +197,18 @@ def export(
     url: Url = None,
     namespace: Namespace = "default",
 ) -> None:
-    """Everything that is stored of a person, as JSON."""
-    with _open(home, url, namespace, worker=False) as memory:
+    """Everything that is stored of a person, as JSON; `import openai` reads its messages back."""
+    with opened_to_look(home, url, namespace) as memory:
+        check_known(memory, user, home, url)
         everything = memory.export(user_id=user)
-    text = json.dumps(everything, ensure_ascii=False, indent=2)
     if output is None:
-        sys.stdout.write(text + "\n")
+        print_json(everything)
         return
     try:
-        output.write_text(text + "\n", encoding="utf-8")
+        output.write_text(to_json(everything) + "\n", encoding="utf-8")
     except OSError as error:
         raise InvalidInput(f"cannot write {str(output)!r}: {error.strerror}") from error
-    err.print(f"wrote {len(everything['messages'])} messages and {len(everything['memories'])} memories to {output}")
+    note(f"wrote {len(everything['messages'])} messages and {len(everything['memories'])} memories to {output}")
 
 
 @app.command()
@@ -189,20 +220,17 @@ def forget(
     home: Home = None,
     url: Url = None,
     namespace: Namespace = "default",
+    embeddings: Embeddings = None,
+    index: Index = None,
 ) -> None:
     """Erase memories with the words they came from, or a whole person; prints the receipt."""
     if bool(ids) == everything:
         raise typer.BadParameter("name the memories to erase, or --everything")
-    with _open(home, url, namespace, worker=False) as memory:
-        if user not in memory.users():
-            raise InvalidInput(f"nobody called {user!r} is known; `persona-memory show` lists all people")
+    with opened(home, url, namespace, embeddings=embeddings, index=index, worker=False) as memory:
+        check_known(memory, user, home, url)
         if not yes:
             typer.confirm(f"Erase {'everything' if everything else ', '.join(ids or [])} of {user!r}?", abort=True)
-        if everything:
-            receipt = memory.delete_user(user_id=user)
-        else:
-            receipt = memory.forget(ids or [], user_id=user)
-            memory.flush(user_id=user)
+        receipt = memory.delete_user(user_id=user) if everything else memory.forget(ids or [], user_id=user)
     pictures.receipt(out, receipt)
 
 
@@ -213,17 +241,20 @@ def worker(
     home: Home = None,
     url: Url = None,
     namespace: Namespace = "default",
+    embeddings: Embeddings = None,
+    index: Index = None,
 ) -> None:
     """Learn and index in the background, beside the process that talks. Ctrl-C ends it cleanly."""
-    with _open(home, url, namespace, worker=False, model=model) as memory:
+    learner = model_named(model)
+    with opened(home, url, namespace, embeddings=embeddings, index=index, model=learner, worker=False) as memory:
         if once:
+            _raise_on(signal.SIGTERM)
             memory.flush()
             return
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: memory.stop_worker())
-        err.print("persona-memory worker: at work; Ctrl-C ends it")
+        _stop_on_signals(memory)
+        note("persona-memory worker: at work; Ctrl-C ends it")
         memory.run_worker()
-        err.print("persona-memory worker: stopped; what is left waits in the ledger")
+        note("persona-memory worker: stopped; what is left waits in the ledger")
 
 
 @app.command()
@@ -239,24 +270,44 @@ def jobs(
     namespace: Namespace = "default",
 ) -> None:
     """Background work: what waits, runs, or was parked and why."""
-    with _open(home, url, namespace, worker=False) as memory:
+    with opened_to_look(home, url, namespace) as memory:
+        if user is not None:
+            check_known(memory, user, home, url)
         for number, act in ((retry, memory.retry_job), (discard, memory.discard_job)):
             if number is not None:
-                owner = next((job.user_id for job in memory.jobs() if job.id == number), "")
-                if not owner:
-                    raise InvalidInput(f"there is no job {number!r}; `persona-memory jobs` lists them")
-                act(number, user_id=owner)
+                act(number, user_id=_owner(memory, number))
         found = memory.jobs(user_id=user)
-    _print_json([asdict(job) for job in found]) if as_json else pictures.jobs(out, found)
+    print_json([asdict(job) for job in found]) if as_json else pictures.jobs(out, found)
 
 
-def _open(home: Path | None, url: str | None, namespace: str, **options: Any) -> PersonaMemory:
-    return PersonaMemory.open(home, url=url, namespace=namespace, **options)
+def _owner(memory: PersonaMemory, number: int) -> str:
+    for job in memory.jobs():
+        if job.id == number:
+            return job.user_id
+    raise InvalidInput(f"there is no job {number!r}; `persona-memory jobs` lists them")
+
+
+def _raise_on(number: signal.Signals) -> None:
+    """End as with Ctrl-C: what was claimed is given back."""
+
+    def interrupt(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    signal.signal(number, interrupt)
+
+
+def _stop_on_signals(memory: PersonaMemory) -> None:
+    """The first Ctrl-C or SIGTERM lets calls under way end; the second one does not wait for them."""
+
+    def stop(number: int, *_: Any) -> None:
+        memory.stop_worker()
+        _raise_on(signal.Signals(number))
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop)
 
 
 def _show(memory: PersonaMemory, user: str, part: Part, as_of: datetime | None) -> None:
-    if user not in memory.users():
-        raise InvalidInput(f"nobody called {user!r} is known; `persona-memory show` lists all people")
     if part in (Part.all, Part.profile):
         pictures.profile(out, memory.profile(user_id=user, as_of=as_of))
     if part in (Part.all, Part.knowledge):
@@ -277,7 +328,3 @@ def _everything(memory: PersonaMemory, user: str, part: Part, as_of: datetime | 
     }
     chosen = parts if part is Part.all else {part: parts[part]}
     return {"user_id": user, **{str(name): value() for name, value in chosen.items()}}
-
-
-def _print_json(value: Any) -> None:
-    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2, default=str) + "\n")

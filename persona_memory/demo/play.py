@@ -18,8 +18,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.rule import Rule
 
-from persona_memory import PersonaMemory
-from persona_memory import pictures
+from persona_memory import PersonaMemory, pictures
 from persona_memory.demo.conversations import PEOPLE, SESSIONS, Exchange, Probe, Session
 from persona_memory.demo.offline_model import plain_reply
 from persona_memory.errors import MissingExtra

@@ -67,7 +67,8 @@ def name_key(name: str) -> str:
     text = _LEAD.sub("", _plain(_BRACKETS.sub("", name)))
     text = " ".join(SHORT_FORMS.get(word) or SHORT_FORMS.get(_singular(word), word) for word in text.split())
     parts = _IN_OR_OF.split(text)  # "laws of motion" is "motion laws"
-    return " ".join(_singular(word) for part in reversed(parts) for word in part.split())
+    key = " ".join(_singular(word) for part in reversed(parts) for word in part.split())
+    return key or " ".join(name.casefold().split())
 
 
 def mentioned(names: Iterable[str], text: str) -> tuple[str, ...]:
@@ -103,7 +104,7 @@ def canonical(
         threshold: how similar is the same.
     """
     tidy = " ".join(name.split())
-    key = name_key(tidy) or tidy.casefold()
+    key = name_key(tidy)
     for other in existing:
         if name_key(other) == key:
             return other

@@ -19,7 +19,6 @@ from .conftest import Clock, Open
 pytestmark = [pytest.mark.filterwarnings("ignore:Local mode"), pytest.mark.filterwarnings("ignore:Payload indexes")]
 
 Case = Callable[[pytest.FixtureRequest, Path], dict[str, Any]]
-SPACE = {"fingerprint": HashingEmbedder.fingerprint, "dimension": HashingEmbedder.dimension}
 
 
 def postgres(request: pytest.FixtureRequest, folder: Path) -> dict[str, Any]:
@@ -33,12 +32,19 @@ def edge(request: pytest.FixtureRequest, folder: Path) -> dict[str, Any]:
     return {"index": "edge"}
 
 
-def qdrant(request: pytest.FixtureRequest, folder: Path) -> dict[str, Any]:
-    """A Qdrant client; its local mode stands for a server."""
+def local_qdrant() -> Any:
+    """An index over qdrant-client's local mode."""
     client = pytest.importorskip("qdrant_client")
     from persona_memory.retrieval.qdrant import QdrantIndex
 
-    return {"index": QdrantIndex(client.QdrantClient(":memory:"), namespace="default", **SPACE)}
+    server = client.QdrantClient(":memory:")
+    fingerprint, dimension = HashingEmbedder.fingerprint, HashingEmbedder.dimension
+    return QdrantIndex(server, namespace="default", fingerprint=fingerprint, dimension=dimension)
+
+
+def qdrant(request: pytest.FixtureRequest, folder: Path) -> dict[str, Any]:
+    """A Qdrant client; its local mode stands for a server."""
+    return {"index": local_qdrant()}
 
 
 @pytest.fixture(params=[postgres, edge, qdrant], ids=lambda case: case.__name__)
@@ -84,10 +90,7 @@ def test_what_is_forgotten_is_gone_everywhere(elsewhere: PersonaMemory) -> None:
 
 def test_an_index_that_lost_its_points_gets_them_back(open_memory: Open) -> None:
     """Vectors live in the ledger; the next indexing job makes the index whole."""
-    client = pytest.importorskip("qdrant_client")
-    from persona_memory.retrieval.qdrant import QdrantIndex
-
-    index = QdrantIndex(client.QdrantClient(":memory:"), namespace="default", **SPACE)
+    index = local_qdrant()
     memory = open_memory(index=index)
     memory.observe([("user", "My bicycle is in the cellar.")], user_id="ana")
     memory.flush(timeout=60)

@@ -111,7 +111,7 @@ async def test_fields_that_the_hosts_schema_lacks_are_left_out() -> None:
     assert profile.to_dict() == {"demographics": {"location": "Porto"}}
 
 
-@pytest.mark.parametrize("text", ["", "   ", "你好，我住在波尔图。", "🎉" * 50, "a" * 200_000])
+@pytest.mark.parametrize("text", ["", "   ", "我住在波尔图", "🎉" * 50, "a" * 200_000])
 async def test_turns_that_say_nothing_in_english_change_nothing(text: str) -> None:
     """Any script, emoji, 200 kB."""
     assert (await learnt(text)).entries == {}

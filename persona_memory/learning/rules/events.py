@@ -73,7 +73,7 @@ _OTHER = re.compile(
     r"(?:also|now|just|really|"
     r"always|recently|both|still|never))? (?P<verb>"
     + alt(
-        """is | are | was | were | has | have | lives? | works? | likes? | loves? | hates? | plays? | studies
+        """is | are | was | were | has | have | had | lives? | works? | likes? | loves? | hates? | plays? | studies
         study | teaches | teach | speaks? | prefers? | enjoys? | wants? | runs? | owns? | goes | moved | started
         got | bought | adopted | graduated | visited | went | passed | died | turned | married | retired
         joined | won | can't | doesn't | don't | isn't | aren't | collects? | raises? | hosts? | became | made
@@ -83,7 +83,9 @@ _OTHER = re.compile(
     re.IGNORECASE,
 )
 _SAYING = re.compile(
-    r"\b(?:going to|gonna|kidding|joking|like,|right|wrong|here|there|the best|so|such a|too|being)\b", re.I
+    r"(?:(?:always|just|totally|really|very|never|all) )*"
+    r"(?:going to|gonna|kidding|joking|like,|right|wrong|here|there|the best|so|such a|too|being)\b",
+    re.IGNORECASE,
 )
 
 
@@ -108,7 +110,7 @@ def _events(said: str, clause: Clause, turn: Turn) -> Iterator[ExtractedMemory]:
         yield _memory(_dated(about_them(_whole(said, leading)), turn, past=True), kind, clause, turn, past)
     elif _LOOSE.search(said):
         return
-    elif _happened(said, past):
+    elif _happened(said, dated=past is not None, now=turn.at):
         yield _memory(_dated(third_person(_whole(said, leading)), turn, past=True), "episodic", clause, turn, past)
     elif coming and coming.at >= turn.at.replace(hour=0, minute=0, second=0, microsecond=0) and _planned(said):
         text = about_them(said) if _MY_DATE.match(said) else third_person(said)
@@ -130,17 +132,24 @@ def _whole(said: str, leading: str) -> str:
     return f"{said} {leading.strip().lower()}" if leading else said
 
 
-def _happened(said: str, when: When | None) -> bool:
+_VAGUE = re.compile(
+    r"\b(?:a few|some|several|many) \w+ ago\b|\b(?:recently|lately|just|the other day)\b", re.IGNORECASE
+)
+
+
+def _happened(said: str, *, dated: bool, now: datetime) -> bool:
     verb = _FIRST_VERB.match(said)
     if verb is None:
         return bool(_PERFECT.match(said))
     word = verb[2].casefold()
     if word in _NO_EVENT or not is_past(word):
         return False
-    told = said if when is None else said.replace(said[max(0, when.start) : when.end], "")
-    if len(told.split()) < 4:  # "I started a few days ago" does not say what
+    told = _VAGUE.sub("", said)
+    when = resolve(told, now, past=True)
+    told = told if when is None else told[: when.start] + told[when.end :]
+    if len(told.split()) < 3:  # "I started a few days ago" does not say what
         return False
-    return when is not None or (word in _NOTABLE and word not in _NEEDS_TIME)
+    return dated or (word in _NOTABLE and word not in _NEEDS_TIME)
 
 
 def _planned(said: str) -> bool:

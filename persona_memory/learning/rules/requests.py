@@ -18,7 +18,7 @@ _POLITE: Final = (
 )
 _FORGET = re.compile(
     rf"^\W*{_POLITE}(?:forget|delete|erase|remove|unlearn|wipe|clear)\s+"
-    r"(?P<what>(?:that|this|it|everything|all|anything|whatever|what|about|the fact|my|the|any)\b.*)$",
+    r"(?P<what>(?:that|this|it|everything|all|anything|whatever|what|where|who|about|the fact|my|the|any)\b.*)$",
     re.IGNORECASE,
 )
 _KEEP_NOT = re.compile(
@@ -47,8 +47,9 @@ _POINTS = re.compile(
     r"^(?:that|this|it|what i (?:just )?said|what i (?:just )?told you|my last message)?\W*$", re.IGNORECASE
 )
 _STOP: Final = words(
-    """i i'm im my me a an the that this is am are was were be of in on at to for and or with about it you your said
-    told have has had do does don't not any what fact please used ever just name's lives live user their they"""
+    """i where who how when i'm im my me a an the that this is am are was were be of in on at to for and or with
+    about it you your said told have has had do does don't not any what fact please used ever just name's lives
+    live user their they"""
 )
 _KEYWORDS: Final = {
     "name": ("name",),
@@ -102,7 +103,8 @@ def forget_requests(turn: Turn, earlier: Sequence[Turn], memories: Sequence[Memo
     for sentence in sentences(turn.text):
         match = _FORGET.match(sentence.text) or _KEEP_NOT.match(sentence.text)
         if match and not sentence.text.rstrip().endswith("?!") and not _IDIOM.search(match["what"]):
-            found.append(_request(match["what"].strip(" .!?"), turn, earlier, memories))
+            what = re.sub(r"[\s,]*(?:\b(?:please|thanks|thank you|ok|okay)\b)?[\s.!?]*$", "", match["what"], flags=re.I)
+            found.append(_request(what, turn, earlier, memories))
     return found
 
 
@@ -118,16 +120,13 @@ def _request(what: str, turn: Turn, earlier: Sequence[Turn], memories: Sequence[
 
 
 def _meant(about: str, memory: Memory) -> bool:
-    wanted = _content(about)
-    if not wanted:
-        return False
-    text = _content(memory.text)
-    if wanted <= text:
+    """Whether a memory holds all content words, or is of a slot that the words name and holds the rest of them."""
+    wanted, text = _content(about), _content(memory.text)
+    if wanted and wanted <= text:
         return True
     named = {slot for word in about.casefold().split() for slot in _KEYWORDS.get(word.strip("',.!"), ())}
-    slots = {slot.split(":")[0] for slot in slots_of(memory.text)}
-    others = {word for word in wanted if not any(_stem(key) == word for key in _KEYWORDS)}
-    return bool(named & slots) and others <= text
+    others = wanted - {_stem(word) for word in _KEYWORDS}
+    return others <= text and bool(named.intersection(slot.split(":")[0] for slot in slots_of(memory.text)))
 
 
 def _content(text: str) -> frozenset[str]:

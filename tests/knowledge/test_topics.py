@@ -1,0 +1,121 @@
+"""What a person knows of each topic, from evidence and the clock."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from persona_memory.knowledge.topics import fold_topics, status
+from persona_memory.types import EvidenceKind, Topic, TopicEvidence, TopicStatus
+
+START = datetime(2025, 3, 1, 9, tzinfo=UTC)
+KINDS: list[EvidenceKind] = ["mentioned", "asked", "explained", "wrong", "correct", "claimed", "confused"]
+NAMES = ["loops", "Loop", "loops in Python", "recursion", "ML", "machine learning"]
+
+
+def shown(*kinds: EvidenceKind, topic: str = "loops") -> list[TopicEvidence]:
+    """Evidence of one topic, an hour apart."""
+    return [TopicEvidence(topic, kind, seq, START + timedelta(hours=seq)) for seq, kind in enumerate(kinds, start=1)]
+
+
+def topic(*kinds: EvidenceKind, days: float = 1) -> Topic:
+    """The only topic, so many days later."""
+    (found,) = fold_topics(shown(*kinds), now=START + timedelta(days=days))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("kinds", "expected"),
+    [
+        (["mentioned"], "discussed"),
+        (["mentioned", "mentioned"], "discussed"),
+        (["asked"], "learning"),
+        (["asked", "explained"], "learning"),
+        (["claimed"], "familiar"),
+        (["correct"], "learning"),
+        (["correct", "correct"], "familiar"),
+        (["asked", "explained", "correct", "correct"], "familiar"),
+        (["confused"], "gap"),
+        (["wrong"], "gap"),
+        (["claimed", "wrong"], "gap"),
+        (["confused", "claimed"], "learning"),
+        (["confused", "explained"], "gap"),
+        (["wrong", "correct"], "learning"),
+        (["wrong", "correct", "correct", "correct"], "familiar"),
+        (["correct", "correct", "correct", "correct", "wrong"], "learning"),
+    ],
+)
+def test_status_follows_the_evidence(kinds: list[EvidenceKind], expected: TopicStatus) -> None:
+    """A day later, before anything has faded."""
+    assert topic(*kinds).status == expected
+
+
+def test_no_evidence_is_unseen() -> None:
+    """Nothing is folded from nothing."""
+    assert status([], 0.2, None) == "unseen"
+    assert fold_topics([], now=START) == ()
+
+
+def test_a_familiar_topic_fades_with_the_clock_that_is_passed_in() -> None:
+    """It should be refreshed, but nobody has seen a mistake: learning, not a gap. Mastery itself does not decay."""
+    fresh, faded = topic("correct", "correct", days=1), topic("correct", "correct", days=200)
+    assert (fresh.status, faded.status) == ("familiar", "learning")
+    assert fresh.p_known == faded.p_known
+    assert fresh.retrievability is not None
+    assert faded.retrievability is not None
+    assert faded.retrievability < fresh.retrievability
+
+
+def test_practice_makes_a_topic_last() -> None:
+    """Right answers weeks apart are still present when one alone would have faded."""
+    once = [TopicEvidence("loops", "correct", 1, START)]
+    spaced = [TopicEvidence("loops", "correct", n, START + timedelta(days=20 * n)) for n in range(4)]
+    asked_at = START + timedelta(days=150)
+    (weak,), (strong,) = fold_topics(once, now=asked_at), fold_topics(spaced, now=asked_at)
+    assert (weak.status, strong.status) == ("learning", "familiar")
+
+
+def test_what_was_never_learnt_has_nothing_to_fade() -> None:
+    """No retrievability before the first review."""
+    assert (topic("asked").retrievability, topic("asked").stability) == (None, None)
+
+
+def test_names_that_mean_the_same_are_one_topic_with_its_aliases() -> None:
+    """The first name is kept; evidence keeps the name it came with."""
+    evidence = [
+        *shown("asked", topic="Machine Learning"),
+        *shown("correct", topic="ML"),
+        *shown("mentioned", topic="machine-learning"),
+        *shown("asked", topic="loops"),
+    ]
+    first, second = fold_topics(evidence, now=START)
+    assert (first.name, first.aliases) == ("Machine Learning", ("ML", "machine-learning"))
+    assert [item.topic for item in first.evidence] == ["Machine Learning", "ML", "machine-learning"]
+    assert second.name == "loops"
+
+
+def test_aliases_that_were_found_elsewhere_are_used() -> None:
+    """E.g. by an embedder."""
+    evidence = [*shown("asked", topic="gradient descent"), *shown("correct", topic="steepest descent")]
+    (only,) = fold_topics(evidence, aliases={"Steepest Descent": "gradient descent"}, now=START)
+    assert (only.name, only.aliases) == ("gradient descent", ("steepest descent",))
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(NAMES), st.sampled_from(KINDS), st.integers(-3, 300)), max_size=15),
+    st.integers(-10, 1000),
+)
+def test_every_piece_of_evidence_is_in_one_topic_and_all_numbers_are_probabilities(
+    items: list[tuple[str, EvidenceKind, int]], day: int
+) -> None:
+    """For any history, also with clocks going backwards."""
+    evidence = [TopicEvidence(name, kind, n, START + timedelta(days=d)) for n, (name, kind, d) in enumerate(items)]
+    topics = fold_topics(evidence, now=START + timedelta(days=day))
+    assert sorted(item.seq for found in topics for item in found.evidence) == list(range(len(items)))
+    for found in topics:
+        assert 0 <= found.p_known <= 1
+        assert found.retrievability is None or 0 < found.retrievability <= 1
+        assert found.status != "unseen"
