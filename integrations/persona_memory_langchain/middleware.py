@@ -49,7 +49,7 @@ Response = ModelResponse[Any] | ExtendedModelResponse[Any]
 class PersonaMemoryState(AgentState[Any]):
     """The agent's state with what was recalled for this run; private, and never checkpointed."""
 
-    persona_memory: NotRequired[Annotated[dict[str, Any], PrivateStateAttr]]
+    persona_memory: NotRequired[Annotated[dict[str, Any], PrivateStateAttr, UntrackedValue]]
 
 
 class PersonaMemoryMiddleware(AgentMiddleware[PersonaMemoryState, Any, Any]):
@@ -125,7 +125,7 @@ class PersonaMemoryMiddleware(AgentMiddleware[PersonaMemoryState, Any, Any]):
 
         A run that was resumed after an interrupt comes without what was recalled: it is recalled again, once.
         """
-        update = None if KEY in request.state else self.before_agent(_state(request), request.runtime)
+        update = None
         response = handler(self._injected(request, update))
         who = self._who(request.runtime, silent=True) if _speaks_and_goes_on(response) else None
         if who is not None:

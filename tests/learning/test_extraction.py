@@ -33,7 +33,6 @@ def test_the_prompt_is_pinned() -> None:
     """A change of the prompt is a change of what every user's memory learns: it has to be seen."""
     shown = "\n\n=====\n\n".join(render(WINDOW)) + "\n"
 
-
     if os.environ.get("PERSONA_MEMORY_UPDATE_SNAPSHOTS"):
         SNAPSHOT.parent.mkdir(exist_ok=True)
         SNAPSHOT.write_text(shown, encoding="utf-8")

@@ -1,0 +1,81 @@
+"""Wrong usage is told apart from refusals: exit code 2, with the way out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from persona_memory import __version__
+
+from .conftest import Cli
+
+
+@pytest.mark.parametrize(
+    ("command", "says"),
+    [
+        (("recall", "hello"), "--user"),
+        (("show", "profile"), "add --user ID"),
+        (("show", "memories", "--user", "ana", "--as-of", "2026-01-01"), "profile only"),
+        (("show", "--user", "ana", "--as-of", "yesterday"), "--as-of"),
+        (("show", "everything"), "everything"),
+        (("import", "mbox", "x"), "mbox"),
+        (("forget", "--user", "ana"), "or --everything"),
+        (("forget", "--user", "ana", "m1", "--everything"), "or --everything"),
+        (("recall", "--user", "ana", "--max-tokens", "-1", "hello"), "--max-tokens"),
+        (("nonsense",), "nonsense"),
+    ],
+)
+def test_wrong_usage_ends_with_2(cli: Cli, command: tuple[str, ...], says: str) -> None:
+    """The message names what is wrong."""
+    done = cli(*command)
+    assert done.code == 2
+    assert says in done.err
+
+
+def test_help_and_version_need_no_memory(cli: Cli, home: Path) -> None:
+    """Nothing is opened or created."""
+    assert cli("--version").out == f"persona-memory {__version__}\n"
+    commands = ("demo", "chat", "recall", "show", "import", "export", "forget", "worker", "jobs")
+    listed = cli("--help").out
+    assert all(command in listed for command in commands)
+    for command in commands:
+        done = cli(command, "--help")
+        assert (done.code, done.err) == (0, "")
+    assert list(home.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("command", "says"),
+    [
+        (("chat", "--user", "ana", "--model", "nonsense"), "the model 'nonsense' cannot be used"),
+        (("recall", "--user", "ana", "--embeddings", "nonsense", "hello"), "pass minilm, hashing or provider:model"),
+        (("recall", "--user", "ana", "--index", "nonsense", "hello"), "index is 'nonsense'"),
+        (("show", "--url", "nonsense"), "no database URL"),
+        (("show", "--url", "mysql://x/y"), "SQLite or Postgres"),
+        (("recall", "--user", " ", "hello"), "nobody called ' ' is known"),
+        (("chat", "--user", " "), "user_id is empty"),
+    ],
+)
+def test_names_that_mean_nothing_are_refused(cli: Cli, command: tuple[str, ...], says: str) -> None:
+    """A model, an embedder, an index, a database, a person: each message says what to pass."""
+    if "--model" in command:
+        pytest.importorskip("langchain")
+    done = cli(*command, stdin="hello\n")
+    assert done.code == 1
+    assert says in done.err
+
+
+def test_the_home_is_an_option_a_variable_or_the_users_own(
+    cli: Cli, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """--home wins over $PERSONA_MEMORY_HOME, which wins over ~/.persona-memory."""
+    cli("show", "--home", tmp_path / "option")
+    assert (tmp_path / "option" / "memory.db").exists()
+    assert not (home / "memory.db").exists()
+    cli("show")
+    assert (home / "memory.db").exists()
+    monkeypatch.delenv("PERSONA_MEMORY_HOME")
+    monkeypatch.setenv("HOME", str(tmp_path / "me"))
+    cli("show")
+    assert (tmp_path / "me" / ".persona-memory" / "memory.db").exists()
