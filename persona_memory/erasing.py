@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from persona_memory.errors import EmbeddingError, IndexUnavailable, InvalidInput, NotFound
 from persona_memory.learning import fold, forgetting
-from persona_memory.learning.steps import Learning
+from persona_memory.learning.context import Learning
 from persona_memory.ledger import Person, derived, erasure, events, people
 from persona_memory.protocols import VectorIndex
 from persona_memory.types import ErasureReceipt

@@ -19,7 +19,7 @@ from persona_memory.erasing import Erasing
 from persona_memory.errors import EmbeddingError, IndexUnavailable, InvalidInput, NotFound
 from persona_memory.exporting import export_person
 from persona_memory.knowledge import profile_gaps
-from persona_memory.learning.steps import Learning
+from persona_memory.learning.context import Learning
 from persona_memory.learning.worker import Retry, Worker
 from persona_memory.ledger import Durability, Ledger, Person, derived, events, jobs, people, vectors
 from persona_memory.messages import text_of, utc

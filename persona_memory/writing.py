@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 from persona_memory.errors import InvalidInput
 from persona_memory.knowledge import is_rejection
 from persona_memory.learning import fold
-from persona_memory.learning.steps import Learning
+from persona_memory.learning.context import Learning
 from persona_memory.ledger import Person, capture, events, jobs, people
 from persona_memory.ledger.events import NewEvent
 from persona_memory.messages import Draft, clean, read_messages, text_of, utc

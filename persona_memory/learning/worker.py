@@ -16,8 +16,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from persona_memory.errors import EmbeddingError, LedgerError, StaleJob
-from persona_memory.learning import steps
-from persona_memory.learning.steps import Learning
+from persona_memory.learning.consolidate import consolidate
+from persona_memory.learning.context import Learning, T
+from persona_memory.learning.index import index
+from persona_memory.learning.learn import learn, window_seqs
+from persona_memory.learning.optimize import optimize
 from persona_memory.ledger import erasure, jobs, people
 from persona_memory.ledger import vectors as vector_rows
 from persona_memory.types import Job, JobKind
@@ -26,10 +29,10 @@ log = logging.getLogger("persona_memory")
 
 Step = Callable[[Learning, Job], Awaitable[None]]
 STEPS: Mapping[JobKind, Step] = {
-    "learn": steps.learn,
-    "optimize": steps.optimize,
-    "index": steps.index,
-    "consolidate": steps.consolidate,
+    "learn": learn,
+    "optimize": optimize,
+    "index": index,
+    "consolidate": consolidate,
 }
 
 
@@ -216,7 +219,7 @@ class Worker:
         person = self.learning.person(job.user_id)
         shown = f"{type(error).__name__}: {error}"[:1000]
         final = job.attempts >= self.retry.attempts
-        seqs = steps.window_seqs(self.learning, person) if final and job.kind == "learn" else ()
+        seqs = window_seqs(self.learning, person) if final and job.kind == "learn" else ()
         log.warning(
             "persona-memory: %s job %d failed (attempt %d): %s", job.kind, job.id, job.attempts, type(error).__name__
         )
@@ -296,5 +299,5 @@ class Worker:
         if waiting:
             erasure.scrub(ledger)
 
-    async def _in_executor(self, call: Callable[..., steps.T], *args: object) -> steps.T:
+    async def _in_executor(self, call: Callable[..., T], *args: object) -> T:
         return await self.learning.in_executor(call, *args)

@@ -33,7 +33,8 @@ _NEEDS_TIME: Final = words(
 _NO_EVENT: Final = words(
     """thought knew felt wanted needed hoped said told meant wondered forgot asked heard guessed understood noticed
     liked loved hated believed realized realised remembered seemed looked agreed decided supposed used had did was
-    were expected wished learned learnt mentioned assumed figured tended preferred kept got_it saw_that"""
+    were expected wished learned learnt mentioned assumed figured tended preferred kept calculated subtracted
+    added divided multiplied counted computed converted rounded simplified solved got_it saw_that"""
 )
 _LOOSE = re.compile(
     r"\b(?:you|your|it|that|this|these|those|something|someone|somewhere|stuff|questions?|problems?|"
@@ -143,6 +144,8 @@ def _happened(said: str, *, dated: bool, now: datetime) -> bool:
         return bool(_PERFECT.match(said))
     word = verb[2].casefold()
     if word in _NO_EVENT or not is_past(word):
+        return False
+    if re.match(r"\W*(?:by|with|from|off)\b", said[verb.end() :]):  # "I started by adding …" narrates an exercise
         return False
     told = _VAGUE.sub("", said)
     when = resolve(told, now, past=True)

@@ -96,7 +96,8 @@ GOT_IT: Final = re.compile(
     r"^\W*(?:(?:oh|ah|aha|ok|okay|yes|right|great|thanks|thank you|wow|cool|now)\W+)*"
     + alt(
         """i see | got it | i get it | (?:that |it |this )?(?:all )?makes? sense | now i (?:understand|get it|see)
-        i understand(?: it)?(?: now)?(?=\\W*$) | that(?:'s| is) clear(?:er)? | aha | that clicked | it clicked"""
+        i understand(?: it)?(?: now)?(?=\\s*(?:$|[.!,])) | that(?:'s| is) clear(?:er)? | aha | that clicked
+        it clicked"""
     )
     + r"(?!\w)",
     re.IGNORECASE,
@@ -182,7 +183,7 @@ def topic_of(text: str) -> str | None:
     text = text.strip(" .!?,\"'")
     while (lead := _LEAD.match(text)) and lead.end() < len(text) and lead[0].endswith(" "):
         text = text[lead.end() :]
-    text = _COURSEWORK.sub("", _END.sub("", text)).strip(" .!?,\"'")
+    text = _COURSEWORK.sub("", _END.sub("", f" {text}")).strip(" .!?,\"'")
     if not text or re.search(r"[\\\\`$<>{}=]|^\d", text) or _NO_TOPIC.search(text) or not 1 <= len(text.split()) <= 5:
         return None
     if text.split()[0].casefold() in _NO_START or text.split()[-1].casefold() in {

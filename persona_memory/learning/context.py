@@ -1,0 +1,87 @@
+"""What the steps of background work share: their tools, and how a result is recorded and a job is finished."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection
+
+from persona_memory.learning import fold
+from persona_memory.learning.consolidation import memory_id
+from persona_memory.ledger import Ledger, Person, events, jobs, people
+from persona_memory.ledger.events import NewEvent
+from persona_memory.profile import ProfileSchema
+from persona_memory.protocols import Extractor, Optimizer, ParametricMemory
+from persona_memory.retrieval import Semantic
+from persona_memory.types import Event, Job
+
+T = TypeVar("T")
+Clock = Callable[[], datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class Learning:
+    """Everything that the steps need; made once by `PersonaMemory`.
+
+    Attributes:
+        ending: set when work has to stop: a step then returns at its next safe point, and its job is given back.
+    """
+
+    ledger: Ledger
+    extractor: Extractor
+    optimizer: Optimizer
+    schema: ProfileSchema
+    semantic: Semantic
+    executor: Executor
+    clock: Clock
+    parametric: ParametricMemory | None = None
+    ending: threading.Event = field(default_factory=threading.Event)
+
+    def person(self, user_id: str) -> Person:
+        """The person in the ledger's namespace."""
+        return Person(self.ledger.namespace, user_id)
+
+    def identify(self, person: Person) -> fold.Identify:
+        """The function that names the person's memories."""
+        owner = (person.namespace, person.user_id)
+        return lambda kind, text, sources: memory_id(self.ledger.secret, owner, kind, text, sources)
+
+    async def in_executor(self, call: Callable[..., T], *args: Any) -> T:
+        """Run what is synchronous by nature (the ledger, a local index) off the event loop.
+
+        Raises:
+            CancelledError: the executor is closed, because the memory or the whole process is.
+        """
+        try:
+            running = asyncio.get_running_loop().run_in_executor(self.executor, call, *args)
+        except RuntimeError as error:
+            raise asyncio.CancelledError("the process ends; what is left waits in the ledger") from error
+        return await running
+
+
+def record(
+    tx: Connection,
+    person: Person,
+    found: people.Counters,
+    answer: dict[str, Any],
+    *,
+    now: datetime,
+    identify: fold.Identify,
+) -> None:
+    """Append an answer to the person's log and apply it."""
+    (seq,) = events.append(tx, person, found, [NewEvent("answer", now, data=answer)], now=now)
+    event = Event(seq, "answer", now, data=answer)
+    fold.apply(tx, person, event, standing=events.standing(tx, person), identify=identify)
+
+
+def finish(learning: Learning, person: Person, job: Job) -> None:
+    """The job is done, under its fence."""
+    with learning.ledger.write() as tx:
+        people.lock(tx, person)
+        jobs.finish(tx, person, job, now=learning.clock())

@@ -1,0 +1,72 @@
+"""The index step: vectors for what lacks them, in the ledger and in an index outside it."""
+
+from __future__ import annotations
+
+from persona_memory.learning.context import Learning
+from persona_memory.ledger import Person, jobs, people
+from persona_memory.ledger import vectors as vector_rows
+from persona_memory.ledger.index import LedgerIndex
+from persona_memory.protocols import Vector
+from persona_memory.retrieval import Space, chunks
+from persona_memory.types import Job
+
+EMBED_BATCH = 256
+"""Texts that are embedded together: sorted by length among so many, MiniLM wastes little on padding."""
+
+
+async def index(learning: Learning, job: Job) -> None:
+    """Embed every turn and memory that lacks its vector for the current embedder."""
+    person = learning.person(job.user_id)
+    space = await learning.semantic.aspace()
+    while lacking := await learning.in_executor(_lacking, learning, person):
+        if learning.ending.is_set():
+            return
+        pieces = [(one.item, place, text) for one in lacking for place, text in enumerate(chunks(one.text))]
+        embedded = await learning.semantic.documents([text for *_, text in pieces])
+        points = {f"{item}#{place}": vector for (item, place, _), vector in zip(pieces, embedded, strict=True)}
+        await learning.in_executor(_store_points, learning, space, job, [one.item for one in lacking], points)
+    await learning.in_executor(_finish_indexing, learning, space, job)
+
+
+def _lacking(learning: Learning, person: Person) -> list[vector_rows.Unembedded]:
+    with learning.ledger.read() as connection:
+        return vector_rows.missing(connection, person, limit=EMBED_BATCH)
+
+
+def _store_points(learning: Learning, space: Space, job: Job, items: list[str], points: dict[str, Vector]) -> None:
+    person = learning.person(job.user_id)
+    if not isinstance(space.index, LedgerIndex):
+        space.index.upsert(person.user_id, points)
+    with learning.ledger.write() as tx:
+        people.lock(tx, person)
+        jobs.check(tx, person, job)
+        vector_rows.store(tx, person, space.fingerprint, points)
+        vector_rows.mark_embedded(tx, person, space.fingerprint, items)
+
+
+def _finish_indexing(learning: Learning, space: Space, job: Job) -> None:
+    person = learning.person(job.user_id)
+    reconcile(learning, space, person)
+    with learning.ledger.write() as tx:
+        people.lock(tx, person)
+        jobs.check(tx, person, job)
+        vector_rows.complete(tx, person, space.fingerprint)
+        jobs.drop_parked(tx, person, "index")
+        jobs.finish(tx, person, job, now=learning.clock())
+
+
+def reconcile(learning: Learning, space: Space, person: Person) -> None:
+    """Make an index outside the ledger hold exactly the ledger's points of the person.
+
+    Raises:
+        IndexUnavailable: it does not answer.
+    """
+    if isinstance(space.index, LedgerIndex):
+        return
+    with learning.ledger.read() as connection:
+        ids, matrix, _ = vector_rows.read(connection, person, space.fingerprint)
+    held = space.index.ids(person.user_id)
+    space.index.delete(person.user_id, held - set(ids))
+    absent = {item: vector for item, vector in zip(ids, matrix, strict=True) if item not in held}
+    if absent:
+        space.index.upsert(person.user_id, absent)

@@ -1,0 +1,151 @@
+"""The learn step: windows of unlearnt turns, one call each; requests to forget are carried out with it.
+
+The call is awaited, never held in a transaction; its result is stored under the job's fence, or not at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection
+
+from persona_memory.knowledge import canonical
+from persona_memory.learning import forgetting
+from persona_memory.learning.consolidation import resolve
+from persona_memory.learning.context import Learning, record
+from persona_memory.learning.optimize import optimization_due
+from persona_memory.ledger import Person, derived, erasure, events, jobs, people
+from persona_memory.protocols import Extraction, Window
+from persona_memory.retrieval import relevant_memories
+from persona_memory.types import Job, Turn
+
+WINDOW_TURNS = 24
+WINDOW_CHARS = 24_000
+BEFORE_TURNS = 4
+SHOWN_MEMORIES = 40
+
+
+async def learn(learning: Learning, job: Job) -> None:
+    """Learn all pending turns of the person, window by window; one LLM call each."""
+    person = learning.person(job.user_id)
+    while not learning.ending.is_set():
+        window = await learning.in_executor(_read_window, learning, person)
+        if window is None:
+            await learning.in_executor(_finish_learning, learning, person, job)
+            return
+        extraction = await learning.extractor.extract(window)
+        job = await learning.in_executor(_store_learnt, learning, person, job, window, extraction)
+
+
+def window_seqs(learning: Learning, person: Person) -> tuple[int, ...]:
+    """The turns that the next window would hold: those that are parked when learning it fails for good."""
+    window = _read_window(learning, person)
+    return tuple(turn.seq for turn in window.fresh) if window else ()
+
+
+def _read_window(learning: Learning, person: Person) -> Window | None:
+    with learning.ledger.read() as connection:
+        policy = people.policy_of(people.counters(connection, person))
+        if policy.paused:
+            return None
+        fresh = _fitting(events.pending(connection, person, limit=WINDOW_TURNS))
+        if not fresh:
+            return None
+        before = events.before(connection, person, fresh[0], limit=BEFORE_TURNS)
+        known = [memory for memory in derived.read_memories(connection, person) if memory.current]
+        evidence, _ = derived.read_evidence(connection, person)
+        saved = events.statements(connection, person, [turn.seq for turn in fresh])
+    text = "\n".join(turn.text for turn in fresh)
+    return Window(
+        fresh=tuple(fresh),
+        before=tuple(before),
+        memories=tuple(relevant_memories(text, known, limit=SHOWN_MEMORIES)),
+        topics=tuple(dict.fromkeys(one.topic for one in evidence)),
+        statements=saved,
+        closed=policy.never_infer,
+    )
+
+
+def _fitting(turns: Sequence[Turn]) -> list[Turn]:
+    """The first turns that fit a window's characters; at least one."""
+    taken: list[Turn] = []
+    size = 0
+    for turn in turns:
+        size += len(turn.text)
+        if taken and size > WINDOW_CHARS:
+            break
+        taken.append(turn)
+    return taken
+
+
+def _store_learnt(learning: Learning, person: Person, job: Job, window: Window, extraction: Extraction) -> Job:
+    now = learning.clock()
+    identify = learning.identify(person)
+    with learning.ledger.write() as tx:
+        found = people.lock(tx, person)
+        jobs.check(tx, person, job)
+        evidence, _ = derived.read_evidence(tx, person)
+        topics = list(dict.fromkeys(one.topic for one in evidence))
+        answer = resolve(
+            extraction,
+            window,
+            by=learning.extractor.name,
+            known=derived.read_memories(tx, person),
+            canonical=_canonical(topics),
+            identify=identify,
+        )
+        record(tx, person, found, answer, now=now, identify=identify)
+        events.mark(tx, person, answer["read"], "learnt")
+        jobs.enqueue(tx, person, "index", due=now, now=now)
+        for request in answer["forget"]:
+            _forget_as_asked(learning, tx, person, request, now=now)
+        return jobs.adopt(tx, person, job)
+
+
+def _forget_as_asked(
+    learning: Learning, tx: Connection, person: Person, request: dict[str, Any], *, now: datetime
+) -> None:
+    """Carry out a "please forget that": what it means goes, and so does the request, which names it again."""
+    ids: tuple[str, ...] = tuple(request["ids"])
+    turns: tuple[int, ...] = ()
+    if not ids:
+        ids, turns = forgetting.meant(tx, person, request["about"], before=request["seq"])
+    turns = (*turns, request["seq"])
+    gone = forgetting.forget(tx, person, memory_ids=ids, turns=turns, identify=learning.identify(person), now=now)
+    _receipt(learning, tx, person, gone, now=now)
+
+
+def _receipt(learning: Learning, tx: Connection, person: Person, gone: forgetting.Forgotten, *, now: datetime) -> None:
+    """Leave a receipt, by which the worker knows that bytes are to be scrubbed."""
+    counts = {"memories": len(gone.memory_ids), "turns": len(gone.turns), "vectors": len(gone.points)}
+    erasure.write_receipt(tx, person, counts, secret=learning.ledger.secret, now=now, complete=False)
+
+
+def _canonical(topics: list[str]) -> Callable[[str], str]:
+    """Names of topics, merged with those that are tracked and with each other."""
+
+    def name(said: str) -> str:
+        merged: str = canonical(said, topics)
+        if merged not in topics:
+            topics.append(merged)
+        return merged
+
+    return name
+
+
+def _finish_learning(learning: Learning, person: Person, job: Job) -> None:
+    now = learning.clock()
+    with learning.ledger.write() as tx:
+        policy = people.policy_of(people.lock(tx, person))
+        jobs.check(tx, person, job)
+        if policy.retention_days is not None:
+            cutoff = now - timedelta(policy.retention_days)
+            gone = forgetting.expire(tx, person, before=cutoff, identify=learning.identify(person), now=now)
+            if gone is not None:
+                _receipt(learning, tx, person, gone, now=now)
+                job = jobs.adopt(tx, person, job)
+        if optimization_due(tx, person, learning.optimizer):
+            jobs.enqueue(tx, person, "optimize", due=now, now=now)
+        jobs.finish(tx, person, job, now=now)
