@@ -51,7 +51,7 @@ async def main() -> None:
             builder.add_edge(one, following)
         builder.add_edge(START, "recall")
         graph = builder.compile()
-        for thread, text in (("a", "I am allergic to peanuts."), ("b", "Which allergy do I have?")):
+        for thread, text in (("a", "I am allergic to peanuts."), ("b", "What am I allergic to?")):
             config: Any = {"configurable": {"thread_id": thread}}
             given: Any = {"messages": [("user", text)]}
             state = await graph.ainvoke(given, config, context={"user_id": "ana"})

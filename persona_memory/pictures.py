@@ -20,7 +20,7 @@ def profile(console: Console, found: Profile) -> None:
     table = _table("Profile", "field", "value", "basis", "confidence", "evidence", "since")
     for entry in found.entries.values():
         value = ", ".join(map(str, entry.value)) if isinstance(entry.value, tuple) else str(entry.value)
-        sources = _turns(entry.evidence) or "set by the host"
+        sources = "set by the host" if entry.basis == "host" else _turns(entry.evidence)
         table.add_row(
             entry.field, escape(value), entry.basis, f"{entry.confidence:.2f}", sources, f"{entry.at:%Y-%m-%d}"
         )

@@ -116,7 +116,7 @@ class ProfileEdit:
         field: dotted path of the field, e.g. "preference.response_style".
         op: "set" replaces the value, "add" and "remove" change one item of a list field, "remove" without a value
             empties the field.
-        evidence: sequence numbers of the turns or statements that support it; empty only for the host's own edits.
+        evidence: sequence numbers of the turns or statements that support it, or of the host's own event.
     """
 
     field: str

@@ -125,7 +125,7 @@ class PersonaMemoryMiddleware(AgentMiddleware[PersonaMemoryState, Any, Any]):
 
         A run that was resumed after an interrupt comes without what was recalled: it is recalled again, once.
         """
-        update = None
+        update = None if KEY in request.state else self.before_agent(_state(request), request.runtime)
         response = handler(self._injected(request, update))
         who = self._who(request.runtime, silent=True) if _speaks_and_goes_on(response) else None
         if who is not None:

@@ -27,7 +27,7 @@ from persona_memory.cli.options import (
     opened_to_look,
 )
 from persona_memory.cli.output import as_json as to_json
-from persona_memory.cli.output import err, note, out, print_json
+from persona_memory.cli.output import complain, err, note, out, print_json
 from persona_memory.errors import InvalidInput
 from persona_memory.opening import LEDGER_FILE
 
@@ -103,6 +103,7 @@ def chat(
 
     answering = model_named(model)
     with opened(home, url, namespace, embeddings=embeddings, index=index, model=answering) as memory:
+        memory.policy(user_id=user)  # refuses what cannot be a user id before anything is said
         talk(memory, out, user_id=user, model=answering, thread_id=thread)
 
 
@@ -187,6 +188,7 @@ def import_(
         import_file(memory, err, read(format.value, path, user_id=user), path, total=total)
         if learn:
             learn_now(memory, err)
+            _say_what_is_parked(memory)
 
 
 @app.command()
@@ -250,6 +252,7 @@ def worker(
         if once:
             _raise_on(signal.SIGTERM)
             memory.flush()
+            _say_what_is_parked(memory)
             return
         _stop_on_signals(memory)
         note("persona-memory worker: at work; Ctrl-C ends it")
@@ -285,6 +288,12 @@ def _owner(memory: PersonaMemory, number: int) -> str:
         if job.id == number:
             return job.user_id
     raise InvalidInput(f"there is no job {number!r}; `persona-memory jobs` lists them")
+
+
+def _say_what_is_parked(memory: PersonaMemory) -> None:
+    parked = sum(job.state == "parked" for job in memory.jobs())
+    if parked:
+        complain(f"parked after failing: {parked} jobs; `persona-memory jobs` says why", style="yellow")
 
 
 def _raise_on(number: signal.Signals) -> None:

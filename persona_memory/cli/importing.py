@@ -11,7 +11,6 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from persona_memory import Backlog, PersonaMemory
-from persona_memory.cli.output import complain
 from persona_memory.errors import InvalidInput
 from persona_memory.importers import ImportedMessage, read_chatgpt, read_locomo, read_openai
 
@@ -63,7 +62,7 @@ def import_file(
 
 
 def learn_now(memory: PersonaMemory, console: Console) -> None:
-    """Wait until everything that is stored is learnt and indexed; say what could not be."""
+    """Wait until everything that is stored is learnt and indexed."""
     with _progress(console) as bar:
         learning, indexing = bar.add_task("learning", total=None), bar.add_task("indexing", total=None)
 
@@ -72,9 +71,6 @@ def learn_now(memory: PersonaMemory, console: Console) -> None:
             bar.update(indexing, total=left.turns, completed=max(0, left.turns - left.unindexed))
 
         memory.flush(progress=moved)
-    parked = sum(job.state == "parked" for job in memory.jobs())
-    if parked:
-        complain(f"{parked} jobs failed and are parked; `persona-memory jobs` says why", style="yellow")
 
 
 def _batches(messages: Iterable[ImportedMessage]) -> Iterator[tuple[str, str, list[dict[str, object]]]]:

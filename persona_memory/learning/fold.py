@@ -87,7 +87,7 @@ def _apply_statement(
 
 def _host_edit(event: Event) -> ProfileEdit:
     data = event.data
-    return ProfileEdit(data["field"], data["op"], data["value"], (), 1.0, data.get("basis", "host"), event.at)
+    return ProfileEdit(data["field"], data["op"], data["value"], (event.seq,), 1.0, data.get("basis", "host"), event.at)
 
 
 def _apply_feedback(tx: Connection, person: Person, event: Event) -> None:

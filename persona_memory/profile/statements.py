@@ -78,11 +78,9 @@ def _of_clause(clause: Clause, text: str) -> Iterator[Statement]:
             return  # "As a doctor, what would you do?" is about the one who is asked
     quote = text[clause.start : clause.end].strip().rstrip(".!,;:")
     start = clause.start + text[clause.start : clause.end].find(quote[:1] or " ")
-    for pattern, build in (*RULES, *predicate.GREETED) if greeted else RULES:
-        match = pattern.match(said)
-        if match is not None:
-            for found in build(match):
-                yield _statement(found, quote, start)
+    for rule in (*RULES, *predicate.GREETED) if greeted else RULES:
+        for found in rule.found(said):
+            yield _statement(found, quote, start)
 
 
 def _statement(found: Found, quote: str, start: int) -> Statement:

@@ -19,7 +19,7 @@ from persona_memory.retrieval.hashing import HashingEmbedder
 SAID = [
     ("user", "I live in Porto and my dog is called Rex."),
     ("assistant", "Nice, a dog by the sea."),
-    ("user", "I love hiking, and I can't follow how recursion ends."),
+    ("user", "I love hiking. I do not understand recursion."),
     ("assistant", "Recursion ends at a base case."),
 ]
 
@@ -38,7 +38,7 @@ Cli = Callable[..., Done]
 
 @pytest.fixture
 def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Cli]:
-    """Runs a command: `cli("show", "--user", "ana", stdin="")`. Offline, with the hashing embedder, in a wide terminal."""
+    """Runs a command, e.g. `cli("show", "--user", "ana")`; offline, with the hashing embedder, in a wide terminal."""
     monkeypatch.setenv("PERSONA_MEMORY_EMBEDDINGS", "hashing")
     for console in (output.out, output.err):
         monkeypatch.setattr(console, "width", 200)

@@ -234,3 +234,15 @@ def test_a_failed_call_that_a_chatbot_repeats_is_stored_once(make_agent: Agent, 
         agent.invoke({"messages": history}, **of("ana"))
     agent.invoke({"messages": history}, **of("ana"))
     assert [text for _, text in turns(memory)] == ["hi", "Hello.", CAT, "Noted."]
+
+
+def test_a_reply_that_a_chatbot_replaces_in_its_history_is_a_revision(make_agent: Agent, memory: PersonaMemory) -> None:
+    """The host shows another reply than the agent's, a moderated one, and goes on from there: all is held once."""
+    agent = make_agent()
+    history = [{"role": "user", "content": "hi"}]
+    agent.invoke({"messages": history}, **of("ana"))
+    for text in (CAT, "bye"):
+        reply = "Other words." if text == CAT else "Noted."
+        history += [{"role": "assistant", "content": reply}, {"role": "user", "content": text}]
+        agent.invoke({"messages": history}, **of("ana"))
+    assert [text for _, text in turns(memory)] == ["hi", "Other words.", CAT, "Noted.", "bye", "Noted."]

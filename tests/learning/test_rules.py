@@ -97,6 +97,8 @@ async def test_what_is_said_becomes_a_memory_in_the_third_person(
         "My internet was down.",
         'My teacher said "I went to Rome yesterday".',
         "I won't quit.",
+        "I started by adding the two numbers.",
+        "I subtracted the 5 dollars that he earned on Friday.",
         "I started a few days ago.",
         "I had a great time yesterday, thank you.",
         "I need help with my homework today.",

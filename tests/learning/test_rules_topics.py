@@ -75,6 +75,8 @@ def test_learners_show_what_they_know_in_many_words(text: str, expected: list[tu
         "If I understood calculus, I would pass.",
         'My friend says "I don\'t understand loops".',
         "I'm fine.",
+        "Yes, I understand now. The answer is 60.",
+        "I know, thanks.",
     ],
 )
 def test_small_talk_shows_nothing(text: str) -> None:
@@ -90,7 +92,13 @@ def test_it_means_the_topic_that_was_named_last() -> None:
         "I still don't get it.",
         ("assistant", "Think of mirrors."),
         "Oh I see, that makes sense!",
-    ) == [("asked", "recursion", 1), ("confused", "recursion", 3), ("claimed", "recursion", 5)]
+        "I understand now. It stops at the base case.",
+    ) == [
+        ("asked", "recursion", 1),
+        ("confused", "recursion", 3),
+        ("claimed", "recursion", 5),
+        ("claimed", "recursion", 6),
+    ]
 
 
 def test_the_tutors_verdict_counts_for_the_answer() -> None:

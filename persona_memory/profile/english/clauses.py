@@ -53,7 +53,8 @@ _ASKS: Final = (
     r"have|has|may|shall|any|got|isn't|aren't|don't|doesn't|didn't|can't|won't|wouldn't|couldn't|please)"
 )
 _SPLIT = re.compile(
-    rf"(?:\s*[,;:(\u2014]+\s*|\s+-+\s+)(?:{_JOIN},?\s+){{0,3}}(?=(?:{_SUBJECT}|{_ASKS}\b))|\s+(?:{_JOIN}\s+){{1,3}}(?={_SUBJECT})",
+    rf"(?:\s*[,;:(\u2014]+\s*|\s+-+\s+)(?:{_JOIN},?\s+){{0,3}}(?=(?:{_SUBJECT}|{_ASKS}\b))|"
+    rf"\s+(?:{_JOIN}\s+){{1,3}}(?={_SUBJECT})",
     re.IGNORECASE,
 )
 _QUESTION = re.compile(rf"\W*(?:(?:{_JOIN}|well|ok|okay|hey|hi|hello|now),?\s+){{0,4}}{_ASKS}\b", re.IGNORECASE)
@@ -144,6 +145,15 @@ _PRESENT = re.compile(
 )
 
 
+_NOUN_TOO = re.compile(
+    r"(?:love|like|work|study|play|run|drink) (?!the\b|an?\b|my\b|our\b|to\b|as\b|at\b|for\b|in\b|"
+    r"with\b|on\b|\w+ing\b|\w+s\b)"
+    r"(?-i:[a-z])",
+    re.IGNORECASE,
+)
+"""Words that follow "and" as nouns: "friendship and love theme"; as verbs they mostly have such an object."""
+
+
 def _joins(cut: str, verb: str) -> bool:
     """Whether a cut is a join: a comma alone is none before "like", as in "museums, like the Met"."""
     return bool(re.search(r"\b(?:and|but)\b", cut, re.IGNORECASE)) or ("," in cut and not verb.startswith("like "))
@@ -151,7 +161,9 @@ def _joins(cut: str, verb: str) -> bool:
 
 def _same_tense(head: str, verb: str) -> bool:
     """Whether a verb can share the head's subject: "we saw the play and love" are no two clauses."""
-    return bool(_PAST_VERB.match(verb)) or bool(_PRESENT.match(head))
+    if _NOUN_TOO.match(verb):
+        return False
+    return bool(_PAST_VERB.match(verb) or _PRESENT.match(head))
 
 
 # ── what is said but not meant ─────────────────────────────────────────────────────────────────────────────────────
@@ -160,9 +172,10 @@ _UNREAL = re.compile(
     r"\b"
     + alt(
         """imagine | imagining | suppose | supposing | pretend | pretending | assuming | assume | let's say
-        what if | according to | horoscope | i wish | as if | as though | unless | whether | hypothetically
-        in theory | role-?play | hopefully | i hope | story | poem | song | novel | scene | dialogue | script
-        lyrics | fairy ?tale | my character | the character | (?:i )?dream(?:t|ed) (?:that|of|about|i)
+        what if | according to | horoscope | for (?:this|the) (?:exercise|example|sake) | i wish | as if
+        as though | unless | whether | hypothetically | in theory | role-?play | hopefully | i hope | story
+        poem | song | novel | scene | dialogue | script | lyrics | fairy ?tale | my character | the character
+        (?:i )?dream(?:t|ed) (?:that|of|about|i)
         in (?:my|the|this|a|an|our|another) (?:\\w+ )?(?:dream|game|book|play|movie|film|campaign|universe|world|life)
         in (?:my|the|this|a|an|our|another) (?:\\w+ )?(?:scenario|fantasy)"""
     )

@@ -10,7 +10,7 @@ from persona_memory.profile.english import lexicon as lex
 from persona_memory.profile.english.found import I_AM, I_DO, Change, Found, Rule, rule
 from persona_memory.profile.english.person import JUST
 from persona_memory.profile.english.phrases import things
-from persona_memory.profile.english.predicate import diet
+from persona_memory.profile.english.predicate import allergies, diet
 
 DIET: Final = "preference.diet"
 _NO_FOOD = re.compile(
@@ -65,9 +65,7 @@ def _no_longer(match: re.Match[str]) -> Iterator[Found]:
 
 
 def _allergic(match: re.Match[str]) -> Iterator[Found]:
-    for found in things(match["what"]):
-        what = found.casefold() if not found.istitle() else found
-        yield Found(f"allergy:{what.casefold()}", f"Is allergic to {what}", (Change("health.allergies", "add", what),))
+    yield from allergies(match["what"])
 
 
 def _allergy(match: re.Match[str]) -> Iterator[Found]:

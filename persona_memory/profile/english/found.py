@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -43,7 +44,29 @@ class Found:
     ended: bool = False
 
 
-Rule = tuple[re.Pattern[str], Callable[[re.Match[str]], Iterable[Found]]]
+Builder = Callable[[re.Match[str]], Iterable[Found]]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A pattern that has to fit the beginning of a clause's core, whatever its letter case, and what it then means.
+
+    It is compiled when it is first tried: a process that learns with an LLM never pays for it.
+    """
+
+    pattern: str
+    build: Builder
+
+    def found(self, said: str) -> Iterable[Found]:
+        """What the clause says by this rule."""
+        match = _compiled(self.pattern).match(said)
+        return () if match is None else self.build(match)
+
+
+@functools.cache
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern, re.IGNORECASE)
+
 
 ADVERB: Final = (
     r"(?:(?:currently|now|also|still|actually|really|just|already|originally|always|truly|definitely|honestly|both|"
@@ -54,13 +77,14 @@ ADVERB: Final = (
 I_AM: Final = rf"(?:I'm|we're)\s+{ADVERB}"
 I_DO: Final = rf"(?:I|we)\s+{ADVERB}(?:do\s+)?"
 NOW: Final = (
-    r"(?=\s*(?:$|[.,!;)\u2014]|\b(?:now|too|and|but|with|so|since|because|these days|as well|again|though|today)\b))"
+    r"(?=\s*(?:$|[.,!;)\u2014]|\b(?:now|too|and|but|with|so|since|because|at the moment|right now|at "
+    r"present|currently|these days|as well|again|though|today)\b))"
 )
 
 
-def rule(pattern: str, build: Callable[[re.Match[str]], Iterable[Found]]) -> Rule:
-    """A rule whose pattern has to fit the beginning of a clause's core, whatever its letter case."""
-    return re.compile(pattern, re.IGNORECASE), build
+def rule(pattern: str, build: Builder) -> Rule:
+    """A rule, as the tables of this package write it."""
+    return Rule(pattern, build)
 
 
 def one(slot: str, field: str, value: str | int, text: str) -> Found:

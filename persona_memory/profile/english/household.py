@@ -8,8 +8,8 @@ from typing import Final
 
 from persona_memory.profile.english import lexicon as lex
 from persona_memory.profile.english.found import Change, Found, Rule, rule
+from persona_memory.profile.english.names import name
 from persona_memory.profile.english.person import JUST
-from persona_memory.profile.english.phrases import name
 
 FAMILY: Final = "demographics.family"
 ANIMALS: Final = "demographics.pets"
@@ -30,6 +30,7 @@ _ENDS: Final = (
     r"(?=\s*(?:$|[.,!;)]|\b(?:and|who|that|at home|with|from|last|yesterday|today|this|on|now|too|but|"
     r"so|together|in|called|named)\b))"
 )
+_PARTNERS: Final = lex.words("wife husband partner spouse fiance fiancee boyfriend girlfriend")
 _BORN: Final = lex.words("baby toddler twins family")
 
 
@@ -47,7 +48,7 @@ def _members(match: re.Match[str], field: str, slot: str) -> Iterator[Found]:
     names = _names(match["names"]) if match["names"] else ()
     for found in names:
         yield member(slot, field, singular(kind), found)
-    if not names:
+    if not names and kind not in _PARTNERS:
         single = count in {"a", "an", "one"}
         item = singular(kind) if single else f"{count} {kind}"
         article = "" if not single else "an " if item[0] in "aeiou" else "a "

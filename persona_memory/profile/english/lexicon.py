@@ -59,23 +59,23 @@ OCCUPATIONS: Final = words(
     executive fabricator farmer filmmaker firefighter fireman fisherman florist foreman founder freelancer
     gardener geographer geologist goldsmith grocer guard gynecologist hairdresser handyman historian homemaker
     housekeeper housewife illustrator inspector instructor insurer intern interpreter inventor investigator
-    investor janitor jeweler jeweller journalist judge lab_technician laborer labourer landlord landscaper lawyer
-    lecturer librarian lifeguard linguist locksmith logistician machinist magician manager marine marketer mason
-    masseur mathematician mechanic mediator merchant metalworker meteorologist microbiologist midwife miller miner
-    minister model mover musician nanny neurologist neuroscientist notary novelist nurse nutritionist
-    occupational_therapist officer operator optician optometrist organizer orthodontist painter paralegal
-    paramedic pastor pediatrician paediatrician pensioner pharmacist philosopher photographer physician physicist
-    physiotherapist pianist pilot plasterer plumber podcaster poet police_officer policeman policewoman politician
-    postdoc postman potter priest principal producer professor programmer proofreader psychiatrist psychologist
-    psychotherapist publisher radiographer radiologist ranger realtor receptionist recruiter referee registrar
-    reporter representative researcher restaurateur retiree roofer sailor salesman salesperson saleswoman
-    scientist screenwriter sculptor seamstress secretary server shepherd shopkeeper singer social_worker
-    sociologist software_dev soldier solicitor sommelier specialist statistician stewardess stockbroker streamer
-    student stylist superintendent supervisor surgeon surveyor tailor tattooist taxidermist teacher technician
-    technologist telemarketer therapist tiler tour_guide trader trainee trainer translator trucker tutor typist
-    undergrad undergraduate underwriter upholsterer urologist usher valet vet veterinarian veterinary videographer
-    violinist waiter waitress warden watchmaker weaver web_dev welder woodworker worker writer youtuber zookeeper
-    zoologist"""
+    investor janitor jeweler jeweller journalist judge lab_technician team_lead tech_lead laborer labourer
+    landlord landscaper lawyer lecturer librarian lifeguard linguist locksmith logistician machinist magician
+    manager marine marketer mason masseur mathematician mechanic mediator merchant metalworker meteorologist
+    microbiologist midwife miller miner minister model mover musician nanny neurologist neuroscientist notary
+    novelist nurse nutritionist occupational_therapist officer operator optician optometrist organizer
+    orthodontist painter paralegal paramedic pastor pediatrician paediatrician pensioner pharmacist philosopher
+    photographer physician physicist physiotherapist pianist pilot plasterer plumber podcaster poet police_officer
+    policeman policewoman politician postdoc postman potter priest principal producer professor programmer
+    proofreader psychiatrist psychologist psychotherapist publisher radiographer radiologist ranger realtor
+    receptionist recruiter referee registrar reporter representative researcher restaurateur retiree roofer sailor
+    salesman salesperson saleswoman scientist screenwriter sculptor seamstress secretary server shepherd
+    shopkeeper singer social_worker sociologist software_dev soldier solicitor sommelier specialist statistician
+    stewardess stockbroker streamer student stylist superintendent supervisor surgeon surveyor tailor tattooist
+    taxidermist teacher technician technologist telemarketer therapist tiler tour_guide trader trainee trainer
+    translator trucker tutor typist undergrad undergraduate underwriter upholsterer urologist usher valet vet
+    veterinarian veterinary videographer violinist waiter waitress warden watchmaker weaver web_dev welder
+    woodworker worker writer youtuber zookeeper zoologist"""
 )
 JOBLESS: Final = words("unemployed retired self-employed freelance jobless")
 CHANGING_JOBS: Final = words(

@@ -70,6 +70,7 @@ _FILLER = re.compile(
 )
 
 
+_NEEDS_ASPECT = re.compile(r"^(?:(?:always|never) )?(?:be|keep|make|start|end|sign)\b", re.IGNORECASE)
 _ENCOURAGING = re.compile(
     r"\b(?:give up|keep (?:up|going|on|pushing|it up|smiling|trying|fighting|believing|in touch|moving|your head)|be "
     r"(?:yourself|kind|afraid|happy|proud|grateful|ready|there|careful|safe)|remember (?:that|to|how|"
@@ -81,6 +82,8 @@ _ENCOURAGING = re.compile(
 def _instruction(match: re.Match[str]) -> Iterator[Found]:
     wish = _FILLER.sub("", match["wish"])
     if _THIS_ONCE.search(wish) or _ENCOURAGING.search(wish) or not 1 <= len(wish.split()) <= 20:
+        return
+    if _NEEDS_ASPECT.search(wish) and _aspect(wish) is None:
         return
     wish = re.sub(r"\byour (?=\w)", "", about_them(wish))
     wish = wish[:1].lower() + wish[1:]
@@ -97,7 +100,7 @@ def _wants_answers(match: re.Match[str]) -> Iterator[Found]:
 
 def _my_answers(match: re.Match[str]) -> Iterator[Found]:
     wish = _FILLER.sub("", match["wish"])
-    if 1 <= len(wish.split()) <= 10 and not _THIS_ONCE.search(wish):
+    if _aspect(wish) is not None and len(wish.split()) <= 10 and not _THIS_ONCE.search(wish):
         yield instruction(wish, f"Wants {match['what'].casefold()} to be {wish}")
 
 
@@ -151,11 +154,11 @@ RULES: Final[tuple[Rule, ...]] = (
     rule(rf"(?P<wish>(?:please )?(?:keep|make) (?:your|the|all) {_ANSWERS} [^?]+)", _instruction),
     rule(r"(?P<wish>use (?:metric|imperial)(?: units)?\b[^?]*)", _instruction),
     rule(
-        rf"(?:your|the) (?P<what>{_ANSWERS}) (?:should|must|have to|need to) (?:always )?be (?P<wish>[^?]+)",
+        rf"your (?P<what>{_ANSWERS}) (?:should|must|have to|need to) (?:always )?be (?P<wish>[^?]+)",
         _my_answers,
     ),
     rule(
-        r"I (?:really |would |'d |generally |usually |always )*(?:prefer|like|want|love|need)(?: to "
+        r"I(?:'d)? (?:really |would |generally |usually |always )*(?:prefer|like|want|love|need)(?: to "
         r"(?:get|have|see|receive))?(?: it when you (?:use|give me))? (?P<wish>(?:your )?(?:[a-z-]+,? "
         rf"){{0,4}}?(?:{_ANSWERS}|bullet points|bullets|tables|step-by-step \w+|metric units|plain "
         r"language|worked examples)\b[^?]*)",

@@ -8,7 +8,7 @@ from typing import Final
 
 from persona_memory.profile.english import lexicon as lex
 from persona_memory.profile.english.found import I_AM, I_DO, NOW, Change, Found, Rule, one, rule
-from persona_memory.profile.english.phrases import name, place
+from persona_memory.profile.english.names import name, place
 
 D: Final = "demographics"
 JUST: Final = r"(?:(?:just|recently|finally|now|already|actually|happily|newly|officially|originally|very)\s+)*"
@@ -138,7 +138,7 @@ _STATE = f"(?P<state>{lex.any_of(lex.RELATIONSHIPS)})"
 _COMPANY = r"(?P<company>alone|on my own|by myself|with [^,.!?;]+?)"
 
 RULES: Final[tuple[Rule, ...]] = (
-    rule(r"(?:my|the) (?:first |full |real )?name(?:'s| is)\s+(?P<name>.+)", _name),
+    rule(r"(?:(?:my|the) )?(?:first |full |real )?name(?:'s| is)\s+(?P<name>.+)", _name),
     rule(rf"{I_AM}(?:called|named)\s+(?P<name>.+)", _name),
     rule(
         r"(?:you (?:can|may|should) |just |everyone |everybody |people |(?:my )?friends )*calls? me\s+(?P<name>.+)",
@@ -149,6 +149,7 @@ RULES: Final[tuple[Rule, ...]] = (
     rule(rf"{I_AM}{AGE}(?!\.\d)(?=\s*(?:$|[.,!;)]|(?:and I|and my|now(?! to)|this year|but)\b))(?!,? ?\d)", _age),
     rule(rf"my age is\s+{AGE}\b", _age),
     rule(rf"{I_DO}(?:have )?turned\s+{AGE}{_LATELY}", _age),
+    rule(rf"I turn\s+{AGE} today\b", _age),
     rule(r"my birthday(?:'s| is)\s+(?:on |in )?(?:the )?(?P<day>[^,.!?]+)", _birthday),
     rule(r"I was born on\s+(?:the )?(?P<day>[^.!?]+?)(?: in [A-Z].*)?$", _birthday),
     rule(r"I was born(?: and raised)? in\s+(?P<where>.+)", _born_in),

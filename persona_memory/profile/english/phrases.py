@@ -6,7 +6,7 @@ import re
 from typing import Final
 
 from persona_memory.profile.english.grammar import about_them, gerund
-from persona_memory.profile.english.lexicon import MONTHS, WEEKDAYS, alt, any_of, words
+from persona_memory.profile.english.lexicon import alt, words
 from persona_memory.profile.english.sentences import MASK
 
 # ── the beginning of a clause ──────────────────────────────────────────────────────────────────────────────────────
@@ -30,7 +30,7 @@ _CONTRACTIONS: Final = tuple(
         (r"^i\b", "I"),
     )
 )
-_GREETING: Final = r"(?:hi|hello|hey|hiya|howdy|greetings|good (?:morning|afternoon|evening)|nice to meet you)"
+_GREETING: Final = r"(?:hi|hello|hey|hiya|yo|howdy|greetings|good (?:morning|afternoon|evening)|nice to meet you)"
 _MARKER = re.compile(
     rf"^(?:{_GREETING}(?:,? (?:there|all|everyone|everybody|again|folks|guys))?|"
     + alt(
@@ -44,9 +44,9 @@ _MARKER = re.compile(
         i (?:said|mentioned) | thanks | thank you | thx | please | wait | sorry | oops | correction | update
         note | fun fact | fact | ps | p\\.s | good news | great news | big news | bad news | guess what
         personally | a bit about me | about me | for context | context | background | basically | besides
-        moreover | in general | generally | as for me
-        for my part | let me introduce myself | intro | wow | great | cool | nice | haha+ | lol | hmm+ | um+
-        uh+ | my bad | not anymore | finally | then | there | that's (?:great|nice|true|right|me)"""
+        moreover | in general | generally | as for me | for my part | let me introduce myself | intro | wow
+        great | cool | nice | haha+ | lol | hmm+ | um+ | uh+ | my bad | not anymore | finally | then | there
+        that's (?:great|nice|true|right|me)"""
     )
     + r")(?:[\s,!.:;)\u2014-]+(?:that )?|$)",
     re.IGNORECASE,
@@ -62,86 +62,6 @@ def core(clause: str) -> tuple[str, bool]:
     for pattern, short in _CONTRACTIONS:
         text = pattern.sub(short, text)
     return text.strip(" (\u2014-"), greeted
-
-
-# ── names and places ───────────────────────────────────────────────────────────────────────────────────────────────
-
-_CAPITAL: Final = r"(?!I\b|I'm\b)[^\W\d_a-zß-ÿ][\w'.-]*"
-_LINK: Final = r"(?:of|de|da|do|dos|del|della|di|du|la|le|las|los|el|al|am|an der|upon|on|van|von|bin|ibn|and|the|St)"
-_NAME = re.compile(rf"{_CAPITAL}(?:(?: (?:{_LINK} )?){_CAPITAL}){{0,3}}")
-_PLACE = re.compile(
-    r"(?:(?:the|a|an|in|near|outside|just|around|right|not far) (?:[a-z-]+ ){0,5}(?:of|in|near|outside|called|from) )?"
-    rf"(?:the (?:[a-z]+ (?:of )?)?)?{_CAPITAL}(?:(?: (?:{_LINK} )?){_CAPITAL})*"
-    rf"(?:, (?:the )?{_CAPITAL}(?: {_CAPITAL})?){{0,2}}"
-)
-_LOWER_PLACE = re.compile(
-    r"(?:the )?[^\W\d_]+(?: (?:city|town|york|francisco|angeles|delhi|zealand|africa|korea|kong))?(?:, [^\W\d_]+)?"
-)
-_NO_PLACE: Final = words(
-    """a an my our their his her your this that fear peace hope denial love silence debt trouble harmony pain shock
-    general particular fact person theory practice english time bed bliss poverty town here there it linux windows
-    mac python java javascript typescript react vim emacs vscode android iphone ios rust go google tears sleep
-    school college work home university marketing sales finance another new different bigger smaller the next last"""
-)
-_NO_NAME: Final = words(
-    """not a an on in the too kind hard spelled pronounced written derived easy so very different actually also just
-    really common rare long short unusual known what that this my your here there sorry fine good great tired okay
-    ok happy sad excited glad sure back new done ready busy free hungry bored lost confused stuck curious afraid
-    aware also still"""
-)
-_TIME_WORD = re.compile(rf"^{any_of((*MONTHS, *WEEKDAYS, 'today', 'tomorrow', 'yesterday'))}\b", re.IGNORECASE)
-
-
-def place(text: str) -> str | None:
-    """The place at the beginning of the text, e.g. "a small village near Lyon"; None where there is none.
-
-    A place has a capital letter; in a text that is typed without any, one or two plain words count.
-    """
-    text = text.strip()
-    if _typed_small(text):
-        small = _LOWER_PLACE.match(text)
-        if small is None or _nowhere(small[0]) or _TIME_WORD.match(text) or not _ends(text[small.end() :]):
-            return None
-        return small[0].title()
-    found = _PLACE.match(text)
-    if found is None or found[0].casefold() in _NO_PLACE or _TIME_WORD.match(found[0]):
-        return None
-    return _trimmed(found[0])
-
-
-def _nowhere(text: str) -> bool:
-    """ "fear", "the next", "a new": no place, though "new york" is one."""
-    return text in _NO_PLACE or (text.split()[0] in _NO_PLACE and not text.startswith("new "))
-
-
-def name(text: str) -> str | None:
-    """The personal name at the beginning of the text, at most four words; None where there is none."""
-    text = text.strip().strip('"')
-    if _typed_small(text):
-        small = re.match(r"[^\W\d_]{2,}(?: [^\W\d_]{2,})?(?=\W*$)", text)
-        if small is None or any(word in _NO_NAME for word in small[0].split()):
-            return None
-        return small[0].title()
-    found = _NAME.match(text)
-    if found is None or found[0].casefold() in _NO_NAME:
-        return None
-    return _trimmed(found[0])
-
-
-def _typed_small(text: str) -> bool:
-    return text.islower()
-
-
-def _trimmed(text: str) -> str:
-    text = re.sub(rf"(?: (?:{_LINK}))+$", "", text.strip())
-    return text if re.search(r"(?:^|[\s.])[A-Z]\.$", text) else text.rstrip(".'-")
-
-
-def _ends(rest: str) -> bool:
-    """Whether a phrase can end here: the clause does, or something follows that is no part of it."""
-    return bool(
-        re.match(r"\W*$|\s*[,.;!]|\s+(?:and|but|now|with|for|since|because|at|right|currently|too|so|near)\b", rest)
-    )
 
 
 # ── things ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -174,7 +94,7 @@ _POINTING = re.compile(
 )
 _NO_THING = re.compile(
     alt(
-        """how | what | each other | to$ | when | where | why | who | if | my | our | their | his | such | all
+        """how | what | each other | me | to$ | when | where | why | who | if | my | our | their | his | such | all
         both | some | any | another | more | most | less | many | much | a lot | hearing | seeing | knowing
         having | being | getting | doing
         to (?:be|think|know|say|see|hear|believe|add|ask|point|mention|thank|talk|keep|get|have|make|use|try|do)
@@ -197,15 +117,18 @@ _PAIRS: Final = words(
     crime_and_punishment pride_and_prejudice war_and_peace death_and_taxes bed_and_breakfasts r_and_b
     gin_and_tonic cream_and_sugar friends_and_family family_and_friends"""
 )
-_TREAT = re.compile(
-    r"^(?:a |an )?(?:(?:nice|good|proper|hot|cold|fresh|strong) )+|^(?:a |an )(?:(?:cup|glass|pot|bit) of )", re.I
-)
+_TREAT = re.compile(r"^(?:a |an )?(?:(?:nice|good|proper) )+|^(?:a |an )(?:(?:cup|glass|pot|bit) of )", re.I)
 
 
 def things(text: str) -> tuple[str, ...]:
     """The things that are listed at the beginning of the text; empty where the first is none (a pronoun …)."""
     examples = _EXAMPLES.match(text.strip())
-    text = _ADJUNCT.sub("", f" {examples[1] if examples else text.strip()}").strip(" ,")
+    said = f" {examples[1] if examples else text.strip()}"
+    text = _ADJUNCT.sub("", _COMMENT.sub("", said)).strip(" ,")
+    if re.search(r"\blike (?:this|these|that|those)\b", said):
+        return ()
+    if _RELATIVE.match(said, len(text) + 1) and " " not in text:  # "games that make me think" are not all games
+        return ()
     for pair in _PAIRS:
         text = re.sub(re.escape(pair), lambda match: match[0].replace(" ", MASK), text, flags=re.IGNORECASE)
     parts = [part.replace(MASK, " ") for part in _JOINED.split(text)]
@@ -224,6 +147,10 @@ _EXAMPLES = re.compile(
     r"authors|series|shows|stuff|languages) (?:such as|like|including) (.+)",
     re.IGNORECASE | re.DOTALL,
 )
+_COMMENT = re.compile(
+    r",\s+(?:the|it|it's|they|they're|this|that|that's|there|which|he|she)\b.*$", re.IGNORECASE | re.DOTALL
+)
+_RELATIVE = re.compile(r"\s+(?:that|which|who)\b", re.IGNORECASE)
 _JOINED = re.compile(r"\s*,\s*(?:and |or )?|\s+(?:and|&|or|nor)\s+")
 _LAST_JOIN = re.compile(r"\s(?:and|&|or|nor)\s")
 _OWN = re.compile(r"\b(?:my|our|we|i|i'm|we're|their|they)\b", re.IGNORECASE)
@@ -251,13 +178,20 @@ def _alike(parts: list[str]) -> list[str]:
         return [head, *(f"to {part}" for part in parts[1:] if part.split()[0].casefold() in _DO)]
     if is_activity(head) and " " in head:  # "shooting near beaches, mountains and lakes"
         return [head, *(part for part in parts[1:] if is_activity(part))]
-    noun = _SHARED_NOUN.search(parts[1])
+    about = next((place for place, part in enumerate(parts) if " about " in part), len(parts))
+    parts = parts[: about + 1]  # "books about love and war"
+    noun = _SHARED_NOUN.search(parts[1]) if len(parts) > 1 else None
     alone = head.casefold() in _KINDS
     if noun and len(parts) == 2 and alone and len(parts[1].split()) == 2:  # "fantasy and sci-fi movies"
         return [f"{head} {noun[1]}", parts[1]]
     return parts
 
 
+_HANGING = re.compile(
+    r"\b(?:to|of|in|on|at|with|for|about|by|from|the|and|or|new|good|great|different|other|old|big|"
+    r"small|powerful|many)$",
+    re.I,
+)
 _NAMED_THE = re.compile(r"[Tt]he (?:[A-Z][\w']* )*[A-Z][\w']*s(?: of [A-Z]\w+)?$")  # the Beatles, the Lord of … is not
 
 
@@ -279,7 +213,12 @@ def thing(text: str) -> str | None:
     if lowered.startswith("the ") and lowered not in _GENERIC_THE and not _NAMED_THE.match(text):
         return None
     text = _TREAT.sub("", text)
-    if re.match(r"(?:a|an) ", text, re.IGNORECASE) or not 1 <= len(text.split()) <= 6 or lowered in _BARE:
+    if (
+        re.match(r"(?:an?|one|two|three|four|five) ", text, re.IGNORECASE)
+        or _HANGING.search(text)
+        or not 1 <= len(text.split()) <= 6
+        or lowered in _BARE
+    ):
         return None
     return about_them(text) if re.search(r"[^\W\d_]{2}", text) else None
 

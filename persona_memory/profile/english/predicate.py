@@ -12,8 +12,9 @@ from typing import Final
 
 from persona_memory.profile.english import lexicon as lex
 from persona_memory.profile.english.found import ADVERB, I_AM, Change, Found, Rule, one, rule
+from persona_memory.profile.english.names import name, place
 from persona_memory.profile.english.person import D
-from persona_memory.profile.english.phrases import name, place
+from persona_memory.profile.english.phrases import things
 from persona_memory.profile.english.work import career, is_occupation
 
 _PART = re.compile(r"\s*,\s*(?:and |but )?|\s+(?:and|but|\+|&)\s+(?:also )?(?:I'm )?", re.IGNORECASE)
@@ -25,8 +26,8 @@ _TAIL = re.compile(
 _AGED = re.compile(r"(\d{1,3}|[a-z]+(?:-[a-z]+)?)[ -]years?[ -]old\s*", re.IGNORECASE)
 _PLAIN: Final = lex.words(
     """a an the very quite really pretty fairly currently also now still actually practising practicing devout proud
-    strict committed lifelong happily just full-time part-time born-again openly cis basically raised both totally
-    completely mostly-retired naturally native"""
+    strict committed lifelong happily just recently newly full-time part-time born-again openly cis basically
+    citizen national raised both totally completely mostly-retired naturally native"""
 )
 _BY_WORD: Final = {
     entry.casefold(): (kind, entry)
@@ -37,6 +38,7 @@ _BY_WORD: Final = {
         ("diet", lex.DIETS),
         ("health", lex.STATES_OF_HEALTH),
         ("gender", lex.GENDERS),
+        ("jobless", lex.JOBLESS),
         ("nationality", lex.DEMONYMS),
     )
     for entry in entries
@@ -98,6 +100,10 @@ def _part(part: str, *, alone: bool, aged: bool) -> Iterator[Found]:
     if parent:
         yield from _children(parent)
         return
+    allergic = re.match(r"(?:also )?allergic to (.+)", part, re.IGNORECASE)
+    if allergic:
+        yield from allergies(allergic[1])
+        return
     tail = _TAIL.search(part)
     head, rest = (part[: tail.start()], tail["rest"]) if tail else (part, "")
     years = _AGED.search(head) or (re.fullmatch(r"(\d{1,3})", head) if alone or aged else None)
@@ -148,7 +154,11 @@ def _of_the_job(words: list[str]) -> bool:
         "professor",
         "student",
     }
-    return len(words) > 1 and (teaches or words[1].casefold() in {"rights", "studies", "history", "arts", "art"})
+    return len(words) > 1 and (
+        teaches
+        or words[0].casefold() in lex.JOBLESS
+        or words[1].casefold() in {"rights", "studies", "history", "arts", "art"}
+    )
 
 
 def _is_job(job: str, article: bool) -> bool:
@@ -160,6 +170,8 @@ def _is_job(job: str, article: bool) -> bool:
 
 def _stated(known: tuple[str, str], rest: str) -> list[Found]:
     kind, entry = known
+    if kind == "jobless":
+        return [] if rest else [one("career", f"{D}.career", entry, f"Is {entry}")]
     if kind == "axis":
         return list(_personality(entry))
     if kind == "diet":
@@ -184,6 +196,13 @@ def diet(entry: str) -> Found:
         return Found(f"diet:{entry}", f"Eats {entry} food", (Change("preference.diet", "add", entry),))
     others = tuple(Change("preference.diet", "remove", other) for other in sorted(lex.WHOLE_DIETS - {entry}))
     return Found("diet", f"Is {entry}", (*others, Change("preference.diet", "add", entry)))
+
+
+def allergies(what: str) -> Iterator[Found]:
+    """One allergy for each thing that is listed."""
+    for found in things(what):
+        item = found if found.istitle() else found.casefold()
+        yield Found(f"allergy:{item.casefold()}", f"Is allergic to {item}", (Change("health.allergies", "add", item),))
 
 
 def _personality(entry: str) -> Iterator[Found]:
@@ -222,10 +241,19 @@ def _where(rest: str) -> Iterator[Found]:
         yield one("location", f"{D}.location", found, f"Lives in {found}")
 
 
+_TITLE = re.compile(r"(?:Team|Captain|King|Queen|Group|Class|Type|Level|Grade|Plan|Option|Step)\b")
+
+
 def _call_it_a_name(head: str) -> Iterator[Found]:
     """ "I'm Ana": one or two capitalised words that are nothing else."""
     found = name(head)
-    if found == head and not head.islower() and not head.isupper() and 1 <= len(head.split()) <= 3:
+    if (
+        found == head
+        and not head.islower()
+        and not head.isupper()
+        and 1 <= len(head.split()) <= 3
+        and not _TITLE.match(head)
+    ):
         yield one("name", f"{D}.name", found, f"Is called {found}")
 
 

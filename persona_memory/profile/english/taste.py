@@ -89,7 +89,8 @@ def _interests(match: re.Match[str]) -> Iterator[Found]:
 
 
 def _plays(match: re.Match[str]) -> Iterator[Found]:
-    for found in things(re.sub(r"\b(?:the|some)\s+", "", match["what"])):
+    what = re.sub(r"\s+(?:in|at|on|for|with|every|when|since)\b.*", "", match["what"])
+    for found in things(re.sub(r"\b(?:the|some)\s+", "", what)):
         if len(found.split()) <= 3 and not _NOT_PLAYED.search(found):
             verb = "Does" if match["verb"].casefold() == "do" else "Plays"
             yield Found(f"taste:{found.casefold()}", f"{verb} {found}", (Change(INTERESTS, "add", found),))
@@ -106,7 +107,8 @@ _PRACTICES: Final = lex.alt(
     calligraphy | origami | weightlifting | aerobics | zumba | tai chi | meditation | embroidery | athletics"""
 )
 _NOT_PLAYED = re.compile(
-    r"^games?$|\b(?:role|part|safe|along|fair|dumb|with|by|around|a|music|trick|tricks|on|for|it)\b", re.IGNORECASE
+    r"^games?$|\b(?:role|part|safe|along|fair|dumb|lottery|with|by|around|a|music|trick|tricks|on|for|it)\b",
+    re.IGNORECASE,
 )
 
 
@@ -165,7 +167,7 @@ _PROPER: Final = {language.casefold(): language for language in lex.LANGUAGES}
 
 
 def _speaks(match: re.Match[str]) -> Iterator[Found]:
-    said = re.split(r"[.;!]|\b(?:but|because|with|when|at)\b", match["what"])[0]
+    said = re.split(r"[.;!]|\b(?:but|because|with|when)\b", match["what"])[0]
     native = bool(re.search(r"\b(?:native|first|mother)\b", match[0], re.IGNORECASE))
     for language in _LANGUAGE.findall(said):
         found = _PROPER[language.casefold()]
@@ -223,7 +225,7 @@ RULES: Final[tuple[Rule, ...]] = (
     rule(rf"{I_DO}prefer (?P<better>[^.!?]+?) (?:to|over|rather than|instead of) (?P<worse>.+)", _prefers),
     rule(
         rf"(?:I (?:{_VERY})?(?:don't (?:{_VERY})?(?:like|enjoy|love|care for)|dislike|hate|detest|despise|"
-        r"can't stand|loathe)) (?P<what>.+)",
+        r"can't stand|can't bear|loathe)) (?P<what>.+)",
         _dislikes,
     ),
     rule(r"I'm (?:really )?not (?:(?:a (?:big |huge )?fan of|fond of|keen on|into)|that into) (?P<what>.+)", _dislikes),

@@ -28,7 +28,7 @@ _END = re.compile(
     r"right now|too|as well|while|when|to|again|this|last)\b.*$|\s*[,.;!(\u2014].*$",
     re.IGNORECASE | re.DOTALL,
 )
-_NO_CAREER = re.compile(r"\b(?:you|it|this|that|your|well|part|slave|team|follows?)\b", re.IGNORECASE)
+_NO_CAREER = re.compile(r"\b(?:you|it|this|that|your|well|part|slave|follows?)\b", re.IGNORECASE)
 _NO_EMPLOYER = re.compile(r"(?:Christmas|Easter|\w+days?\b|(?:an?|the) company$|my |our |this |that )")
 
 
@@ -158,12 +158,16 @@ RULES: Final[tuple[Rule, ...]] = (
         r" as\s+(?:an? |the )?(?P<career>.+)",
         _works_as,
     ),
+    rule(rf"(?:I|I've) {JUST}(?:become|became) an?\s+(?P<career>.+)", _job_is),
     rule(r"I make a living as\s+(?:an? )?(?P<career>.+)", _works_as),
     rule(
         r"my (?:current |day |new )?(?:job|profession|occupation)(?:'s| is) (?:being )?an?\s+(?P<career>.+)",
         _job_is,
     ),
-    rule(rf"(?:{I_DO}work|{I_AM}working|I've been working)\s+(?P<where>(?:at|for)\s+.+)", _works_at),
+    rule(
+        rf"(?:{I_DO}work|{I_AM}working|I've been working)\s+(?:part-time |full-time )?(?P<where>(?:at|for)\s+.+)",
+        _works_at,
+    ),
     rule(
         rf"(?:I|I've) {JUST}(?:started|got a job|joined|started working|started a new job|got a new job|"
         r"(?:got|was) hired)"

@@ -1,0 +1,168 @@
+"""Commands that change what is known: forget, jobs, chat, worker --once."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from langchain_core.messages import BaseMessage
+
+from persona_memory import PersonaMemory, Retry
+from persona_memory.cli import app as commands
+from persona_memory.retrieval.hashing import HashingEmbedder
+from persona_memory.testing import ScriptedChatModel
+
+from .conftest import Cli, Done
+
+NOTHING_LEARNT: dict[str, Any] = {"memories": [], "topics": [], "forget": []}
+
+
+def memories(cli: Cli) -> dict[str, str]:
+    """Ana's memories: text by id."""
+    return {
+        one["id"]: one["text"] for one in json.loads(cli("show", "memories", "--user", "ana", "--json").out)["memories"]
+    }
+
+
+def pending(cli: Cli) -> list[dict[str, object]]:
+    """All jobs."""
+    found: list[dict[str, object]] = json.loads(cli("jobs", "--json").out)
+    return found
+
+
+# ── forget ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_forget_erases_a_memory_with_its_words(cli: Cli, ana: str, home: Path) -> None:
+    """The memory, the words in the turn that it came from, and the bytes in the file; the receipt says so."""
+    (rex,) = [one for one, text in memories(cli).items() if "Rex" in text]
+    done = cli("forget", rex, "--user", ana, "--yes")
+    assert done.code == 0
+    assert "erased of ana: 1 memories" in done.out
+    assert "the bytes are gone" in done.out
+    assert cli("worker", "--once").code == 0
+    assert not any("Rex" in text for text in memories(cli).values())
+    assert "Rex" not in cli("export", "--user", ana).out
+    assert b"Rex" not in (home / "memory.db").read_bytes()
+
+
+def test_forget_erases_a_whole_person(cli: Cli, ana: str) -> None:
+    """--everything; afterwards nobody of that name is known."""
+    assert "erased of ana" in cli("forget", "--user", ana, "--everything", "--yes").out
+    assert json.loads(cli("show", "--json").out) == []
+    assert cli("show", "--user", ana).code == 1
+
+
+@pytest.mark.parametrize(("answer", "code"), [("y\n", 0), ("n\n", 1), ("", 1)])
+def test_forget_asks_first(cli: Cli, ana: str, answer: str, code: int) -> None:
+    """Yes erases; no, and no answer at all, do not."""
+    done = cli("forget", "t1", "--user", ana, stdin=answer)
+    assert (done.code, "Erase t1 of 'ana'?" in done.out) == (code, True)
+    assert ("Aborted" in done.err) == bool(code)
+    assert ("Porto" in cli("export", "--user", ana).out) == bool(code)
+
+
+def test_forget_refuses_what_is_not_there_and_erases_nothing(cli: Cli, ana: str) -> None:
+    """One unknown id among known ones: all or none."""
+    done = cli("forget", "t1", "m404", "--user", ana, "--yes")
+    assert done.code == 1
+    assert "no memory or turn ['m404']; nothing was erased" in done.err
+    assert "Porto" in cli("export", "--user", ana).out
+
+
+# ── jobs ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def parked(home: Path) -> str:
+    """The id of Ana's parked job: her two turns could not be learnt by a model that talks about something else."""
+    model = ScriptedChatModel(answers=lambda messages, tools: "I would rather chat.")
+    options = {"embeddings": HashingEmbedder(), "model": model, "retry": Retry(attempts=1), "durability": "NORMAL"}
+    with PersonaMemory.open(home, worker=False, **options) as memory:  # type: ignore[arg-type]
+        memory.observe([("user", "I live in Porto."), ("assistant", "Nice.")], user_id="ana")
+        memory.flush(timeout=60)
+        (job,) = memory.jobs(user_id="ana")
+    return str(job.id)
+
+
+def test_a_parked_job_is_shown_with_its_reason_and_tried_again(cli: Cli, parked: str) -> None:
+    """`jobs` says why; --retry queues it, a worker that can do it ends it."""
+    (job,) = pending(cli)
+    assert (job["state"], job["kind"], job["seqs"]) == ("parked", "learn", [1, 2])
+    assert "parked" in cli("jobs").out
+    assert str(job["last_error"])[:20] in cli("jobs", "--user", "ana").out
+    assert "parked after failing: 1 jobs" in cli("worker", "--once").err
+    assert cli("jobs", "--retry", parked).code == 0
+    assert [(one["state"], one["kind"]) for one in pending(cli)] == [("queued", "learn")]
+    assert cli("worker", "--once").err == ""
+    assert pending(cli) == []
+    assert list(memories(cli).values()) == ["Lives in Porto"]
+
+
+def test_a_parked_job_can_be_discarded(cli: Cli, parked: str) -> None:
+    """Its turns stay found by their words, and parked for all to see."""
+    assert cli("jobs", "--discard", parked).code == 0
+    assert pending(cli) == []
+    assert json.loads(cli("show", "--json").out) == [{"user_id": "ana", "parked": 2}]
+    assert "I live in Porto." in cli("recall", "--user", "ana", "Porto").out
+
+
+@pytest.mark.parametrize("option", ["--retry", "--discard"])
+def test_only_a_parked_job_can_be_retried_or_discarded(cli: Cli, ana: str, home: Path, option: str) -> None:
+    """An unknown number and a job that waits are refused."""
+    done = cli("jobs", option, 404)
+    assert (done.code, "there is no job 404" in done.err) == (1, True)
+    with PersonaMemory.open(home, embeddings=HashingEmbedder(), worker=False) as memory:
+        memory.observe([("user", "I have a boat.")], user_id=ana)
+    waiting = pending(cli)
+    done = cli("jobs", option, waiting[0]["id"])
+    assert (done.code, "no parked job" in done.err) == (1, True)
+    assert pending(cli) == waiting
+
+
+# ── chat ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_chat_remembers_across_conversations(cli: Cli) -> None:
+    """Offline: what is said in one chat is answered from in the next, and learnt when it ends."""
+    first = cli("chat", "--user", "ana", stdin="I live in Porto.\n")
+    assert (first.code, "Noted." in first.out) == (0, True)
+    second = cli("chat", "--user", "ana", stdin="Where do I live?\n")
+    assert "Porto" in second.out
+    assert "context: all that is relevant fits" in second.out
+    assert list(memories(cli).values()) == ["Lives in Porto"]
+    assert pending(cli) == []
+    assert "Porto" not in cli("chat", "--user", "ben", stdin="Where do I live?\n").out
+
+
+@pytest.mark.parametrize("stdin", ["", "\n", "   \nI live in Porto.\n"])
+def test_an_empty_line_or_the_end_of_input_ends_the_chat(cli: Cli, stdin: str) -> None:
+    """Nothing is said, nothing is stored."""
+    assert cli("chat", "--user", "ana", stdin=stdin).code == 0
+    assert json.loads(cli("show", "--json").out) == []
+
+
+def test_a_chat_goes_on_in_a_thread(cli: Cli) -> None:
+    """--thread names the conversation."""
+    cli("chat", "--user", "ana", "--thread", "monday", stdin="Hello\n")
+    stored = json.loads(cli("export", "--user", "ana").out)["messages"]
+    assert {one["thread_id"] for one in stored} == {"monday"}
+
+
+def test_a_model_that_fails_costs_an_answer_not_the_chat(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error is shown; the next line is answered, and what was said is kept."""
+    answers = iter([ConnectionError("no route to the provider"), "Porto is lovely."])
+
+    def answer(messages: list[BaseMessage], tools: list[dict[str, Any]]) -> Any:
+        if tools:
+            return {"edits": []} if tools[0]["function"]["name"] == "ProfileAnswer" else NOTHING_LEARNT
+        return next(answers)
+
+    monkeypatch.setattr(commands, "model_named", lambda name: ScriptedChatModel(answers=answer))
+    done: Done = cli("chat", "--user", "ana", "--model", "some:model", stdin="I live in Porto.\nIs it nice?\n")
+    assert done.code == 0
+    assert "the model failed, ConnectionError: no route to the provider" in done.err
+    assert "Porto is lovely." in done.out
+    assert "I live in Porto." in cli("export", "--user", "ana").out
