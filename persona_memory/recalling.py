@@ -137,6 +137,7 @@ def find(
             state.view, asked.query, dense=dense, limit=CANDIDATES, exclude=asked.exclude, waiting=state.waiting,
             weights=space.weights if space is not None else Weights(),
         )  # fmt: skip
+    hits = _told_once(hits, asked.query.text)
     policy = state.policy
     question = _question(state, schema, policy, asked) if offer_question else None
     return Found(
@@ -231,6 +232,18 @@ def _open(profile: Profile, schema: ProfileSchema, policy: Policy) -> Profile:
     """The profile without the fields that the person has closed."""
     closed = schema.closed(policy)
     return Profile({name: entry for name, entry in profile.entries.items() if name not in closed})
+
+
+def _told_once(hits: Sequence[Hit], query: str) -> list[Hit]:
+    """The hits without the message itself, asked before, and without the same words twice."""
+    seen = {query.strip().casefold()}
+    told = []
+    for hit in hits:
+        words = hit.text.strip().casefold()
+        if words not in seen:
+            seen.add(words)
+            told.append(hit)
+    return told
 
 
 def _question(state: PersonState, schema: ProfileSchema, policy: Policy, asked: Asked) -> ProfileGap | None:

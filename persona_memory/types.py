@@ -240,7 +240,8 @@ class Hit:
         id: "t12" for the turn with seq 12, else the memory's id.
         score: fused relevance, in [0, 1], comparable within one recall only.
         parts: the score's parts by name, e.g. {"dense": .71, "words": .40, "session": .22}.
-        sources: sequence numbers of the turns it comes from.
+        sources: sequence numbers of the turns it comes from. A memory's speaker, thread and message id are those of the
+            first of them.
         since_changed: a newer statement has superseded what is said here.
     """
 

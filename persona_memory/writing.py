@@ -83,6 +83,12 @@ class Writing:
         data = {} if replaces is None else {"replaces": replaces}
         event = NewEvent("statement", utc(at) if at else now, said, thread_id, role="user", state="pending", data=data)
         with self._ledger.write() as tx:
+            policy = people.policy_of(people.lock(tx, person))
+            if policy.paused or thread_id in policy.incognito_threads:
+                raise InvalidInput(
+                    f"user {person.user_id!r} has asked that nothing be stored (paused, or thread {thread_id!r} is "
+                    "incognito); set_policy changes that"
+                )
             seq = self._record(tx, person, event, now)
             self.queue(tx, person, now, due=now)
         self._wake()

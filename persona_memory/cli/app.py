@@ -234,6 +234,8 @@ def forget(
             typer.confirm(f"Erase {'everything' if everything else ', '.join(ids or [])} of {user!r}?", abort=True)
         receipt = memory.delete_user(user_id=user) if everything else memory.forget(ids or [], user_id=user)
     pictures.receipt(out, receipt)
+    if not receipt.complete and not (url or "").startswith("postgresql"):
+        note("`persona-memory worker --once` finishes it")
 
 
 @app.command()

@@ -101,8 +101,9 @@ class Worker:
     def wake(self) -> None:
         """Look at the queue now instead of at the next poll."""
         loop, event = self._loop, self._wake
-        if loop is not None and event is not None and not loop.is_closed():
-            loop.call_soon_threadsafe(event.set)
+        if loop is not None and event is not None:
+            with suppress(RuntimeError):  # the loop was closed a moment ago: there is nobody to wake
+                loop.call_soon_threadsafe(event.set)
 
     def stop(self, *, timeout: float = 10.0) -> None:
         """Finish the calls that are under way, for at most `timeout` seconds; give back the rest.
@@ -146,6 +147,7 @@ class Worker:
                     self._complaint = ""
                 except LedgerError as error:  # a locked or unreachable ledger passes; the jobs wait in it
                     self._complain(str(error))
+                    await asyncio.sleep(self.poll)
                 await self._rest()
             await self._drain()
         finally:
@@ -234,6 +236,8 @@ class Worker:
 
     def _release(self, held: list[Job]) -> None:
         """Give these back, unless they are done."""
+        if not held:
+            return
         with self.learning.ledger.write() as tx:
             jobs.release(tx, held, now=self.learning.clock())
 
@@ -247,7 +251,10 @@ class Worker:
             jobs.renew(tx, held, until=self.learning.clock() + self.lease)
 
     async def _drain(self) -> None:
-        """Wait for what runs to come to its next safe point; give back what takes longer than the grace."""
+        """Wait for what runs to come to its next safe point; give back what takes longer than the grace.
+
+        Bytes of an erasure that a reader has held up go now.
+        """
         left = {task: job for job, task in self._running.values() if not task.done()}
         if left:
             await asyncio.wait(left, timeout=self._grace)
@@ -256,10 +263,11 @@ class Worker:
             for task in late:
                 task.cancel()
             await asyncio.wait(late, timeout=GIVING_BACK_S)
-            try:
-                await self._in_executor(self._release, list(late.values()))
-            except LedgerError as error:
-                log.warning("persona-memory: %d jobs wait until their lease runs out: %s", len(late), error)
+        try:
+            await self._in_executor(self._release, list(late.values()))
+            await self._in_executor(self._scrub)
+        except LedgerError as error:
+            log.warning("persona-memory: %d jobs wait until their lease runs out: %s", len(late), error)
 
     async def _adopt_unembedded(self) -> None:
         """Queue indexing for everybody whose vectors come from another embedder."""

@@ -29,7 +29,7 @@ from persona_memory.ledger.schema import SCHEMA_VERSION, meta, metadata
 Durability = Literal["FULL", "NORMAL"]
 """FULL survives a power cut, NORMAL survives a kill of the process but may lose the last turns in a power cut."""
 
-LOCK_TIMEOUT_S = 15.0
+LOCK_TIMEOUT_S = 10.0
 
 
 class Ledger:
@@ -94,7 +94,7 @@ def _make_engine(url: str, durability: Durability) -> Engine:
         return _sqlite_engine(url, parsed.database, durability)
     if parsed.get_backend_name() == "postgresql":
         try:
-            return create_engine(url, pool_pre_ping=True, pool_size=8, max_overflow=8)
+            return create_engine(url, pool_pre_ping=True, pool_size=8, max_overflow=8, hide_parameters=True)
         except ModuleNotFoundError as error:
             raise MissingExtra("a Postgres ledger", "postgres") from error
     raise InvalidInput(f"the ledger runs on SQLite or Postgres, not on {parsed.get_backend_name()!r}")
@@ -110,7 +110,9 @@ def _sqlite_engine(url: str, database: str | None, durability: Durability) -> En
         raise LedgerReadOnly(
             f"cannot create the folder of {database!r}: {error.strerror}; choose another home"
         ) from error
-    engine = create_engine(url, connect_args={"timeout": LOCK_TIMEOUT_S, "check_same_thread": False}, pool_size=8)
+    # Parameters stay out of error messages: they are what people said.
+    options = {"timeout": LOCK_TIMEOUT_S, "check_same_thread": False}
+    engine = create_engine(url, connect_args=options, pool_size=8, hide_parameters=True)
 
     @event.listens_for(engine, "connect")
     def _configure(connection: Any, _record: Any) -> None:

@@ -229,6 +229,16 @@ def _hit(view: PersonView, row: int, parts: Mapping[str, float]) -> Hit:
             message_id=item.message_id,
             since_changed=item.seq in view.changed,
         )
+    source = view.turn(item.sources[0]) if item.sources else None
     return Hit(
-        id=item.id, kind="memory", text=item.text, score=score, parts=parts, at=item.valid_from, sources=item.sources
+        id=item.id,
+        kind="memory",
+        text=item.text,
+        score=score,
+        parts=parts,
+        at=item.valid_from,
+        sources=item.sources,
+        speaker=source.speaker if source else None,
+        thread_id=source.thread_id if source else None,
+        message_id=source.message_id if source else None,
     )

@@ -122,6 +122,12 @@ class PersonView:
         live = self.table["live"]
         return [item for row, item in enumerate(self.items) if live[row]]
 
+    def turn(self, seq: int) -> Turn | None:
+        """The turn with this sequence number, if it is here."""
+        row = self.row_of(f"t{seq}")
+        item = None if row is None else self.items[row]
+        return item if isinstance(item, Turn) else None
+
     def row_of(self, id: str) -> int | None:
         """The row of "t12" or of a memory's id; None where there is none."""
         return self._rows.get(id)

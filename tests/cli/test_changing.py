@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from langchain_core.messages import BaseMessage
 
 from persona_memory import PersonaMemory, Retry
 from persona_memory.cli import app as commands
+from persona_memory.ledger import engine
 from persona_memory.retrieval.hashing import HashingEmbedder
 from persona_memory.testing import ScriptedChatModel
 
@@ -46,6 +48,24 @@ def test_forget_erases_a_memory_with_its_words(cli: Cli, ana: str, home: Path) -
     assert not any("Rex" in text for text in memories(cli).values())
     assert "Rex" not in cli("export", "--user", ana).out
     assert b"Rex" not in (home / "memory.db").read_bytes()
+
+
+def test_bytes_that_a_reader_holds_up_go_with_the_next_worker(
+    cli: Cli, ana: str, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The receipt does not promise too much, and says who finishes it."""
+    monkeypatch.setattr(engine, "LOCK_TIMEOUT_S", 0.2)
+    reader = sqlite3.connect(home / "memory.db", isolation_level=None)
+    reader.execute("BEGIN")
+    reader.execute("SELECT count(*) FROM events").fetchall()
+    done = cli("forget", "t1", "--user", ana, "--yes")
+    assert (done.code, "the bytes are gone" in done.out) == (0, False)
+    assert "`persona-memory worker --once` finishes it" in done.err
+    reader.execute("COMMIT")
+    reader.close()
+    assert cli("worker", "--once").code == 0
+    held = [path.name for path in home.glob("memory.db*") if b"Rex" in path.read_bytes()]
+    assert held == []
 
 
 def test_forget_erases_a_whole_person(cli: Cli, ana: str) -> None:

@@ -39,7 +39,7 @@ def run(example: Path, tmp_path: Path) -> str:
 SHOWN = {
     "agent.py": ["Miso", "I find nothing about that", "learnt of ana: ['"],
     "own_graph.py": ["route: context, because", "numerator", "failures of the memory: none"],
-    "subgraph.py": ["plan: ask the user", "plan: use 1 memories", "allergic to peanuts."],
+    "subgraph.py": ["plan: ask the user", "plan: use ", "“I am allergic to peanuts.”"],
 }
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from persona_memory import Retry
 from persona_memory.ledger import owners
 from persona_memory.testing import ScriptedChatModel
 from persona_memory.types import Job
@@ -64,6 +65,17 @@ def test_a_living_workers_jobs_are_left_alone(home: Path) -> None:
     finally:
         slow.kill()
         slow.join()
+
+
+def test_waiting_for_learning_does_not_hurry_a_provider_that_fails(tmp_path: Path) -> None:
+    """`flush` makes what waits due at once, but a job that failed keeps its pause before the next attempt."""
+    model = ScriptedChatModel(answers=[ConnectionError("too many requests")] * 9)
+    with opened(tmp_path, model=model, retry=Retry(attempts=2, backoff=1.0)) as memory:
+        memory.observe([("user", "I live in Porto.")], user_id="ana")
+        began = time.monotonic()
+        memory.flush(timeout=30)
+        assert time.monotonic() - began >= 1.0
+        assert [(job.state, job.attempts) for job in memory.jobs()] == [("parked", 2)]
 
 
 def test_only_a_process_that_is_surely_gone_counts_as_dead() -> None:
