@@ -81,13 +81,12 @@ class Erasing:
         self._wake()
 
     def relearn(self, person: Person) -> None:
-        """Drop the recorded answers and learn every turn again."""
+        """Learn every turn again; what was learnt before stays until its replacement is stored."""
         now = self._learning.clock()
         with self._ledger.write() as tx:
-            people.lock(tx, person)
-            events.void_answers(tx, person)
-            fold.rebuild(tx, person, identify=self._learning.identify(person))
-            people.bump(tx, person, epoch=1)
+            found = people.lock(tx, person)
+            events.mark_all_pending(tx, person)
+            people.bump(tx, person, epoch=1, relearn=found.last_seq)
             self._queue(tx, person, now, due=now)
         self._wake()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 import time
 from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -76,6 +77,8 @@ class PersonaMemory:
         self._reading = Reading(learning.ledger, learning.schema)
         self._writing = Writing(learning, wake=self._wake, quiet=quiet, learn_after=learn_after)
         self._erasing = Erasing(learning, wake=self._wake, forgotten=self._reading.drop, queue=self._writing.queue)
+        self._recalls_lock = threading.Lock()
+        self._executor = ThreadPoolExecutor(8, thread_name_prefix="persona-memory-host")
         self._last_recalls: LRUCache[tuple[str, str], tuple[str, ...]] = LRUCache(4096)
 
     @classmethod
@@ -359,7 +362,8 @@ class PersonaMemory:
             self._writing.append(self._person(found.user_id), "question", data, thread_id=thread_id)
         if thread_id is not None:
             used = tuple(hit.id for hit in recall.hits if hit.kind == "memory")
-            self._last_recalls[found.user_id, thread_id] = used
+            with self._recalls_lock:
+                self._last_recalls[found.user_id, thread_id] = used
         return recall
 
     async def aroute(self, found: Found, *, max_tokens: int = DEFAULT_BUDGET, thread_id: str | None = None) -> Recall:
@@ -462,27 +466,24 @@ class PersonaMemory:
             TimeoutError: it took longer than `timeout` seconds; the work goes on.
         """
         deadline = None if timeout is None else time.monotonic() + timeout
-        while True:
-            self._worker.start()
-            now = self._learning.clock()
-            with self._ledger.read() as connection:
-                left = jobs.active(connection, self._ledger.namespace, user_id=user_id)
+        while left := self._hasten(user_id):
             if progress is not None:
                 progress(self.backlog())
-            if not left:
-                break
-            with self._ledger.write() as tx:
-                jobs.hasten(tx, self._ledger.namespace, now=now, user_id=user_id)
-            self._worker.wake()
-            if deadline is not None and time.monotonic() > deadline:
-                raise TimeoutError(f"{left} jobs are still at work after {timeout} s; they go on in the background")
+            _check_deadline(deadline, left, timeout)
             time.sleep(0.02 if progress is None else 0.2)
+        if progress is not None:
+            progress(self.backlog())
         if not self._background:
             self._worker.stop()
 
     async def aflush(self, *, user_id: str | None = None, timeout: float | None = None) -> None:
         """As `flush`, off the event loop."""
-        await self._async(lambda: self.flush(user_id=user_id, timeout=timeout))
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while left := await self._async(lambda: self._hasten(user_id)):
+            _check_deadline(deadline, left, timeout)
+            await asyncio.sleep(0.02)
+        if not self._background:
+            await self._async(self._worker.stop)
 
     def backlog(self) -> Backlog:
         """What background work is left in the namespace."""
@@ -503,6 +504,7 @@ class PersonaMemory:
             NotFound: the person has no such parked job.
         """
         with self._ledger.write() as tx:
+            people.lock(tx, self._person(user_id))
             jobs.unpark(tx, self._person(user_id), job_id, now=self._learning.clock())
         self._wake()
 
@@ -527,7 +529,8 @@ class PersonaMemory:
         """Stop the worker cleanly and close all files. What is not learnt yet waits in the ledger."""
         self._worker.stop(timeout=timeout)
         self._learning.semantic.close()
-        self._learning.executor.shutdown(wait=True, cancel_futures=True)
+        for executor in (self._executor, self._learning.executor):
+            executor.shutdown(wait=True, cancel_futures=True)
         self._ledger.close()
 
     def __enter__(self) -> Self:
@@ -543,12 +546,24 @@ class PersonaMemory:
 
     async def _async(self, call: Callable[[], T]) -> T:
         """Run what is synchronous by nature in the one bounded executor."""
-        return await asyncio.get_running_loop().run_in_executor(self._learning.executor, call)
+        return await asyncio.get_running_loop().run_in_executor(self._executor, call)
 
     def _wake(self) -> None:
         if self._background:
             self._worker.start()
             self._worker.wake()
+
+    def _hasten(self, user_id: str | None) -> int:
+        """Make queued jobs due now and the worker look at them; returns how many are left, counting its first look."""
+        self._worker.start()
+        looked = self._worker.looked  # before counting: what it has found to do is counted, too
+        with self._ledger.read() as connection:
+            left = jobs.active(connection, self._ledger.namespace, user_id=user_id)
+        if left:
+            with self._ledger.write() as tx:
+                jobs.hasten(tx, self._ledger.namespace, now=self._learning.clock(), user_id=user_id)
+            self._worker.wake()
+        return left or int(not looked)
 
     def _asked(
         self, query: str, *, user_id: str, thread_id: str | None, exclude: Collection[int], now: datetime | None
@@ -572,7 +587,8 @@ class PersonaMemory:
         """The memories that the reply, which is rated, was given with."""
         if recall is not None:
             return [hit.id for hit in recall.hits if hit.kind == "memory"]
-        return list(self._last_recalls.get((user_id, thread_id or ""), ()))
+        with self._recalls_lock:
+            return list(self._last_recalls.get((user_id, thread_id or ""), ()))
 
     def _note_route(self, found: Found, route: Route) -> None:
         """Remember whether this turn fitted; written only when the memory of the last turns changes."""
@@ -594,3 +610,8 @@ def _schema(schema: type[BaseModel] | ProfileSchema | None) -> ProfileSchema:
     if schema is None:
         return default_schema()
     return schema if isinstance(schema, ProfileSchema) else schema_of(schema)
+
+
+def _check_deadline(deadline: float | None, left: int, timeout: float | None) -> None:
+    if deadline is not None and time.monotonic() > deadline:
+        raise TimeoutError(f"{left} jobs are still at work after {timeout} s; they go on in the background")

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from persona_memory.types import ErasureReceipt, Hit, Job, Knowledge, Memory, Profile, Recall, Topic
 
-_NARROW = ("id", "when", "since", "score", "status", "field", "basis", "kind")
+_NARROW = ("id", "when", "since", "until", "score", "status", "field", "basis", "kind")
 _STATUS_COLOURS = {"familiar": "green", "learning": "yellow", "gap": "red", "discussed": "blue", "unseen": "dim"}
 
 
@@ -40,10 +40,11 @@ def knowledge(console: Console, found: Knowledge) -> None:
 
 def memories(console: Console, found: Sequence[Memory]) -> None:
     """All memories, superseded ones struck through."""
-    table = _table("Memories", "id", "kind", "memory", "since", "turns")
+    table = _table("Memories", "id", "kind", "memory", "since", "until", "turns")
     for memory in found:
+        until = "" if memory.valid_to is None else f"{memory.valid_to:%Y-%m-%d}"
         text = escape(memory.text) if memory.current else f"[strike dim]{escape(memory.text)}[/]"
-        table.add_row(memory.id, memory.kind, text, f"{memory.valid_from:%Y-%m-%d}", _turns(memory.sources))
+        table.add_row(memory.id, memory.kind, text, f"{memory.valid_from:%Y-%m-%d}", until, _turns(memory.sources))
     _print(console, table, "No memories yet.")
 
 

@@ -21,6 +21,8 @@ from persona_memory.ledger.events import NewEvent
 from persona_memory.messages import Draft, clean, read_messages, text_of, utc
 from persona_memory.types import Basis, EventKind, Observed, Policy
 
+MAX_THREAD_ID = 512
+
 LATEST = 10
 """A busy conversation puts learning off for at most this many quiet periods."""
 
@@ -166,6 +168,8 @@ def _said(draft: Draft, at: datetime) -> capture.Said:
 
 
 def _checked(thread_id: object) -> str:
+    if isinstance(thread_id, str) and len(thread_id) > MAX_THREAD_ID:
+        raise InvalidInput(f"thread_id has {len(thread_id)} characters; at most {MAX_THREAD_ID} can be stored")
     if not isinstance(thread_id, str) or not thread_id or clean(thread_id) != thread_id:
         raise InvalidInput(f"thread_id is {thread_id!r}; pass the conversation's id as a non-empty, valid string")
     return thread_id

@@ -131,6 +131,7 @@ def _known(messages: Sequence[BaseMessage]) -> list[_Known]:
         _known_line(match, "profile" if tag == "user_profile" else "memory")
         for tag, body in blocks
         for match in _LINE.finditer(html.unescape(body))
+        if not match["who"].startswith("Optional")  # a question for the assistant to ask is nothing known
     ]
 
 

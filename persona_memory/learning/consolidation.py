@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from persona_memory.ledger.people import keyed
@@ -16,6 +16,9 @@ from persona_memory.types import Memory
 
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
 _FILLER = frozenset("the a an user person they their them is are was were has have and of to in on at for that".split())
+
+DAY = timedelta(days=1)
+"""Clocks that differ by less order nothing."""
 
 SAME = 0.9
 """Jaccard overlap of content words from which two memories say the same. Numbers and negations must agree."""
@@ -43,6 +46,7 @@ def resolve(
         identify: (kind, text, sources) to the memory's id.
     """
     said = {turn.seq: turn.at for turn in window.fresh}
+    held = {memory.id: memory for memory in known}
     current = {memory.id: memory for memory in known if memory.current}
     by_text = {_print(memory.kind, memory.text, memory.valid_from): memory.id for memory in current.values()}
     added: list[dict[str, Any]] = []
@@ -59,9 +63,15 @@ def resolve(
             continue
         new_id = identify(one.kind, one.text, one.sources)
         ids.append(new_id)
+        if new_id in held:
+            continue  # learnt before, and superseded since
+        newer = next((current[old] for old in replaces if old in current and _is_older(one, at, current[old])), None)
+        if newer is not None:
+            added.append({**_as_json(one, new_id, [], at), "until": newer.valid_from.isoformat(), "newer": newer.id})
+            continue
         by_text[mark] = new_id
         untrue = [old for old in replaces if old != new_id and (old in current or old in ids)]
-        by_text = {text: held for text, held in by_text.items() if held not in untrue}
+        by_text = {text: kept for text, kept in by_text.items() if kept not in untrue}
         added.append(_as_json(one, new_id, untrue, at))
     return {
         "job": "learn",
@@ -94,6 +104,11 @@ def _as_json(one: ExtractedMemory, new_id: str, replaces: list[str], at: datetim
         "basis": one.basis, "confidence": one.confidence, "valid_from": (one.valid_from or at).isoformat(),
         "replaces": replaces, "at": at.isoformat(),
     }  # fmt: skip
+
+
+def _is_older(one: ExtractedMemory, at: datetime, known: Memory) -> bool:
+    """Whether what would replace a known memory was said before it: earlier in the log, or dated so by an import."""
+    return max(one.sources) < max(known.sources, default=0) or at < known.valid_from - DAY
 
 
 def _print(kind: str, text: str, valid_from: datetime) -> tuple[str, str, str]:

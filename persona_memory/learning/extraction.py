@@ -140,6 +140,8 @@ def check_citations(answer: LearnAnswer, window: Window) -> None:
     for topic in answer.topics:
         _in_range([topic.turn], turns, f"turn of topic {topic.topic!r}")
     for request in answer.forget:
+        if 1 <= request.turn <= turns and window.fresh[request.turn - 1].role != "user":
+            raise ValueError(f"forget {request.about!r} cites no turn of the person; only they can ask for it")
         _in_range([request.turn], turns, f"turn of forget {request.about!r}")
         _in_range(request.memories, memories, f"memories of forget {request.about!r}")
 

@@ -104,7 +104,8 @@ def _apply_learnt(tx: Connection, person: Person, data: Mapping[str, Any], stand
         valid_from = datetime.fromisoformat(one["valid_from"])
         memory = Memory(
             one["id"], one["kind"], one["text"], tuple(one["sources"]), valid_from,
-            confidence=one["confidence"], basis=one["basis"],
+            valid_to=datetime.fromisoformat(one["until"]) if "until" in one else None,
+            superseded_by=one.get("newer"), confidence=one["confidence"], basis=one["basis"],
         )  # fmt: skip
         derived.add_memory(tx, person, memory, quote=one["quote"])
         for old in one["replaces"]:

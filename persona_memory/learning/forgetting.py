@@ -59,7 +59,7 @@ def forget(
     remaining = _remaining(tx, person, asked, quotes, frozenset(turns))
     erasure.redact(tx, person, remaining)
     for event in events.in_order(tx, person, kinds=("answer", "feedback")):
-        kept = _without(event, set(remaining), {memory.id for memory in asked})
+        kept = without(event, set(remaining), {memory.id for memory in asked})
         if kept is not None:
             erasure.rewrite_answer(tx, person, event.seq, kept)
     items = [f"t{seq}" for seq in remaining] + [memory.id for memory in asked]
@@ -180,7 +180,7 @@ def _echoes(words: Sequence[str], lost: Sequence[str]) -> bool:
     )
 
 
-def _without(event: Event, turns: set[int], memory_ids: set[str]) -> dict[str, Any] | None:
+def without(event: Event, turns: set[int], memory_ids: set[str]) -> dict[str, Any] | None:
     """The event's data without what cites these turns or memories; None when nothing changes."""
     data = dict(event.data)
     if event.kind == "feedback":

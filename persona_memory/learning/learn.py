@@ -6,25 +6,41 @@ The call is awaited, never held in a transaction; its result is stored under the
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection
 
+from persona_memory.errors import LearningError
 from persona_memory.knowledge import canonical
-from persona_memory.learning import forgetting
+from persona_memory.learning import fold, forgetting
 from persona_memory.learning.consolidation import resolve
 from persona_memory.learning.context import Learning, record
 from persona_memory.learning.optimize import optimization_due
 from persona_memory.ledger import Person, derived, erasure, events, jobs, people
+from persona_memory.profile.statements import closed_by
 from persona_memory.protocols import Extraction, Window
 from persona_memory.retrieval import relevant_memories
-from persona_memory.types import Job, Turn
+from persona_memory.types import Job, Policy, Turn
 
 WINDOW_TURNS = 24
 WINDOW_CHARS = 24_000
 BEFORE_TURNS = 4
 SHOWN_MEMORIES = 40
+
+
+class WindowError(LearningError):
+    """A window that could not be understood.
+
+    Args:
+        seqs: its turns: those that are parked when it fails for good.
+        error: why.
+    """
+
+    def __init__(self, seqs: tuple[int, ...], error: Exception) -> None:
+        self.seqs = seqs
+        super().__init__(f"{type(error).__name__}: {error}")
 
 
 async def learn(learning: Learning, job: Job) -> None:
@@ -35,14 +51,11 @@ async def learn(learning: Learning, job: Job) -> None:
         if window is None:
             await learning.in_executor(_finish_learning, learning, person, job)
             return
-        extraction = await learning.extractor.extract(window)
+        try:
+            extraction = await learning.extractor.extract(window)
+        except Exception as error:
+            raise WindowError(tuple(turn.seq for turn in window.fresh), error) from error
         job = await learning.in_executor(_store_learnt, learning, person, job, window, extraction)
-
-
-def window_seqs(learning: Learning, person: Person) -> tuple[int, ...]:
-    """The turns that the next window would hold: those that are parked when learning it fails for good."""
-    window = _read_window(learning, person)
-    return tuple(turn.seq for turn in window.fresh) if window else ()
 
 
 def _read_window(learning: Learning, person: Person) -> Window | None:
@@ -86,10 +99,13 @@ def _store_learnt(learning: Learning, person: Person, job: Job, window: Window, 
     with learning.ledger.write() as tx:
         found = people.lock(tx, person)
         jobs.check(tx, person, job)
+        read = [turn.seq for turn in window.fresh]
+        if found.relearn:
+            _replace_answers(tx, person, read, before=found.relearn, identify=identify)
         evidence, _ = derived.read_evidence(tx, person)
         topics = list(dict.fromkeys(one.topic for one in evidence))
         answer = resolve(
-            extraction,
+            _allowed(learning, extraction, people.policy_of(found)),
             window,
             by=learning.extractor.name,
             known=derived.read_memories(tx, person),
@@ -102,6 +118,27 @@ def _store_learnt(learning: Learning, person: Person, job: Job, window: Window, 
         for request in answer["forget"]:
             _forget_as_asked(learning, tx, person, request, now=now)
         return jobs.adopt(tx, person, job)
+
+
+def _replace_answers(
+    tx: Connection, person: Person, read: Sequence[int], *, before: int, identify: fold.Identify
+) -> None:
+    """What earlier answers said of these turns goes, in the transaction that stores what is learnt of them now."""
+    for event in events.in_order(tx, person, kinds=("answer",)):
+        kept = forgetting.without(event, set(read), set()) if event.seq <= before else None
+        if kept is not None:
+            erasure.rewrite_answer(tx, person, event.seq, kept)
+    fold.rebuild(tx, person, identify=identify)
+
+
+def _allowed(learning: Learning, extraction: Extraction, policy: Policy) -> Extraction:
+    """The extraction without memories of what the person has closed."""
+    closed = [closed_by(one.text, learning.schema, policy) for one in extraction.memories]
+    if not any(closed):
+        return extraction
+    kept = [one for one, shut in zip(extraction.memories, closed, strict=True) if not shut]
+    plain = [replace(one, replaces=tuple(old for old in one.replaces if old[0] != "#")) for one in kept]
+    return replace(extraction, memories=tuple(plain))
 
 
 def _forget_as_asked(
@@ -146,6 +183,7 @@ def _finish_learning(learning: Learning, person: Person, job: Job) -> None:
             if gone is not None:
                 _receipt(learning, tx, person, gone, now=now)
                 job = jobs.adopt(tx, person, job)
+        people.bump(tx, person, relearn=0)
         if optimization_due(tx, person, learning.optimizer):
             jobs.enqueue(tx, person, "optimize", due=now, now=now)
         jobs.finish(tx, person, job, now=now)

@@ -19,9 +19,9 @@ from persona_memory.errors import EmbeddingError, LedgerError, StaleJob
 from persona_memory.learning.consolidate import consolidate
 from persona_memory.learning.context import Learning, T
 from persona_memory.learning.index import index
-from persona_memory.learning.learn import learn, window_seqs
+from persona_memory.learning.learn import WindowError, learn
 from persona_memory.learning.optimize import optimize
-from persona_memory.ledger import erasure, jobs, people
+from persona_memory.ledger import erasure, events, jobs, people
 from persona_memory.ledger import vectors as vector_rows
 from persona_memory.types import Job, JobKind
 
@@ -83,6 +83,7 @@ class Worker:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._wake: asyncio.Event | None = None
         self._stop = learning.ending
+        self._looked = threading.Event()
         self._grace = GRACE_S
         self._thread: threading.Thread | None = None
         self._guard = threading.Lock()
@@ -95,6 +96,7 @@ class Worker:
         with self._guard:
             if self._thread is None or not self._thread.is_alive():
                 self._stop.clear()
+                self._looked.clear()
                 self._thread = threading.Thread(target=self._run_thread, name="persona-memory-worker", daemon=True)
                 self._thread.start()
 
@@ -127,6 +129,11 @@ class Worker:
         self.wake()
 
     @property
+    def looked(self) -> bool:
+        """Whether it has looked for work since it was started, and so has queued what is to be embedded again."""
+        return self._looked.is_set()
+
+    @property
     def running(self) -> bool:
         """Whether the worker's thread is alive."""
         return self._thread is not None and self._thread.is_alive()
@@ -148,6 +155,7 @@ class Worker:
                 except LedgerError as error:  # a locked or unreachable ledger passes; the jobs wait in it
                     self._complain(str(error))
                     await asyncio.sleep(self.poll)
+                self._looked.set()
                 await self._rest()
             await self._drain()
         finally:
@@ -219,9 +227,9 @@ class Worker:
     def _failed(self, job: Job, error: Exception) -> None:
         ledger, now = self.learning.ledger, self.learning.clock()
         person = self.learning.person(job.user_id)
-        shown = f"{type(error).__name__}: {error}"[:1000]
+        shown = (str(error) if isinstance(error, WindowError) else f"{type(error).__name__}: {error}")[:1000]
         final = job.attempts >= self.retry.attempts
-        seqs = window_seqs(self.learning, person) if final and job.kind == "learn" else ()
+        seqs = error.seqs if isinstance(error, WindowError) else ()
         log.warning(
             "persona-memory: %s job %d failed (attempt %d): %s", job.kind, job.id, job.attempts, type(error).__name__
         )
@@ -230,7 +238,10 @@ class Worker:
                 jobs.retry_later(tx, job, shown, due=now + self.retry.delay(job.attempts))
                 return
             try:
+                people.lock(tx, person)
                 jobs.park(tx, person, job, shown, seqs, now=now)
+                if job.kind == "learn" and events.count_pending(tx, person):
+                    jobs.enqueue(tx, person, "learn", due=now, now=now)
             except StaleJob as stale:
                 log.info("persona-memory: %s", stale)
 
@@ -290,11 +301,12 @@ class Worker:
                 jobs.enqueue(tx, person, "index", due=now, now=now)
 
     def _queue_expiring(self) -> None:
-        """Queue a look at everybody who wants old turns erased."""
+        """Queue a look at everybody who wants old turns erased, and at turns that no job would learn."""
         ledger, now = self.learning.ledger, self.learning.clock()
         with ledger.read() as connection:
             expiring = people.with_retention(connection, ledger.namespace)
-        for user_id in expiring:
+            stranded = jobs.users_with_pending(connection, ledger.namespace)
+        for user_id in {*expiring, *stranded}:
             person = self.learning.person(user_id)
             with ledger.write() as tx:
                 people.lock(tx, person)

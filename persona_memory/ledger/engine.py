@@ -61,8 +61,11 @@ class Ledger:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A short read transaction that sees one state of the ledger."""
-        with self.translated(), self.engine.connect() as connection, connection.begin():
-            yield connection
+        with self.translated(), self.engine.connect() as connection:
+            if not self.is_sqlite:
+                connection = connection.execution_options(isolation_level="REPEATABLE READ")
+            with connection.begin():
+                yield connection
 
     @contextmanager
     def write(self) -> Iterator[Connection]:

@@ -14,9 +14,6 @@ from persona_memory.ledger.people import Counters, Person
 from persona_memory.ledger.schema import events, users
 from persona_memory.types import Event, EventKind, LearnState, Role, Turn
 
-VOID = 0
-"""`revised_by` of an event that no longer counts and that nothing replaces."""
-
 LEARNABLE: tuple[EventKind, ...] = ("turn", "statement")
 
 _EVENT = (
@@ -137,10 +134,8 @@ def mark_profiled(tx: Connection, person: Person, seqs: Collection[int]) -> None
     tx.execute(update(events).where(person.owns(events), events.c.seq.in_(seqs)).values(profiled=True))
 
 
-def void_answers(tx: Connection, person: Person) -> None:
-    """Take every recorded answer out of the log (its number stays taken) and make every turn pending again."""
-    answers = [person.owns(events), events.c.kind == "answer", events.c.revised_by.is_(None)]
-    tx.execute(update(events).where(*answers).values(revised_by=VOID, data={}))
+def mark_all_pending(tx: Connection, person: Person) -> None:
+    """Every turn that stands is to be learnt and profiled again."""
     tx.execute(update(events).where(_stands(person)).values(state="pending", profiled=False))
 
 

@@ -122,10 +122,10 @@ def finish(tx: Connection, person: Person, job: Job, *, now: datetime) -> None:
 
 
 def adopt(tx: Connection, person: Person, job: Job) -> Job:
-    """The job under the person's epoch of now: for a job that raised it itself, by a forget that was asked for."""
+    """The job after a part of it was stored: its attempts begin anew, and an epoch that it raised itself is its own."""
     epoch = counters(tx, person).epoch
-    tx.execute(update(jobs).where(_held(job)).values(epoch=epoch))
-    return replace(job, epoch=epoch)
+    tx.execute(update(jobs).where(_held(job)).values(epoch=epoch, attempts=1))
+    return replace(job, epoch=epoch, attempts=1)
 
 
 def retry_later(tx: Connection, job: Job, error: str, *, due: datetime) -> None:
@@ -197,8 +197,11 @@ def active(connection: Connection, namespace: str, *, user_id: str | None = None
 
 
 def users_with_pending(connection: Connection, namespace: str) -> list[str]:
-    """People with turns that are still to be learnt."""
-    query = select(events.c.user_id).distinct().where(events.c.namespace == namespace, events.c.state == "pending")
+    """People with turns that are still to be learnt, and no job that will."""
+    same = and_(jobs.c.namespace == events.c.namespace, jobs.c.user_id == events.c.user_id, jobs.c.kind == "learn")
+    job = select(jobs.c.id).where(same, jobs.c.state.in_(("queued", "running"))).exists()
+    waiting = [events.c.namespace == namespace, events.c.state == "pending", ~job]
+    query = select(events.c.user_id).distinct().where(*waiting)
     return list(connection.execute(query).scalars())
 
 

@@ -46,6 +46,7 @@ class Counters:
     epoch: int = 0
     embedder: str | None = None
     optimizations: int = 0
+    relearn: int = 0
     policy: Mapping[str, Any] | None = None
     overflows: tuple[bool, ...] = ()
 

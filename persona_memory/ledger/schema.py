@@ -69,6 +69,8 @@ users = Table(
     Column("epoch", BigInteger, nullable=False, default=0),
     Column("embedder", Text),
     Column("optimizations", Integer, nullable=False, default=0),
+    # While everything is learnt again: answers up to this number are replaced, window by window.
+    Column("relearn", BigInteger, nullable=False, default=0),
     Column("policy", JSON, nullable=False, default=dict),
     # Whether each of the last turns did not fit the budget, oldest first: what the router escalates on.
     Column("overflows", JSON, nullable=False, default=list),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 
 from persona_memory import PersonaMemory
+from persona_memory.retrieval.hashing import HashingEmbedder
 from persona_memory.testing import ScriptedChatModel
 from tests.processes.shell import ROOT, command, done_so_far, environment, finished, log_of, opened, popen, wait_for
 
@@ -148,6 +150,24 @@ def test_a_memory_can_be_flushed_and_used_on(tmp_path: Path) -> None:
             memory.flush(timeout=30)
             assert memory.progress(user_id="ana") == {"learnt": n + 1}
             assert not memory._worker.running
+
+
+def test_a_flush_embeds_again_what_another_embedder_has_embedded(tmp_path: Path) -> None:
+    """Although no job waits in the ledger: so `worker --once` is enough after a change of the embedder."""
+
+    class Another(HashingEmbedder):
+        fingerprint = "another"
+
+    observe(tmp_path)
+    with opened(tmp_path) as memory:
+        memory.flush(timeout=30)
+    with PersonaMemory.open(tmp_path, embeddings=Another(), worker=False) as memory:
+        memory.flush(timeout=30)
+    with sqlite3.connect(tmp_path / "memory.db") as database:
+        counts = database.execute("SELECT fingerprint, count(*) FROM vectors GROUP BY fingerprint").fetchall()
+    database.close()
+    assert [name for name, _ in counts] == ["another/384"]
+    assert counts[0][1] >= 12
 
 
 @pytest.mark.parametrize("count", [1, 400])
