@@ -9,6 +9,14 @@ Three kinds of host have to come out right (keys and chains are keyed hashes, `p
   is a resend. Two genuine "yes" differ in what came before them, so both survive.
 * Clients without ids that send only what is new: if the last turns of the thread equal the first incoming messages,
   these are a retry.
+
+Two choices where the messages alone cannot tell:
+
+* A resent history that parts from what is stored replaces a turn only where that was the last of its role (the last
+  reply regenerated, the last question edited). Parting earlier is a second conversation that begins like the first:
+  it is appended and everything stands. A wording too many can be corrected; a lost one is never learnt.
+* A wording that was revised stays out when it comes again under its key or at its place, even as an edit back to it
+  (A, B, A keeps B): a stale replay looks the same, and must not undo a correction. Said as a new message, it counts.
 """
 
 from __future__ import annotations
@@ -16,7 +24,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from itertools import pairwise
 from typing import TypeVar
 
 from sqlalchemy import ColumnElement, Connection, or_, select, update
@@ -114,7 +121,8 @@ def store(
 
     Args:
         found: from `people.lock` in the same transaction.
-        resent: False: all messages without a known id are new, even if they repeat the last ones. None: find out.
+        resent: False: all messages without a known id are new, even if they repeat the last ones or what was erased.
+            None: find out.
     """
     thread = _Thread(secret, (person.namespace, person.user_id, thread_id))
     digests = [thread.hash("content", one.role, one.text) for one in said]
@@ -185,7 +193,7 @@ def _known(
     by_key: dict[str, list[Stored]] = {}
     for one in sorted(rows.values(), key=lambda stored: stored.seq):
         by_key.setdefault(one.key or "", []).append(one)
-    by_chain = {one.chain: one for one in rows.values() if one.chain}
+    by_chain = {one.chain: one for one in [*tail, *rows.values()] if one.chain}
     return Known(by_key, by_chain, tail, _forgotten(tx, person, thread, [*keys, *chains]))
 
 
@@ -242,24 +250,31 @@ def _place(
             # Without the human message that it answers (a summary took its place), a reply is known by its words.
             placed.append(_Placed(True, recent[digest], base, digest, base))
         else:
-            one = _place_one(thread, base, digest, key, known)
+            one = _place_one(thread, base, digest, key, known, resent=resent)
             if prefix and place == prefix and one.revises is None and not one.held:
-                one = replace(one, revises=_replaced(chains[place - 1], said[place].role, known.tail))
+                one = replace(one, revises=_replaced(thread, base, said[place].role, known.tail))
             placed.append(one)
             base = one.chain
     return placed
 
 
-def _place_one(thread: _Thread, base: str, digest: str, key: str | None, known: Known) -> _Placed:
+def _place_one(
+    thread: _Thread, base: str, digest: str, key: str | None, known: Known, *, resent: bool | None
+) -> _Placed:
     chain = thread.hash("chain", base, digest)
-    key = key or chain
-    if key in known.forgotten or chain in known.forgotten:
-        return _Placed(True, None, key, digest, chain)
-    earlier = known.by_key.get(key, [])
+    # What the host declares new is told by its id only: the same words at the same place may be said again.
+    position = None if resent is False else chain
+    if key in known.forgotten or position in known.forgotten:
+        return _Placed(True, None, key or chain, digest, chain)
+    earlier = known.by_key.get(key, []) if key else []
     for one in earlier:
         if one.digest == digest:
-            return _Placed(True, one.seq, key, digest, one.chain or chain)
-    return _Placed(False, None, key, digest, chain, earlier[-1] if earlier else None)
+            return _Placed(True, one.seq, key or chain, digest, one.chain or chain)
+    there = known.by_chain.get(position) if position else None
+    if there and not earlier and (key is None or there.key == chain):
+        # A reply observed without its question had no key of its own; a turn that has one is another message.
+        return _Placed(True, there.seq, there.key or chain, digest, chain)
+    return _Placed(False, None, key or chain, digest, chain, earlier[-1] if earlier else None)
 
 
 def _resent_prefix(chains: Sequence[str], known: Known) -> int:
@@ -273,12 +288,12 @@ def _resent_prefix(chains: Sequence[str], known: Known) -> int:
     return prefix
 
 
-def _replaced(before: str, role: Role, tail: Sequence[Stored]) -> Stored | None:
-    """The turn that a resent history has replaced (an edited question, a reply that was asked for again)."""
-    for one, following in pairwise(tail):
-        if one.chain == before and following.role == role and following.revised_by is None:
-            return following
-    return None
+def _replaced(thread: _Thread, before: str, role: Role, tail: Sequence[Stored]) -> Stored | None:
+    """The turn that a resent history has replaced: what followed `before`, if it is the thread's last of this role."""
+    last = next((one for one in reversed(tail) if one.role == role), None)
+    if last is None or last.digest is None or last.revised_by is not None:
+        return None
+    return last if last.chain == thread.hash("chain", before, last.digest) else None
 
 
 def _tail_before(key: str | None, tail: Sequence[Stored]) -> Sequence[Stored]:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from persona_memory.ledger import Ledger, Person, events
+from persona_memory.ledger import Ledger, Person, erasure, events
 from persona_memory.types import Role
 
 from .conftest import Chat
@@ -84,12 +84,73 @@ def test_an_edited_question_in_a_resent_history_replaces_the_old_one(chat: Chats
     assert texts(ana) == ["hi", "new reply", "thanks"]
 
 
+def test_an_edited_last_question_replaces_the_old_one(chat: Chats) -> None:
+    """An id-less client that sends its history with another last question means that question instead."""
+    ana = chat("ana")
+    ana.say(("user", "hi"), ("assistant", "Hello"), ("user", "I live in Lisbon."), ("assistant", "Noted."))
+    changed = ana.say(("user", "hi"), ("assistant", "Hello"), ("user", "I live in Porto."))
+    assert len(changed.revised) == 1
+    assert "I live in Lisbon." not in texts(ana)
+
+
+def test_a_reply_that_is_asked_for_three_times_stands_once(chat: Chats) -> None:
+    """Every regenerated last reply replaces the one before it, not only the first one."""
+    ana = chat("ana")
+    for reply in ("one", "two", "three"):
+        ana.say(("user", "hi"), ("assistant", reply))
+    assert texts(ana) == ["hi", "three"]
+
+
+def test_a_second_conversation_that_begins_like_the_first_revises_nothing(chat: Chats) -> None:
+    """What was said after the place where the two part was said, and goes on standing."""
+    ana = chat("ana")
+    begin: list[tuple[Role, str]] = [("user", "hi"), ("assistant", "Hello")]
+    first: list[tuple[Role, str]] = [*begin, ("user", "I'm vegan."), ("assistant", "Noted."), ("user", "Bye")]
+    ana.say(*first)
+    second: list[tuple[Role, str]] = [*begin, ("user", "I need a recipe.")]
+    assert ana.say(*second).revised == ()
+    assert texts(ana) == ["hi", "Hello", "I'm vegan.", "Noted.", "Bye", "I need a recipe."]
+    assert ana.say(*second).new == (), "the second conversation is known when it is resent"
+    assert ana.say(*first, ("user", "Back again.")).revised == (), "the first goes on; the second stands, too"
+
+
+def test_a_reply_observed_alone_is_known_when_it_is_swept_with_its_question(chat: Chats) -> None:
+    """Alone it has no key; behind the question that it answers it stands where it stood."""
+    ana = chat("ana")
+    ana.say(("user", "hello", "0"), ("assistant", "hello", "x"), ("user", "hi", "1"))
+    ana.say(("assistant", "Noted.", "a"))
+    swept = ana.say(("user", "hi", "1"), ("assistant", "Noted.", "b"), ("user", "bye", "2"))
+    assert (swept.duplicates, swept.new) == (2, (5,))
+    assert texts(ana) == ["hello", "hello", "hi", "Noted.", "bye"]
+
+
+def test_another_id_at_the_place_of_a_message_with_an_id_is_another_message(chat: Chats) -> None:
+    """Two ids are two messages, even with the same words after the same words."""
+    ana = chat("ana")
+    ana.say(("user", "hi", "1"), ("user", "yes", "2"))
+    assert ana.say(("user", "hi", "1"), ("user", "yes", "3")).new == (3,)
+
+
 def test_a_reply_whose_question_a_summary_replaced_is_known_by_its_words(chat: Chats) -> None:
     """Summarisation drops human messages from the prompt; their replies are not stored again."""
     ana = chat("ana")
     ana.say(("user", "hi", "1"), ("assistant", "hello there", "a"))
     after = ana.say(("assistant", "hello there", "b"), ("user", "next", "2"))
     assert (after.duplicates, len(after.new)) == (1, 1)
+
+
+def test_a_deleted_person_who_says_the_same_again_is_heard_if_the_host_says_that_it_is_new(chat: Chats) -> None:
+    """A replay of what was deleted stays out; declared new words come in, except under an id that was deleted."""
+    ana = chat("ana")
+    ana.say(("user", "My name is Ana."))
+    ana.say(("user", "I live in Porto.", "1"), thread="ids")
+    with ana.ledger.write() as tx:
+        erasure.delete_person(tx, ana.person, secret=ana.ledger.secret)
+    assert ana.say(("user", "My name is Ana.")).new == (), "this may be a replay"
+    assert ana.say(("user", "I live in Porto.", "1"), thread="ids", resent=False).new == (), "a known id is no news"
+    assert ana.say(("user", "My name is Ana."), resent=False).new == (1,)
+    resent = ana.say(("user", "My name is Ana."), ("assistant", "Hello Ana."))
+    assert (resent.duplicates, resent.new) == (1, (2,))
 
 
 def test_sequence_numbers_are_gapless_under_threads(ledger: Ledger) -> None:

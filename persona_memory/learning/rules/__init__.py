@@ -6,6 +6,7 @@ only, each by itself, so that its result hardly hangs on how turns are cut into 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -14,6 +15,7 @@ from persona_memory.learning.rules.events import events
 from persona_memory.learning.rules.requests import forget_requests
 from persona_memory.learning.rules.topics import topic_evidence
 from persona_memory.profile.english.grammar import first_person, third_person
+from persona_memory.profile.english.sentences import sentences
 from persona_memory.profile.schema import ProfileSchema, default_schema
 from persona_memory.profile.statements import (
     Statement,
@@ -30,6 +32,14 @@ from persona_memory.types import Policy, Turn
 __all__ = ["RuleExtractor", "drop_superseded"]
 
 CONFIDENCE: Final = 0.9
+
+_REMEMBER: Final = re.compile(
+    r"^\W*(?:(?:and|also|oh|ok|okay|so)\W+)?(?:(?:please|can you|could you|will you|just)\s+)*"
+    r"(?:remember|note|keep in mind|don't forget|do not forget)(?:\s+please)?\W*\s(?:that\s+|:\s*)?"
+    r"(?P<what>(?:my|our|i|i'm|i've|we|the)\b.+)$",
+    re.IGNORECASE,
+)
+"""A plain request to keep something: "Remember that my locker code is 4711"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,13 +102,24 @@ def _of_turn(turn: Turn, earlier: Sequence[Turn], *, saved: bool) -> Iterator[_S
     own = _before(turn, earlier)
     if not found and own is not None:
         found = corrected(own.text, turn.text)
-    told = list(events(turn))
+    told = [*events(turn), *_asked_to_remember(turn, [statement.quote for statement in found])]
     for statement in found:
         yield _Said(_memory(statement, turn), statement)
     slots = {statement.text.casefold() for statement in found}
     for memory in told:
         if memory.text.casefold() not in slots:
             yield _Said(memory)
+
+
+def _asked_to_remember(turn: Turn, known: Sequence[str]) -> Iterator[ExtractedMemory]:
+    """What the person asks to be kept in so many words, where the rules do not understand it otherwise."""
+    for sentence in sentences(turn.text):
+        match = _REMEMBER.match(sentence.text)
+        asks = sentence.text.rstrip().endswith("?") and " that " not in sentence.text
+        if match and not asks and not any(quote in sentence.text for quote in known):
+            understood = statements(match["what"])
+            text = understood[0].text if len(understood) == 1 else f"Asked to remember: {match['what'].rstrip(' .!?')}"
+            yield ExtractedMemory(text, "semantic", (turn.seq,), sentence.text, confidence=CONFIDENCE)
 
 
 def _memory(statement: Statement, turn: Turn) -> ExtractedMemory:
