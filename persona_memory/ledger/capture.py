@@ -251,7 +251,8 @@ def _place(
             placed.append(_Placed(True, recent[digest], base, digest, base))
         else:
             one = _place_one(thread, base, digest, key, known, resent=resent)
-            if prefix and place == prefix and one.revises is None and not one.held:
+            # A person's own words are never taken for an edit of earlier ones: that could lose what they said.
+            if prefix and place == prefix and said[place].role == "assistant" and not one.revises and not one.held:
                 one = replace(one, revises=_replaced(thread, base, said[place].role, known.tail))
             placed.append(one)
             base = one.chain
