@@ -7,7 +7,7 @@ from dataclasses import asdict
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -28,6 +28,8 @@ from persona_memory.cli.options import (
 )
 from persona_memory.cli.output import as_json as to_json
 from persona_memory.cli.output import complain, err, note, out, print_json
+from persona_memory.cli.showing import Part, as_pictures, as_values
+from persona_memory.cli.signals import raise_on, stop_on_signals
 from persona_memory.errors import InvalidInput
 from persona_memory.opening import LEDGER_FILE
 
@@ -38,16 +40,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-
-
-class Part(StrEnum):
-    """What `show` can show."""
-
-    all = "all"
-    profile = "profile"
-    knowledge = "knowledge"
-    memories = "memories"
-    jobs = "jobs"
 
 
 class Format(StrEnum):
@@ -159,9 +151,9 @@ def show(
             return
         check_known(memory, user, home, url)
         if as_json:
-            print_json(_everything(memory, user, part, as_of))
+            print_json(as_values(memory, user, part, as_of))
         else:
-            _show(memory, user, part, as_of)
+            as_pictures(memory, user, part, as_of)
 
 
 @app.command("import")
@@ -252,11 +244,11 @@ def worker(
     learner = model_named(model)
     with opened(home, url, namespace, embeddings=embeddings, index=index, model=learner, worker=False) as memory:
         if once:
-            _raise_on(signal.SIGTERM)
+            raise_on(signal.SIGTERM)
             memory.flush()
             _say_what_is_parked(memory)
             return
-        _stop_on_signals(memory)
+        stop_on_signals(memory)
         note("persona-memory worker: at work; Ctrl-C ends it")
         memory.run_worker()
         note("persona-memory worker: stopped; what is left waits in the ledger")
@@ -296,46 +288,3 @@ def _say_what_is_parked(memory: PersonaMemory) -> None:
     parked = sum(job.state == "parked" for job in memory.jobs())
     if parked:
         complain(f"parked after failing: {parked} jobs; `persona-memory jobs` says why", style="yellow")
-
-
-def _raise_on(number: signal.Signals) -> None:
-    """End as with Ctrl-C: what was claimed is given back."""
-
-    def interrupt(*_: Any) -> None:
-        raise KeyboardInterrupt
-
-    signal.signal(number, interrupt)
-
-
-def _stop_on_signals(memory: PersonaMemory) -> None:
-    """The first Ctrl-C or SIGTERM lets calls under way end; the second one does not wait for them."""
-
-    def stop(number: int, *_: Any) -> None:
-        memory.stop_worker()
-        _raise_on(signal.Signals(number))
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, stop)
-
-
-def _show(memory: PersonaMemory, user: str, part: Part, as_of: datetime | None) -> None:
-    if part in (Part.all, Part.profile):
-        pictures.profile(out, memory.profile(user_id=user, as_of=as_of))
-    if part in (Part.all, Part.knowledge):
-        pictures.knowledge(out, memory.knowledge(user_id=user))
-    if part in (Part.all, Part.memories):
-        pictures.memories(out, memory.memories(user_id=user, superseded=True))
-    if part in (Part.all, Part.jobs):
-        pictures.progress(out, memory.progress(user_id=user))
-        pictures.jobs(out, memory.jobs(user_id=user))
-
-
-def _everything(memory: PersonaMemory, user: str, part: Part, as_of: datetime | None) -> dict[str, Any]:
-    parts: dict[Part, Any] = {
-        Part.profile: lambda: [asdict(one) for one in memory.profile(user_id=user, as_of=as_of).entries.values()],
-        Part.knowledge: lambda: asdict(memory.knowledge(user_id=user)),
-        Part.memories: lambda: [asdict(one) for one in memory.memories(user_id=user, superseded=True)],
-        Part.jobs: lambda: [asdict(one) for one in memory.jobs(user_id=user)],
-    }
-    chosen = parts if part is Part.all else {part: parts[part]}
-    return {"user_id": user, **{str(name): value() for name, value in chosen.items()}}

@@ -24,6 +24,8 @@ from persona_memory.types import Event, Memory
 
 _SENTENCE = re.compile(r"[^.!?\n]+(?:[.!?]+(?=\s|$)|\n|$)|[^\n]+")
 
+_ASKS = re.compile(r"\b(?:forget|delete|erase|remove|don't (?:remember|store|keep|save))\b", re.IGNORECASE)
+
 MEANT = 0.6
 """Share of a request's words that a memory must hold to be meant by it."""
 
@@ -46,10 +48,13 @@ def forget(
     *,
     memory_ids: Collection[str] = (),
     turns: Collection[int] = (),
+    rests: Mapping[int, str] | None = None,
     identify: fold.Identify,
     now: datetime,
 ) -> Forgotten:
     """Redact the words that these memories rest on, and these turns as a whole; then derive the rest again.
+
+    `rests` holds turns of which a part goes, with what is left of them. Earlier wordings of edited turns go with them.
 
     Unknown ids are ignored: what is not there is forgotten already.
     """
@@ -57,6 +62,8 @@ def forget(
     asked = derived.read_memories(tx, person, ids=memory_ids)
     quotes = derived.quotes(tx, person, [memory.id for memory in asked])
     remaining = _remaining(tx, person, asked, quotes, frozenset(turns))
+    remaining |= {seq: left for seq, left in (rests or {}).items() if len(left) < len(remaining.get(seq, left + " "))}
+    remaining |= dict.fromkeys(events.earlier_wordings(tx, person, remaining), "")
     erasure.redact(tx, person, remaining)
     for event in events.in_order(tx, person, kinds=("answer", "feedback")):
         kept = without(event, set(remaining), {memory.id for memory in asked})
@@ -97,6 +104,18 @@ def meant(
         return ids, ()
     said = [turn for turn in events.turns(connection, person) if turn.role == "user" and turn.seq < before]
     return (), tuple(turn.seq for turn in said if any(is_meant(piece) for piece in sentences(turn.text)))
+
+
+def without_request(text: str, about: str) -> str:
+    """The text without its sentences that ask to forget: they name again what is to go. "" where none can be told."""
+    words = set(tokens(about))
+    pieces = sentences(text)
+
+    def asks(piece: str) -> bool:
+        return bool(_ASKS.search(piece)) or len(words.intersection(tokens(piece))) >= MEANT * max(1, len(words))
+
+    rest = "".join(piece for piece in pieces if not asks(piece)).strip()
+    return rest if any(asks(piece) for piece in pieces) else ""
 
 
 def expire(

@@ -149,8 +149,11 @@ def _forget_as_asked(
     turns: tuple[int, ...] = ()
     if not ids:
         ids, turns = forgetting.meant(tx, person, request["about"], before=request["seq"])
-    turns = (*turns, request["seq"])
-    gone = forgetting.forget(tx, person, memory_ids=ids, turns=turns, identify=learning.identify(person), now=now)
+    asked = events.one(tx, person, request["seq"])
+    rests = {asked.seq: forgetting.without_request(asked.text, request["about"])}
+    gone = forgetting.forget(
+        tx, person, memory_ids=ids, turns=turns, rests=rests, identify=learning.identify(person), now=now
+    )
     _receipt(learning, tx, person, gone, now=now)
 
 

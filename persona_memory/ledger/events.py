@@ -86,6 +86,17 @@ def pending(connection: Connection, person: Person, *, limit: int) -> list[Turn]
     return [_turn(row) for row in connection.execute(query)]
 
 
+def earlier_wordings(connection: Connection, person: Person, seqs: Collection[int]) -> list[int]:
+    """Sequence numbers of the wordings that these turns have replaced, however often they were edited."""
+    found: list[int] = []
+    newest = list(seqs)
+    while newest:
+        query = select(events.c.seq).where(person.owns(events), events.c.revised_by.in_(newest))
+        newest = list(connection.execute(query).scalars())
+        found += newest
+    return found
+
+
 def count_pending(connection: Connection, person: Person) -> int:
     """How many turns are still to be learnt."""
     query = select(func.count()).where(_stands(person), events.c.state == "pending")

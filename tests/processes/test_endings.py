@@ -84,17 +84,17 @@ def test_a_signal_ends_a_worker_that_runs_once(tmp_path: Path) -> None:
 
 def test_ctrl_c_ends_an_import_and_a_second_run_completes_it(tmp_path: Path) -> None:
     """Exit code 130; what was stored is kept."""
-    home, path = tmp_path / "home", long_file(tmp_path / "talk.jsonl", 1500)
+    home, path = tmp_path / "home", long_file(tmp_path / "talk.jsonl", 3000)
     interrupted = popen(home, "import", "openai", path, "--user", "ana")
-    wait_for(lambda: done_so_far(home) > 1600)
+    wait_for(lambda: done_so_far(home) > 3100)
     interrupted.send_signal(signal.SIGINT)
     _, errors = interrupted.communicate(timeout=30)
     assert interrupted.returncode == 130
     assert errors.endswith("interrupted; what was said is kept, what was not learnt waits\n")
     assert "Traceback" not in errors
     assert finished(command(home, "import", "openai", path, "--user", "ana")) == 0, log_of(home)
-    assert "1500 messages of 1 person read, 0 new" in log_of(home)
-    assert progress(home) == {"learnt": 1500}
+    assert "3000 messages of 1 person read, 0 new" in log_of(home)
+    assert progress(home) == {"learnt": 3000}
 
 
 def test_ctrl_c_at_the_prompt_ends_a_chat(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from persona_memory import Retry
+from persona_memory.cli.signals import stop_on_signals
 from persona_memory.ledger import owners
 from persona_memory.testing import ScriptedChatModel
 from persona_memory.types import Job
@@ -18,9 +19,13 @@ from tests.processes.shell import command, finished, log_of, opened, start, wait
 
 
 def learn_slowly(home: str) -> None:
-    """A worker whose model takes a minute to answer."""
-    with opened(Path(home), model=ScriptedChatModel(answers=[{}], delay=60.0)) as memory:
-        memory.run_worker()
+    """A worker, as `persona-memory worker` runs it, whose model takes a minute to answer."""
+    try:
+        with opened(Path(home), model=ScriptedChatModel(answers=[{}], delay=60.0)) as memory:
+            stop_on_signals(memory)
+            memory.run_worker()
+    except KeyboardInterrupt:
+        sys.exit(130)
 
 
 @pytest.fixture
@@ -47,6 +52,20 @@ def test_a_dead_workers_jobs_are_taken_over_at_once(home: Path) -> None:
     began = time.monotonic()
     assert finished(command(home, "worker", "--once"), timeout=30) == 0, log_of(home)
     assert time.monotonic() - began < 20
+    with opened(home) as memory:
+        assert memory.progress(user_id="ana") == {"learnt": 12}
+
+
+def test_a_second_signal_does_not_wait_for_calls_under_way(home: Path) -> None:
+    """The first one lets them have ten seconds; after the second one the job is free for the next worker."""
+    slow = start(learn_slowly, str(home))
+    wait_for(lambda: learning(home) is not None)
+    slow.terminate()
+    slow.join(1.0)
+    assert slow.is_alive()
+    slow.terminate()
+    assert finished(slow, timeout=5) == 130
+    assert finished(command(home, "worker", "--once"), timeout=30) == 0, log_of(home)
     with opened(home) as memory:
         assert memory.progress(user_id="ana") == {"learnt": 12}
 
