@@ -65,6 +65,8 @@ def popen(home: Path, *arguments: object, program: tuple[str, ...] = ("-m", "per
     """A started `python -m persona_memory`, or another program, with pipes."""
     pipes: dict[str, Any] = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
     line = [sys.executable, "-W", "error::ResourceWarning", *program, *map(str, arguments)]
+    # A job in the background of a script ignores SIGINT, and so would its children.
+    pipes["preexec_fn"] = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)
     return subprocess.Popen(line, env=environment(home), cwd=ROOT, text=True, bufsize=1, **pipes)
 
 

@@ -7,6 +7,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -118,12 +119,16 @@ def test_ctrl_c_at_the_prompt_ends_a_chat(tmp_path: Path) -> None:
 
 def test_closing_lets_a_call_under_way_end(tmp_path: Path) -> None:
     """An answer that was asked for is kept."""
-    model = ScriptedChatModel(
-        answers=lambda _, tools: NOTHING if "LearnAnswer" in str(tools) else {"edits": []}, delay=1.0
-    )
-    with opened(tmp_path, model=model, worker=True) as memory:
+    asked = threading.Event()
+
+    def answer(_: Any, tools: Any) -> Any:
+        asked.set()
+        time.sleep(0.5)
+        return NOTHING if "LearnAnswer" in str(tools) else {"edits": []}
+
+    with opened(tmp_path, model=ScriptedChatModel(answers=answer), worker=True) as memory:
         memory.observe([("user", f"Street {n}.") for n in range(12)], user_id="ana")
-        wait_for(lambda: is_learning(memory))
+        assert asked.wait(30)
     assert progress(tmp_path) == {"learnt": 12}
 
 
