@@ -9,11 +9,12 @@ from typing import Protocol
 
 from sqlalchemy import Connection
 
-from persona_memory.errors import EmbeddingError, IndexUnavailable, InvalidInput, NotFound
+from persona_memory.errors import InvalidInput, NotFound
 from persona_memory.learning import fold, forgetting
 from persona_memory.learning.context import Learning
+from persona_memory.learning.erasures import finish
+from persona_memory.learning.forgetting import Wanted
 from persona_memory.ledger import Person, derived, erasure, events, people
-from persona_memory.protocols import VectorIndex
 from persona_memory.types import ErasureReceipt
 
 HOST = "copies that the host keeps (its checkpointer, its logs) and what the model provider has stored"
@@ -43,24 +44,17 @@ class Erasing:
         self._wake, self._forgotten, self._queue = wake, forgotten, queue
 
     def forget(self, person: Person, ids: Collection[str]) -> ErasureReceipt:
-        """Erase memories ("m…") and turns ("t12"), all or none; see `PersonaMemory.forget`."""
+        """Erase memories ("m…"), turns ("t12") and profile fields, all or none; see `PersonaMemory.forget`."""
         if isinstance(ids, str):
             raise InvalidInput(f"memory_ids is the string {ids!r}; pass a list of ids")
         now = self._learning.clock()
-        turns = [int(one[1:]) for one in ids if _is_turn(one)]
-        memory_ids = [one for one in ids if not _is_turn(one)]
         with self._ledger.write() as tx:
             people.lock(tx, person)
-            known = {memory.id for memory in derived.read_memories(tx, person, ids=memory_ids)}
-            known |= {f"t{turn.seq}" for turn in events.turns(tx, person, seqs=turns)}
-            if missing := sorted(set(ids) - known):
-                raise NotFound(f"user {person.user_id!r} has no memory or turn {missing!r}; nothing was erased")
-            identify = self._learning.identify(person)
-            gone = forgetting.forget(tx, person, memory_ids=memory_ids, turns=turns, identify=identify, now=now)
+            wanted = _wanted(tx, person, ids)
+            gone = forgetting.forget(tx, person, wanted, identify=self._learning.identify(person), now=now)
             self._queue(tx, person, now, due=now)
-            counts = {"memories": len(gone.memory_ids), "turns": len(gone.turns), "vectors": len(gone.points)}
-            receipt = self._receipt(tx, person, counts, now)
-        return self._scrubbed(receipt, lambda index: index.delete(person.user_id, list(gone.points)))
+            receipt = self._receipt(tx, person, gone.counts(), gone.points, now)
+        return self._finished(receipt)
 
     def delete_user(self, person: Person) -> ErasureReceipt:
         """Erase everything of the person; see `PersonaMemory.delete_user`."""
@@ -68,8 +62,8 @@ class Erasing:
         with self._ledger.write() as tx:
             people.lock(tx, person)
             counts = erasure.delete_person(tx, person, secret=self._ledger.secret)
-            receipt = self._receipt(tx, person, counts, now)
-        return self._scrubbed(receipt, lambda index: index.delete_user(person.user_id))
+            receipt = self._receipt(tx, person, counts, None, now)
+        return self._finished(receipt)
 
     def rebuild(self, person: Person) -> None:
         """Derive everything again from the log and its recorded answers."""
@@ -85,27 +79,41 @@ class Erasing:
         now = self._learning.clock()
         with self._ledger.write() as tx:
             found = people.lock(tx, person)
-            events.mark_all_pending(tx, person)
+            events.mark_pending(tx, person)
             people.bump(tx, person, epoch=1, relearn=found.last_seq)
             self._queue(tx, person, now, due=now)
         self._wake()
 
-    def _receipt(self, tx: Connection, person: Person, counts: dict[str, int], now: datetime) -> ErasureReceipt:
-        receipt_id = erasure.write_receipt(tx, person, counts, secret=self._ledger.secret, now=now, complete=False)
+    def _receipt(
+        self, tx: Connection, person: Person, counts: dict[str, int], points: Collection[str] | None, now: datetime
+    ) -> ErasureReceipt:
+        secret = self._ledger.secret
+        receipt_id = erasure.write_receipt(tx, person, counts, points=points, secret=secret, now=now)
         return ErasureReceipt(receipt_id, person.user_id, now, False, counts)
 
-    def _scrubbed(self, receipt: ErasureReceipt, clean: Callable[[VectorIndex], None]) -> ErasureReceipt:
+    def _finished(self, receipt: ErasureReceipt) -> ErasureReceipt:
         """The receipt after caches, index and files were cleaned, with what remains outside our reach."""
         self._forgotten(receipt.user_id)
         remains = [HOST] if self._ledger.is_sqlite else [HOST, POSTGRES]
-        try:
-            clean(self._learning.semantic.space().index)
-        except (IndexUnavailable, EmbeddingError) as error:
-            remains.append(f"vectors in an index that did not answer; they go with its next indexing job ({error})")
-        complete = erasure.scrub(self._ledger)
+        problem = finish(self._learning)
+        if problem is not None:
+            remains.append(f"vectors in an index that did not answer; the worker deletes them when it does ({problem})")
+        with self._ledger.read() as connection:
+            complete = erasure.is_complete(connection, self._ledger.namespace, receipt.id)
         self._wake()
         return replace(receipt, complete=complete, remains=tuple(remains))
 
 
-def _is_turn(one: str) -> bool:
-    return one[:1] == "t" and one[1:].isdigit()
+def _wanted(connection: Connection, person: Person, ids: Collection[str]) -> Wanted:
+    """What these ids mean.
+
+    Raises:
+        NotFound: one of them is nothing that the person has.
+    """
+    memories = {memory.id for memory in derived.read_memories(connection, person, ids=ids)}
+    numbers = [int(one[1:]) for one in ids if one[:1] == "t" and one[1:].isdigit()]
+    turns = {turn.seq for turn in events.turns(connection, person, seqs=numbers)}
+    fields = {edit.field for edit in derived.read_edits(connection, person)}.intersection(ids)
+    if missing := sorted(set(ids) - memories - fields - {f"t{seq}" for seq in turns}):
+        raise NotFound(f"user {person.user_id!r} has no memory, turn or profile field {missing!r}; nothing was erased")
+    return Wanted(memory_ids=memories, turns=turns, fields=fields)

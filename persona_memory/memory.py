@@ -199,6 +199,10 @@ class PersonaMemory:
         self._writing.set_field(self._person(user_id), field, value, basis="host")
         return self.profile(user_id=user_id)
 
+    async def aset_field(self, field: str, value: Any, *, user_id: str) -> Profile:
+        """As `set_field`, off the event loop."""
+        return await self._async(lambda: self.set_field(field, value, user_id=user_id))
+
     def feedback(
         self,
         rating_or_correction: str,
@@ -230,6 +234,10 @@ class PersonaMemory:
         else:
             self._writing.state(person, rating_or_correction, thread_id=thread_id, replaces=memory_id)
 
+    async def afeedback(self, rating_or_correction: str, *, user_id: str, **about: Any) -> None:
+        """As `feedback`, off the event loop."""
+        await self._async(lambda: self.feedback(rating_or_correction, user_id=user_id, **about))
+
     def set_policy(self, policy: Policy, *, user_id: str) -> None:
         """Put a policy in force: pause, incognito threads, retention, closed categories, meta-learning.
 
@@ -242,6 +250,10 @@ class PersonaMemory:
             if not self._learning.schema.matching(category):
                 raise InvalidInput(f"the profile has no section or field {category!r}")
         self._writing.set_policy(self._person(user_id), policy)
+
+    async def aset_policy(self, policy: Policy, *, user_id: str) -> None:
+        """As `set_policy`, off the event loop."""
+        await self._async(lambda: self.set_policy(policy, user_id=user_id))
 
     # ── read path ───────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -432,23 +444,35 @@ class PersonaMemory:
     def forget(self, memory_ids: Collection[str], *, user_id: str) -> ErasureReceipt:
         """Erase memories and the words they came from; what else rested on those turns is derived again.
 
-        Ids of turns ("t12", as in a recall's hits) erase the whole turn.
+        Ids of turns ("t12", as in a recall's hits) erase the whole turn. Paths of profile fields erase the field, its
+        history and the sentences that state its values; what a value was only inferred from stays.
 
         Raises:
-            NotFound: the person has no such memory or turn; nothing was erased.
+            NotFound: the person has no such memory, turn or field; nothing was erased.
         """
         return self._erasing.forget(self._person(user_id), memory_ids)
 
+    async def aforget(self, memory_ids: Collection[str], *, user_id: str) -> ErasureReceipt:
+        """As `forget`, off the event loop."""
+        return await self._async(lambda: self.forget(memory_ids, user_id=user_id))
+
     def delete_user(self, *, user_id: str) -> ErasureReceipt:
-        """Erase everything of a person. Their messages, replayed, stay out; what they say anew is remembered again."""
+        """Erase everything of a person. Their messages, replayed, stay out; what they say anew is remembered again.
+
+        Safe to call again. A receipt that is not complete names what is left; the worker finishes it.
+        """
         return self._erasing.delete_user(self._person(user_id))
+
+    async def adelete_user(self, *, user_id: str) -> ErasureReceipt:
+        """As `delete_user`, off the event loop."""
+        return await self._async(lambda: self.delete_user(user_id=user_id))
 
     def rebuild(self, *, user_id: str) -> None:
         """Derive everything of a person again from the log and its recorded answers: free, and the same each time."""
         self._erasing.rebuild(self._person(user_id))
 
     def relearn(self, *, user_id: str) -> None:
-        """Drop the recorded answers of a person and learn all turns again with the model of now."""
+        """Learn all turns again with the model of now; what was learnt before stays until its replacement is stored."""
         self._erasing.relearn(self._person(user_id))
 
     # ── background work ─────────────────────────────────────────────────────────────────────────────────────────────

@@ -16,6 +16,7 @@ from sqlalchemy import Connection
 from persona_memory.knowledge import QuestionEvent, fold_topics
 from persona_memory.ledger import Counters, Ledger, Person, derived, events, people
 from persona_memory.profile import ProfileSchema, fold_profile
+from persona_memory.profile.statements import closed_by
 from persona_memory.retrieval import PersonView
 from persona_memory.types import Policy, Profile, ProfileEdit, Topic, TopicEvidence, Turn
 
@@ -96,8 +97,10 @@ class Reading:
         state.seen = now
 
     def _reload_derived(self, connection: Connection, state: PersonState) -> None:
+        # Memories of what the person has closed since stay theirs to see and erase, but nobody is told them.
+        policy = people.policy_of(people.counters(connection, state.person))
         memories = derived.read_memories(connection, state.person)
-        state.view.set_memories(memories)
+        state.view.set_memories([one for one in memories if not closed_by(one.text, self.schema, policy)])
         state.edits = derived.read_edits(connection, state.person)
         state.profile = fold_profile(state.edits, self.schema)
         state.evidence, state.aliases = derived.read_evidence(connection, state.person)

@@ -351,8 +351,8 @@ class ErasureReceipt:
     """What was erased where, and what is outside our reach.
 
     Attributes:
-        complete: the bytes are gone from what we store. False: a reader held the file open; `persona-memory forget`
-            or the worker finishes it.
+        complete: the bytes are gone from what we store. False: a reader held the file open, or the index did not
+            answer; the worker finishes it.
         erased: rows by store, e.g. {"events": 3, "memories": 2, "vectors": 5}.
         remains: places that we cannot reach and how to clear them.
     """

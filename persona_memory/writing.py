@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 
 from persona_memory.errors import InvalidInput
 from persona_memory.knowledge import is_rejection
-from persona_memory.learning import fold
+from persona_memory.learning import fold, forgetting
 from persona_memory.learning.context import Learning
 from persona_memory.ledger import Person, capture, events, jobs, people
 from persona_memory.ledger.events import NewEvent
@@ -154,6 +154,8 @@ class Writing:
     ) -> None:
         """What new turns cause: learning is queued, revisions are derived again, a refused question is noted."""
         if stored.revised:
+            lost = events.earlier_wordings(tx, person, stored.revised)
+            events.mark_pending(tx, person, forgetting.shaken(tx, person, lost))
             fold.rebuild(tx, person, identify=self._learning.identify(person))
         waiting = events.count_pending(tx, person)
         self.queue(tx, person, now, due=now if waiting >= self._learn_after else now + self._quiet)

@@ -59,7 +59,7 @@ def resolve(
         same = by_text.get(mark) or _near(one, current.values())
         if same is not None and same not in replaces:
             ids.append(same)
-            support.append({"id": same, "sources": list(one.sources)})
+            support.append(_as_json(one, same, [], at))
             continue
         new_id = identify(one.kind, one.text, one.sources)
         ids.append(new_id)

@@ -34,7 +34,7 @@ def apply(tx: Connection, person: Person, event: Event, *, standing: frozenset[i
     """
     if event.kind == "statement":
         _apply_statement(tx, person, event, standing=standing, identify=identify)
-    elif event.kind == "field":
+    elif event.kind == "field" and event.data:  # a field that was forgotten leaves an empty event
         derived.add_edits(tx, person, [_host_edit(event)])
     elif event.kind == "feedback":
         _apply_feedback(tx, person, event)
@@ -98,7 +98,8 @@ def _apply_feedback(tx: Connection, person: Person, event: Event) -> None:
 
 
 def _apply_learnt(tx: Connection, person: Person, data: Mapping[str, Any], standing: frozenset[int]) -> None:
-    for one in data["memories"]:
+    # What supports a memory says the same in its own words: it holds the memory up when the first source is gone.
+    for one in (*data["memories"], *data["support"]):
         if not standing.issuperset(one["sources"]):
             continue
         valid_from = datetime.fromisoformat(one["valid_from"])
@@ -110,10 +111,6 @@ def _apply_learnt(tx: Connection, person: Person, data: Mapping[str, Any], stand
         derived.add_memory(tx, person, memory, quote=one["quote"])
         for old in one["replaces"]:
             derived.supersede(tx, person, old, new_id=one["id"], at=datetime.fromisoformat(one["at"]))
-    present = {memory.id for memory in derived.read_memories(tx, person)} if data["support"] else set()
-    for one in data["support"]:
-        if one["id"] in present:
-            derived.add_sources(tx, person, one["id"], standing.intersection(one["sources"]))
     found = [
         (TopicEvidence(one["topic"], one["kind"], one["seq"], datetime.fromisoformat(one["at"])), one["said"])
         for one in data["topics"]
@@ -129,13 +126,12 @@ def _apply_optimized(tx: Connection, person: Person, data: Mapping[str, Any], st
 
 
 def _keep_vectors(tx: Connection, person: Person) -> None:
-    """Vectors of memories that came back stay; those of memories that did not are deleted."""
-    found = people.counters(tx, person)
-    if found.embedder is None:
-        return
-    held = vector_rows.point_ids(tx, person, found.embedder)
+    """Vectors of memories that came back stay; those of memories that did not are deleted, of whichever embedder."""
     memories = {memory.id for memory in derived.read_memories(tx, person)}
-    embedded = {point.split("#")[0] for point in held} & memories
-    vector_rows.mark_embedded(tx, person, found.embedder, embedded)
+    held = vector_rows.point_ids(tx, person)
     orphans = [point for point in held if point[0] != "t" and point.split("#")[0] not in memories]
     vector_rows.delete_points(tx, person, None, orphans)
+    embedder = people.counters(tx, person).embedder
+    if embedder is not None:
+        embedded = {point.split("#")[0] for point in vector_rows.point_ids(tx, person, embedder)} & memories
+        vector_rows.mark_embedded(tx, person, embedder, embedded)

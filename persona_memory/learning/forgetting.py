@@ -1,218 +1,233 @@
 """Forgetting memories: the words they came from go, what else was derived from those turns is derived again.
 
-Everything happens in one transaction of the caller; afterwards `ledger.erasure.scrub` makes the bytes disappear.
+Everything happens in one transaction of the caller; `learning.erasures.finish` then clears the index and the bytes.
 """
 
 from __future__ import annotations
 
-import re
+from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection
 
 from persona_memory.learning import fold
-from persona_memory.learning.consolidation import content_words
+from persona_memory.learning.spans import (
+    holds,
+    lost_words,
+    sentences,
+    without_echoes,
+    without_phrases,
+    without_quote,
+    without_request,
+)
 from persona_memory.ledger import derived, erasure, events, people
 from persona_memory.ledger import vectors as vector_rows
 from persona_memory.ledger.events import NewEvent
 from persona_memory.ledger.people import Person
-from persona_memory.retrieval import tokens
-from persona_memory.types import Event, Memory
+from persona_memory.types import Event, Memory, ProfileEdit, Turn
 
-_SENTENCE = re.compile(r"[^.!?\n]+(?:[.!?]+(?=\s|$)|\n|$)|[^\n]+")
 
-_ASKS = re.compile(r"\b(?:forget|delete|erase|remove|don't (?:remember|store|keep|save))\b", re.IGNORECASE)
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is to be forgotten.
 
-MEANT = 0.6
-"""Share of a request's words that a memory must hold to be meant by it."""
+    Attributes:
+        memory_ids: memories, with the sentences that they rest on.
+        turns: whole turns, with what the replies of their conversation say again of them.
+        fields: profile fields with their history, and the sentences that state their values. What a value was inferred
+            from stays.
+        phrases: by turn, a phrase: the sentences that hold its words.
+        requests: by the turn that asks to forget, what it asks about: the sentence that asks.
+    """
 
-ECHO = 0.6
-"""Share of the forgotten words that a sentence must hold to count as an echo of them."""
+    memory_ids: Collection[str] = ()
+    turns: Collection[int] = ()
+    fields: Collection[str] = ()
+    phrases: Mapping[int, str] = field(default_factory=dict)
+    requests: Mapping[int, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Forgotten:
-    """What was forgotten: the memories, the turns whose text changed, and the vectors that went."""
+    """What was forgotten: memories, profile fields, the turns whose text changed, and the vectors that went."""
 
     memory_ids: tuple[str, ...]
+    fields: tuple[str, ...]
     turns: tuple[int, ...]
     points: tuple[str, ...]
 
+    def counts(self) -> dict[str, int]:
+        """How many of each, for the receipt."""
+        return {
+            "memories": len(self.memory_ids), "fields": len(self.fields), "turns": len(self.turns),
+            "vectors": len(self.points),
+        }  # fmt: skip
 
-def forget(
-    tx: Connection,
-    person: Person,
-    *,
-    memory_ids: Collection[str] = (),
-    turns: Collection[int] = (),
-    rests: Mapping[int, str] | None = None,
-    identify: fold.Identify,
-    now: datetime,
-) -> Forgotten:
-    """Redact the words that these memories rest on, and these turns as a whole; then derive the rest again.
 
-    `rests` holds turns of which a part goes, with what is left of them. Earlier wordings of edited turns go with them.
+def forget(tx: Connection, person: Person, wanted: Wanted, *, identify: fold.Identify, now: datetime) -> Forgotten:
+    """Redact the words of what is wanted, wherever they were said again; then derive the rest again.
 
     Unknown ids are ignored: what is not there is forgotten already.
     """
-    found = people.lock(tx, person)
-    asked = derived.read_memories(tx, person, ids=memory_ids)
+    asked = derived.read_memories(tx, person, ids=wanted.memory_ids)
+    edits = [edit for edit in derived.read_edits(tx, person) if edit.field in wanted.fields]
     quotes = derived.quotes(tx, person, [memory.id for memory in asked])
-    remaining = _remaining(tx, person, asked, quotes, frozenset(turns))
-    remaining |= {seq: left for seq, left in (rests or {}).items() if len(left) < len(remaining.get(seq, left + " "))}
-    remaining |= dict.fromkeys(events.earlier_wordings(tx, person, remaining), "")
-    erasure.redact(tx, person, remaining)
-    for event in events.in_order(tx, person, kinds=("answer", "feedback")):
-        kept = without(event, set(remaining), {memory.id for memory in asked})
-        if kept is not None:
-            erasure.rewrite_answer(tx, person, event.seq, kept)
-    items = [f"t{seq}" for seq in remaining] + [memory.id for memory in asked]
-    points = vector_rows.points_of(tx, person, items)
-    vector_rows.delete_points(tx, person, None, points)
-    erasure.clean_jobs(tx, person)
-    erasure.relearn_turns(tx, person, list(remaining))
-    data = {"memories": len(asked), "turns": sorted(remaining)}
-    events.append(tx, person, found, [NewEvent("forget", now, data=data)], now=now)
-    fold.rebuild(tx, person, identify=identify)
-    people.bump(tx, person, epoch=1, vectors=1)
-    return Forgotten(tuple(memory.id for memory in asked), tuple(sorted(remaining)), tuple(points))
-
-
-def meant(
-    connection: Connection, person: Person, about: str, *, before: int
-) -> tuple[tuple[str, ...], tuple[int, ...]]:
-    """Memory ids and turns that a request like "forget my address" means, if it named none.
-
-    The memories that hold most of its words; where none does, the person's own turns that do.
-
-    Args:
-        before: sequence number of the turn that asks; only what was said before it can be meant.
-    """
-    words = set(tokens(about.partition(",")[0]))  # "my address, I don't want it stored" means the address
-    if not words:
-        return (), ()
-
-    def is_meant(text: str) -> bool:
-        return len(words.intersection(tokens(text))) >= MEANT * len(words)
-
-    known = derived.read_memories(connection, person)
-    ids = tuple(one.id for one in known if is_meant(one.text) and min(one.sources, default=before) < before)
-    if ids:
-        return ids, ()
-    said = [turn for turn in events.turns(connection, person) if turn.role == "user" and turn.seq < before]
-    return (), tuple(turn.seq for turn in said if any(is_meant(piece) for piece in sentences(turn.text)))
-
-
-def without_request(text: str, about: str) -> str:
-    """The text without its sentences that ask to forget: they name again what is to go. "" where none can be told."""
-    words = set(tokens(about))
-    pieces = sentences(text)
-
-    def asks(piece: str) -> bool:
-        return bool(_ASKS.search(piece)) or len(words.intersection(tokens(piece))) >= MEANT * max(1, len(words))
-
-    rest = "".join(piece for piece in pieces if not asks(piece)).strip()
-    return rest if any(asks(piece) for piece in pieces) else ""
+    remaining = _remaining(events.turns(tx, person), wanted, asked, edits, quotes)
+    return _erase(tx, person, remaining, asked, wanted.fields, identify=identify, now=now)
 
 
 def expire(
     tx: Connection, person: Person, *, before: datetime, identify: fold.Identify, now: datetime
 ) -> Forgotten | None:
-    """Erase what is older than the person's retention allows; None when nothing is."""
-    old = [turn.seq for turn in events.turns(tx, person) if turn.at < before]
-    return forget(tx, person, turns=old, identify=identify, now=now) if old else None
+    """Erase the turns that are older than the person's retention allows, and only those; None when there are none."""
+    old = {turn.seq: "" for turn in events.turns(tx, person) if turn.at < before}
+    return _erase(tx, person, old, (), (), identify=identify, now=now) if old else None
 
 
-def sentences(text: str) -> list[str]:
-    """The text's sentences, in order; joined they are the text again."""
-    pieces: list[str] = []
-    end = 0
-    for match in _SENTENCE.finditer(text):
-        pieces.append(text[end : match.end()])
-        end = match.end()
-    if end < len(text):
-        pieces.append(text[end:])
-    return pieces
+def meant(connection: Connection, person: Person, about: str, *, before: int) -> tuple[tuple[str, ...], dict[int, str]]:
+    """Memory ids, or phrases by turn, that a request like "forget my address" means, if it named none.
 
+    The memories that hold most of its words; where none does, what the person's own turns say of it.
 
-def _remaining(
-    tx: Connection, person: Person, asked: Sequence[Memory], quotes: Mapping[str, str], whole: frozenset[int]
-) -> dict[int, str]:
-    """What is left of each turn that held the forgotten words, wherever they were said again."""
-    everything = {turn.seq: turn.text for turn in events.turns(tx, person)}
-    wanted = whole.union(*(memory.sources for memory in asked))
-    left = {seq: everything[seq] for seq in wanted if seq in everything}
-    for memory in asked:
-        for seq in memory.sources:
-            if seq in left:
-                left[seq] = _without_quote(left[seq], everything[seq], quotes.get(memory.id, ""), memory.text)
-    left.update(dict.fromkeys(whole & left.keys(), ""))
-    lost = [_lost_words(everything[seq], left[seq]) for seq in left]
-    for seq, text in everything.items():
-        rest = _without_echoes(left.get(seq, text), lost)
-        if rest != text:
-            left[seq] = rest
-    return {seq: text.strip() for seq, text in left.items() if text != everything[seq]}
-
-
-def _without_quote(left: str, original: str, quote: str, memory_text: str) -> str:
-    """The text without the sentences that hold the quote; without a quote, or if it is not there, nothing is left.
-
-    A memory that merged several turns has one quote, from its first; in the others the sentences that share its words
-    go.
+    Args:
+        before: sequence number of the turn that asks; only what was said before it can be meant.
     """
-    if quote and quote in original:
-        pieces = [piece for piece in sentences(left) if quote not in piece and piece.strip() not in quote]
-        return "".join(pieces) if quote not in "".join(pieces) else ""
-    if not quote:
-        return ""
-    shared = content_words(quote) | content_words(memory_text)
-    rest = [piece for piece in sentences(left) if len(content_words(piece) & shared) < 2]
-    return "".join(rest) if len(rest) < len(sentences(left)) else ""
+    thing = about.partition(",")[0]  # "my address, I don't want it stored" means the address
+    known = derived.read_memories(connection, person)
+    ids = tuple(one.id for one in known if holds(one.text, thing) and min(one.sources, default=before) < before)
+    if ids:
+        return ids, {}
+    said = [turn for turn in events.turns(connection, person) if turn.role == "user" and turn.seq < before]
+    return (), {turn.seq: thing for turn in said if any(holds(piece, thing) for piece in sentences(turn.text))}
 
 
-def _lost_words(original: str, left: str) -> list[str]:
-    """The words that went from a turn, in order."""
-    kept = set(sentences(left))
-    return tokens(" ".join(piece for piece in sentences(original) if piece not in kept))
+def shaken(connection: Connection, person: Person, lost: Collection[int]) -> set[int]:
+    """Turns that still stand, but were cited together with lost ones: what they said is to be understood again."""
+    gone = set(lost)
+    cited = [
+        one[key]
+        for event in events.in_order(connection, person, kinds=("answer",))
+        for name, key in (("memories", "sources"), ("edits", "evidence"))
+        for one in event.data.get(name, ())
+    ]
+    cited += [memory.sources for memory in derived.read_memories(connection, person)]
+    together = {seq for seqs in cited if not gone.isdisjoint(seqs) for seq in seqs}
+    return together - gone
 
 
-def _without_echoes(text: str, lost: Sequence[Sequence[str]]) -> str:
-    """The text without sentences that say the lost words again: a reply that repeated them, the same said elsewhere."""
-    pieces = sentences(text)
-    rest = [piece for piece in pieces if not any(_echoes(tokens(piece), words) for words in lost)]
-    return text if len(rest) == len(pieces) else "".join(rest)
-
-
-def _echoes(words: Sequence[str], lost: Sequence[str]) -> bool:
-    """Whether a sentence's words repeat the lost ones: three in a row, or most of them."""
-    if not lost:
-        return False
-    runs = set(zip(lost, lost[1:], lost[2:], strict=False))
-    if any(run in runs for run in zip(words, words[1:], words[2:], strict=False)):
-        return True
-    return (
-        len(set(lost)) > 1 and len(set(lost) & set(words)) >= ECHO * len(set(lost)) and len(set(lost) & set(words)) > 1
-    )
-
-
-def without(event: Event, turns: set[int], memory_ids: set[str]) -> dict[str, Any] | None:
-    """The event's data without what cites these turns or memories; None when nothing changes."""
+def without(
+    event: Event, turns: Collection[int], memory_ids: Collection[str] = (), fields: Collection[str] = ()
+) -> dict[str, Any] | None:
+    """The event's data without what cites these turns, memories or profile fields; None when nothing changes."""
     data = dict(event.data)
     if event.kind == "feedback":
-        touched = memory_ids.intersection(data.get("memories", ()))
-        return {**data, "memories": [one for one in data["memories"] if one not in memory_ids]} if touched else None
-    lists: dict[str, Callable[[Any], bool]] = {
-        "memories": lambda one: turns.isdisjoint(one["sources"]) and one["id"] not in memory_ids,
-        "support": lambda one: turns.isdisjoint(one["sources"]) and one["id"] not in memory_ids,
-        "topics": lambda one: one["seq"] not in turns,
-        "forget": lambda one: one["seq"] not in turns,
-        "edits": lambda one: turns.isdisjoint(one["evidence"]),
-        "refused": lambda one: turns.isdisjoint(one["evidence"]),
+        rated = [one for one in data.get("memories", ()) if one not in memory_ids]
+        return {**data, "memories": rated} if len(rated) < len(data.get("memories", ())) else None
+    if event.kind == "field":
+        return {} if data.get("field") in fields else None
+    gone = set(turns)
+
+    def stands(one: Mapping[str, Any]) -> bool:
+        return gone.isdisjoint(one["sources"]) and one["id"] not in memory_ids
+
+    def holds_still(one: Mapping[str, Any]) -> bool:
+        return gone.isdisjoint(one["evidence"]) and one["field"] not in fields
+
+    lists: dict[str, Callable[[Mapping[str, Any]], bool]] = {
+        "memories": stands,
+        "support": stands,
+        "topics": lambda one: one["seq"] not in gone,
+        "forget": lambda one: one["seq"] not in gone,
+        "edits": holds_still,
+        "refused": holds_still,
     }
     kept = {name: [one for one in data[name] if keep(one)] for name, keep in lists.items() if name in data}
     changed = any(len(kept[name]) != len(data[name]) for name in kept)
     return {**data, **kept} if changed else None
+
+
+def _erase(
+    tx: Connection,
+    person: Person,
+    remaining: Mapping[int, str],
+    asked: Sequence[Memory],
+    fields: Collection[str],
+    *,
+    identify: fold.Identify,
+    now: datetime,
+) -> Forgotten:
+    """Leave of these turns what remains, and derive everything again without them.
+
+    Earlier wordings of edited turns go with them.
+    """
+    found = people.lock(tx, person)
+    left = {**remaining, **dict.fromkeys(events.earlier_wordings(tx, person, remaining), "")}
+    again = shaken(tx, person, left)
+    erasure.redact(tx, person, left)
+    memory_ids = {memory.id for memory in asked}
+    for event in events.in_order(tx, person, kinds=("answer", "feedback", "field")):
+        kept = without(event, left, memory_ids, fields)
+        if kept is not None:
+            erasure.rewrite_answer(tx, person, event.seq, kept)
+    held = vector_rows.point_ids(tx, person)
+    vector_rows.delete_points(tx, person, None, vector_rows.points_of(tx, person, [f"t{seq}" for seq in left]))
+    erasure.clean_jobs(tx, person)
+    events.mark_pending(tx, person, {*left, *again})
+    data = {"memories": len(memory_ids), "turns": sorted(left)}
+    events.append(tx, person, found, [NewEvent("forget", now, data=data)], now=now)
+    fold.rebuild(tx, person, identify=identify)
+    people.bump(tx, person, epoch=1, vectors=1)
+    points = held - vector_rows.point_ids(tx, person)
+    return Forgotten(tuple(memory_ids), tuple(fields), tuple(sorted(left)), tuple(sorted(points)))
+
+
+def _remaining(
+    turns: Sequence[Turn],
+    wanted: Wanted,
+    asked: Sequence[Memory],
+    edits: Sequence[ProfileEdit],
+    quotes: Mapping[str, str],
+) -> dict[int, str]:
+    """What is left of each turn that loses something, and of the turns that say again what is lost."""
+    said = {turn.seq: turn.text for turn in turns}
+    left = dict(said)
+    for memory in asked:
+        for seq in said.keys() & set(memory.sources):
+            left[seq] = without_quote(left[seq], said[seq], quotes.get(memory.id, ""), memory.text)
+    for seq, phrases in _phrases(wanted, edits).items():
+        if seq in said:
+            left[seq] = without_phrases(left[seq], phrases)
+    # Where it cannot be told which sentence says it, a turn goes as a whole, small talk included.
+    untold = {seq for seq in said if not left[seq] and len(sentences(said[seq])) > 1}
+    lost = lost_words((said[seq], left[seq]) for seq in said.keys() - untold if left[seq] != said[seq])
+    left = {seq: without_echoes(text, lost) for seq, text in left.items()}
+    whole = untold | (said.keys() & set(wanted.turns))
+    left |= _replies_without(turns, left, whole) | dict.fromkeys(whole, "")
+    for seq in said.keys() & wanted.requests.keys():
+        left[seq] = min(left[seq], without_request(said[seq], wanted.requests[seq]), key=len)
+    return {seq: text.strip() for seq, text in left.items() if text != said[seq]}
+
+
+def _phrases(wanted: Wanted, edits: Sequence[ProfileEdit]) -> dict[int, list[str]]:
+    """By turn, the phrases whose sentences go: what was asked for, and the stated values of profile fields."""
+    phrases: defaultdict[int, list[str]] = defaultdict(list)
+    for seq, phrase in wanted.phrases.items():
+        phrases[seq].append(phrase)
+    for edit in edits:
+        values = edit.value if isinstance(edit.value, tuple | list) else [edit.value]
+        for seq in edit.evidence if edit.basis == "stated" else ():
+            phrases[seq] += [str(value) for value in values if value is not None]
+    return phrases
+
+
+def _replies_without(turns: Sequence[Turn], left: Mapping[int, str], whole: Collection[int]) -> dict[int, str]:
+    """What is left of the assistant's replies in the conversations of turns that go as a whole."""
+    changed: dict[int, str] = {}
+    for thread in {turn.thread_id for turn in turns if turn.seq in whole}:
+        lost = lost_words((turn.text, "") for turn in turns if turn.thread_id == thread and turn.seq in whole)
+        replies = [turn.seq for turn in turns if turn.thread_id == thread and turn.role == "assistant"]
+        changed |= {seq: without_echoes(left[seq], lost) for seq in replies}
+    return changed

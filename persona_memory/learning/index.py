@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
+from persona_memory.errors import StaleJob
 from persona_memory.learning.context import Learning
 from persona_memory.ledger import Person, jobs, people
 from persona_memory.ledger import vectors as vector_rows
@@ -34,14 +37,22 @@ def _lacking(learning: Learning, person: Person) -> list[vector_rows.Unembedded]
 
 
 def _store_points(learning: Learning, space: Space, job: Job, items: list[str], points: dict[str, Vector]) -> None:
+    """The ledger first: what is in the index outside it, but not in the ledger, is always an orphan."""
     person = learning.person(job.user_id)
-    if not isinstance(space.index, LedgerIndex):
-        space.index.upsert(person.user_id, points)
     with learning.ledger.write() as tx:
         people.lock(tx, person)
         jobs.check(tx, person, job)
         vector_rows.store(tx, person, space.fingerprint, points)
         vector_rows.mark_embedded(tx, person, space.fingerprint, items)
+    if isinstance(space.index, LedgerIndex):
+        return
+    space.index.upsert(person.user_id, points)
+    try:
+        with learning.ledger.read() as connection:
+            jobs.check(connection, person, job)
+    except StaleJob:
+        withdraw(learning, space, person, points=list(points))
+        raise
 
 
 def _finish_indexing(learning: Learning, space: Space, job: Job) -> None:
@@ -63,10 +74,28 @@ def reconcile(learning: Learning, space: Space, person: Person) -> None:
     """
     if isinstance(space.index, LedgerIndex):
         return
+    held = space.index.ids(person.user_id)  # before the ledger is read: what comes later is no orphan
     with learning.ledger.read() as connection:
         ids, matrix, _ = vector_rows.read(connection, person, space.fingerprint)
-    held = space.index.ids(person.user_id)
     space.index.delete(person.user_id, held - set(ids))
     absent = {item: vector for item, vector in zip(ids, matrix, strict=True) if item not in held}
     if absent:
         space.index.upsert(person.user_id, absent)
+
+
+def withdraw(learning: Learning, space: Space, person: Person, *, points: Collection[str] | None) -> None:
+    """Delete these points, or (None) all of the person, from the index, except what the ledger holds again.
+
+    Raises:
+        IndexUnavailable: it does not answer.
+    """
+    if isinstance(space.index, LedgerIndex):
+        space.index.drop(person.user_id)
+        return
+    doomed = space.index.ids(person.user_id) if points is None else set(points)
+    with learning.ledger.read() as connection:
+        kept = vector_rows.point_ids(connection, person, space.fingerprint)
+    if points is None and not kept:
+        space.index.delete_user(person.user_id)
+    else:
+        space.index.delete(person.user_id, doomed - kept)

@@ -17,6 +17,7 @@ from persona_memory.knowledge import canonical
 from persona_memory.learning import fold, forgetting
 from persona_memory.learning.consolidation import resolve
 from persona_memory.learning.context import Learning, record
+from persona_memory.learning.forgetting import Forgotten, Wanted
 from persona_memory.learning.optimize import optimization_due
 from persona_memory.ledger import Person, derived, erasure, events, jobs, people
 from persona_memory.profile.statements import closed_by
@@ -112,6 +113,8 @@ def _store_learnt(learning: Learning, person: Person, job: Job, window: Window, 
             canonical=_canonical(topics),
             identify=identify,
         )
+        seen = {(one.topic, one.kind, one.seq) for one in evidence}  # of turns that are learnt again
+        answer["topics"] = [one for one in answer["topics"] if (one["topic"], one["kind"], one["seq"]) not in seen]
         record(tx, person, found, answer, now=now, identify=identify)
         events.mark(tx, person, answer["read"], "learnt")
         jobs.enqueue(tx, person, "index", due=now, now=now)
@@ -125,7 +128,7 @@ def _replace_answers(
 ) -> None:
     """What earlier answers said of these turns goes, in the transaction that stores what is learnt of them now."""
     for event in events.in_order(tx, person, kinds=("answer",)):
-        kept = forgetting.without(event, set(read), set()) if event.seq <= before else None
+        kept = forgetting.without(event, read) if event.seq <= before else None
         if kept is not None:
             erasure.rewrite_answer(tx, person, event.seq, kept)
     fold.rebuild(tx, person, identify=identify)
@@ -146,21 +149,18 @@ def _forget_as_asked(
 ) -> None:
     """Carry out a "please forget that": what it means goes, and so does the request, which names it again."""
     ids: tuple[str, ...] = tuple(request["ids"])
-    turns: tuple[int, ...] = ()
+    phrases: dict[int, str] = {}
     if not ids:
-        ids, turns = forgetting.meant(tx, person, request["about"], before=request["seq"])
-    asked = events.one(tx, person, request["seq"])
-    rests = {asked.seq: forgetting.without_request(asked.text, request["about"])}
-    gone = forgetting.forget(
-        tx, person, memory_ids=ids, turns=turns, rests=rests, identify=learning.identify(person), now=now
-    )
+        ids, phrases = forgetting.meant(tx, person, request["about"], before=request["seq"])
+    wanted = Wanted(memory_ids=ids, phrases=phrases, requests={request["seq"]: request["about"]})
+    gone = forgetting.forget(tx, person, wanted, identify=learning.identify(person), now=now)
     _receipt(learning, tx, person, gone, now=now)
 
 
-def _receipt(learning: Learning, tx: Connection, person: Person, gone: forgetting.Forgotten, *, now: datetime) -> None:
-    """Leave a receipt, by which the worker knows that bytes are to be scrubbed."""
-    counts = {"memories": len(gone.memory_ids), "turns": len(gone.turns), "vectors": len(gone.points)}
-    erasure.write_receipt(tx, person, counts, secret=learning.ledger.secret, now=now, complete=False)
+def _receipt(learning: Learning, tx: Connection, person: Person, gone: Forgotten, *, now: datetime) -> None:
+    """Leave a receipt, by which the worker knows that index and files are to be cleared."""
+    secret = learning.ledger.secret
+    erasure.write_receipt(tx, person, gone.counts(), points=gone.points, secret=secret, now=now)
 
 
 def _canonical(topics: list[str]) -> Callable[[str], str]:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from persona_memory.errors import EmbeddingError, LedgerError, StaleJob
+from persona_memory.learning import erasures
 from persona_memory.learning.consolidate import consolidate
 from persona_memory.learning.context import Learning, T
 from persona_memory.learning.index import index
@@ -43,6 +44,9 @@ GRACE_S = 10.0
 """Seconds that calls under way have to end after a stop: an LLM's answer that was paid for is kept."""
 
 GIVING_BACK_S = 5.0
+
+ERASURE_S = 30.0
+"""Seconds after which an index that did not answer is asked again to delete what was erased."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +92,7 @@ class Worker:
         self._thread: threading.Thread | None = None
         self._guard = threading.Lock()
         self._adopted = False
-        self._next_sweep = self._next_renewal = 0.0
+        self._next_sweep = self._next_renewal = self._next_erasure = 0.0
         self._complaint = ""
 
     def start(self) -> None:
@@ -145,7 +149,7 @@ class Worker:
     async def run(self) -> None:
         """Work until `stop`; what runs comes to its next safe point, else it is given back."""
         self._loop, self._wake = asyncio.get_running_loop(), asyncio.Event()
-        self._adopted, self._next_sweep, self._next_renewal = False, 0.0, 0.0
+        self._adopted, self._next_sweep, self._next_renewal, self._next_erasure = False, 0.0, 0.0, 0.0
         try:
             while not self._stop.is_set():
                 self._wake.clear()
@@ -197,7 +201,7 @@ class Worker:
         for job in claimed:
             self._running[job.id] = (job, asyncio.create_task(self._work(job)))
         if not claimed and not self._running:
-            await self._in_executor(self._scrub)
+            await self._in_executor(self._finish_erasures)
 
     def _claim_now(self, limit: int) -> list[Job]:
         ledger, now = self.learning.ledger, self.learning.clock()
@@ -276,7 +280,7 @@ class Worker:
             await asyncio.wait(late, timeout=GIVING_BACK_S)
         try:
             await self._in_executor(self._release, list(late.values()))
-            await self._in_executor(self._scrub)
+            await self._in_executor(self._finish_erasures)
         except LedgerError as error:
             log.warning("persona-memory: %d jobs wait until their lease runs out: %s", len(late), error)
 
@@ -312,12 +316,14 @@ class Worker:
                 people.lock(tx, person)
                 jobs.enqueue(tx, person, "learn", due=now, now=now)
 
-    def _scrub(self) -> None:
-        ledger = self.learning.ledger
-        with ledger.read() as connection:
-            waiting = ledger.is_sqlite and erasure.unscrubbed(connection, ledger.namespace)
-        if waiting:
-            erasure.scrub(ledger)
+    def _finish_erasures(self) -> None:
+        """Clear index and files of what was erased, where that has not been done yet."""
+        if time.monotonic() < self._next_erasure or not erasure.unfinished(self.learning.ledger):
+            return
+        problem = erasures.finish(self.learning)
+        if problem is not None:
+            self._complain(problem)
+            self._next_erasure = time.monotonic() + ERASURE_S
 
     async def _in_executor(self, call: Callable[..., T], *args: object) -> T:
         return await self.learning.in_executor(call, *args)

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, delete, insert, null, or_, select, update
 
 from persona_memory.errors import LedgerLocked
 from persona_memory.ledger.capture import erased_tokens
@@ -21,22 +22,24 @@ from persona_memory.ledger.schema import PER_USER, events, jobs, receipts, tombs
 from persona_memory.types import ErasureReceipt
 
 
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """What an index outside the ledger still has to delete: these points, or (None) everything of the person."""
+
+    user_id: str
+    points: list[str] | None
+
+
 def redact(tx: Connection, person: Person, remaining: Mapping[int, str]) -> None:
     """Replace the text of turns with what remains of it; "" erases all of it.
 
     The turn's keyed hashes stay, so that a resend of the original is still known and adds nothing.
     """
     for seq, left in remaining.items():
-        changed: dict[str, Any] = {"text": left, "embedded": None, "profiled": False, "data": {}}
+        changed: dict[str, Any] = {"text": left, "embedded": None, "profiled": False}
         if not left:
-            changed |= {"state": "learnt", "speaker": None, "message_id": None}
+            changed |= {"state": "learnt", "speaker": None, "message_id": None, "data": {}}
         tx.execute(update(events).where(person.owns(events), events.c.seq == seq).values(changed))
-
-
-def relearn_turns(tx: Connection, person: Person, seqs: Collection[int]) -> None:
-    """Turns of which something remains are pending again."""
-    rest = [person.owns(events), events.c.seq.in_(seqs), events.c.text != "", events.c.revised_by.is_(None)]
-    tx.execute(update(events).where(*rest).values(state="pending"))
 
 
 def rewrite_answer(tx: Connection, person: Person, seq: int, data: Mapping[str, Any]) -> None:
@@ -58,46 +61,79 @@ def delete_person(tx: Connection, person: Person, *, secret: bytes) -> dict[str,
 
 
 def write_receipt(
-    tx: Connection, person: Person, erased: Mapping[str, int], *, secret: bytes, now: datetime, complete: bool
+    tx: Connection,
+    person: Person,
+    erased: Mapping[str, int],
+    *,
+    points: Collection[str] | None,
+    secret: bytes,
+    now: datetime,
 ) -> str:
-    """Record what was erased, under a keyed hash of the person; returns the receipt's id."""
+    """Record what was erased, under a keyed hash of the person; returns the receipt's id. It is not complete yet.
+
+    Args:
+        points: what the index still has to delete, None for everything of the person. Until it has, the receipt names
+            the person.
+    """
     receipt_id = secrets.token_hex(8)
+    outside = {"user_id": person.user_id, "points": None if points is None else list(points)}
     row = {
-        "namespace": person.namespace, "id": receipt_id, "at": now, "complete": complete, "erased": dict(erased),
-        "user_token": keyed(secret, "receipt", person.namespace, person.user_id),
+        "namespace": person.namespace, "id": receipt_id, "at": now, "complete": False, "erased": dict(erased),
+        "user_token": keyed(secret, "receipt", person.namespace, person.user_id), "outside": outside,
     }  # fmt: skip
     tx.execute(insert(receipts).values(row))
     return receipt_id
 
 
-def scrub(ledger: Ledger) -> bool:
-    """Make erased bytes disappear from the ledger's files; returns whether they are gone.
+def outside(connection: Connection, namespace: str) -> dict[str, Outside]:
+    """What the index still has to delete, by receipt."""
+    query = select(receipts.c.id, receipts.c.outside).where(_of(namespace), receipts.c.outside.is_not(None))
+    return {row.id: Outside(**row.outside) for row in connection.execute(query)}
 
-    SQLite: VACUUM writes a file without free pages, a truncating checkpoint empties the write-ahead log. False:
-    somebody reads at this moment; `unscrubbed` knows, and the worker tries again. Postgres: its own vacuum reclaims the
-    pages.
+
+def withdrawn(tx: Connection, namespace: str, receipt_id: str) -> None:
+    """The index has deleted what the receipt names."""
+    tx.execute(update(receipts).where(_of(namespace), receipts.c.id == receipt_id).values(outside=null()))
+
+
+def scrub(ledger: Ledger) -> None:
+    """Make erased bytes disappear from the ledger's files, and complete the receipts that waited for that.
+
+    SQLite: VACUUM writes a file without free pages, a truncating checkpoint empties the write-ahead log. While somebody
+    reads, that cannot end; `unfinished` knows, and the worker tries again. Postgres: its own vacuum reclaims the pages.
     """
     if not ledger.is_sqlite:
-        return False
+        return
+    waiting = [_of(ledger.namespace), receipts.c.complete.is_(False), receipts.c.outside.is_(None)]
     try:
+        with ledger.read() as connection:  # before the VACUUM: what is erased after it needs another one
+            ids = list(connection.execute(select(receipts.c.id).where(*waiting)).scalars())
         with ledger.translated(), ledger.engine.connect() as connection:
             raw = connection.connection.driver_connection
             assert raw is not None
             raw.execute("VACUUM")
             busy, *_ = raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     except LedgerLocked:
-        return False
-    if busy:
-        return False
-    with ledger.write() as tx:
-        tx.execute(update(receipts).where(receipts.c.namespace == ledger.namespace).values(complete=True))
-    return True
+        return
+    if not busy:
+        with ledger.write() as tx:
+            tx.execute(update(receipts).where(_of(ledger.namespace), receipts.c.id.in_(ids)).values(complete=True))
 
 
-def unscrubbed(connection: Connection, namespace: str) -> bool:
-    """Whether an erasure still waits for its bytes to go."""
-    query = select(receipts.c.id).where(receipts.c.namespace == namespace, receipts.c.complete.is_(False)).limit(1)
-    return connection.execute(query).one_or_none() is not None
+def unfinished(ledger: Ledger) -> bool:
+    """Whether an erasure still waits for the index or for its bytes to go."""
+    waiting: ColumnElement[bool] = receipts.c.outside.is_not(None)
+    if ledger.is_sqlite:
+        waiting = or_(waiting, receipts.c.complete.is_(False))
+    with ledger.read() as connection:
+        query = select(receipts.c.id).where(_of(ledger.namespace), waiting).limit(1)
+        return connection.execute(query).one_or_none() is not None
+
+
+def is_complete(connection: Connection, namespace: str, receipt_id: str) -> bool:
+    """Whether everything that the receipt names is gone."""
+    query = select(receipts.c.complete).where(_of(namespace), receipts.c.id == receipt_id)
+    return bool(connection.execute(query).scalar_one())
 
 
 def read_receipts(connection: Connection, person: Person, *, secret: bytes) -> list[ErasureReceipt]:
@@ -108,3 +144,7 @@ def read_receipts(connection: Connection, person: Person, *, secret: bytes) -> l
         ErasureReceipt(row.id, person.user_id, row.at, row.complete, row.erased)
         for row in connection.execute(query.order_by(receipts.c.at))
     ]
+
+
+def _of(namespace: str) -> ColumnElement[bool]:
+    return receipts.c.namespace == namespace

@@ -145,9 +145,10 @@ def mark_profiled(tx: Connection, person: Person, seqs: Collection[int]) -> None
     tx.execute(update(events).where(person.owns(events), events.c.seq.in_(seqs)).values(profiled=True))
 
 
-def mark_all_pending(tx: Connection, person: Person) -> None:
-    """Every turn that stands is to be learnt and profiled again."""
-    tx.execute(update(events).where(_stands(person)).values(state="pending", profiled=False))
+def mark_pending(tx: Connection, person: Person, seqs: Collection[int] | None = None) -> None:
+    """These turns, or (None) all, are to be learnt and profiled again, as far as they stand."""
+    ours = [_stands(person)] if seqs is None else [_stands(person), events.c.seq.in_(seqs)]
+    tx.execute(update(events).where(*ours).values(state="pending", profiled=False))
 
 
 def before(connection: Connection, person: Person, turn: Turn, *, limit: int) -> list[Turn]:

@@ -31,6 +31,10 @@ class _Matrix:
     ids: list[str] = field(default_factory=list)
     rows: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), np.float32))
     newest: int = 0
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def clear(self) -> None:
+        self.ids, self.rows, self.newest = [], np.zeros((0, 0), np.float32), 0
 
     def extend(self, ids: list[str], matrix: np.ndarray) -> None:
         count, more = len(self.ids), len(ids)
@@ -83,13 +87,13 @@ class LedgerIndex:
 
     def search(self, user_id: str, vector: Vector, *, limit: int) -> list[tuple[str, float]]:
         """The person's nearest ids with their cosine similarity, best first."""
-        with self._lock:
-            held = self._fresh(user_id)
-            count = len(held.ids)
-            if not count:
-                return []
-            similarity = held.rows[:count] @ vector
-            ids = held.ids
+        held = self._held(user_id)
+        with held.lock:
+            self._refresh(held, self._person(user_id))
+            ids, rows = held.ids, held.rows[: len(held.ids)]  # both only ever grow beyond what is taken here
+        if not len(rows):
+            return []
+        similarity = rows @ vector
         best = np.argsort(-similarity, kind="stable")[:limit]
         return [(ids[place], float(similarity[place])) for place in best]
 
@@ -101,21 +105,25 @@ class LedgerIndex:
     def close(self) -> None:
         """Nothing is held open: the ledger belongs to who made it."""
 
-    def _fresh(self, user_id: str) -> _Matrix:
-        person = self._person(user_id)
-        held = self._cache.get(user_id) or _Matrix()
+    def _held(self, user_id: str) -> _Matrix:
+        with self._lock:
+            held = self._cache.get(user_id)
+            if held is None:
+                held = self._cache[user_id] = _Matrix()
+            return held
+
+    def _refresh(self, held: _Matrix, person: Person) -> None:
+        """Bring one person's vectors up to date; `held.lock` is held."""
         with self.ledger.read() as connection:
             now = counters(connection, person)
             if (now.vectors, now.rewrites, now.epoch) == (held.seen.vectors, held.seen.rewrites, held.seen.epoch):
-                return held
+                return
             if (now.rewrites, now.epoch) != (held.seen.rewrites, held.seen.epoch):
-                held = _Matrix()
+                held.clear()
             ids, matrix, newest = vectors.read(connection, person, self.fingerprint, after=held.newest)
         if ids:
             held.extend(ids, matrix)
         held.newest, held.seen = newest, now
-        self._cache[user_id] = held
-        return held
 
     def _person(self, user_id: str) -> Person:
         return Person(self.ledger.namespace, user_id)

@@ -238,6 +238,8 @@ receipts = Table(
     Column("at", UtcTime, nullable=False),
     Column("complete", Boolean, nullable=False),
     Column("erased", JSON, nullable=False),
+    # What an index outside the ledger still has to delete: {"user_id": …, "points": […], or null for all of them}.
+    Column("outside", JSON(none_as_null=True)),
     PrimaryKeyConstraint("namespace", "id"),
 )
 

@@ -102,9 +102,11 @@ def read(
     return [row.item for row in rows], matrix, rows[-1].ordinal
 
 
-def point_ids(connection: Connection, person: Person, fingerprint: str) -> set[str]:
-    """The point ids that are held of a person."""
-    query = select(vectors.c.item).where(person.owns(vectors), vectors.c.fingerprint == fingerprint)
+def point_ids(connection: Connection, person: Person, fingerprint: str | None = None) -> set[str]:
+    """The point ids that are held of a person, of one embedder or (None) of all."""
+    query = select(vectors.c.item).where(person.owns(vectors))
+    if fingerprint is not None:
+        query = query.where(vectors.c.fingerprint == fingerprint)
     return set(connection.execute(query).scalars())
 
 

@@ -9,7 +9,8 @@ An edit is accepted when all of this is true (METHODS §1, AI PERSONA):
 * an inference does not touch what only a statement can set (demographics; sensitive fields, unless the person's policy
   allows inferring them), is at least `LEAST_CONFIDENCE` sure, and does not overwrite or remove what was stated or set
   by the host (stated beats inferred); adding to a list overwrites nothing;
-* what contradicts the present value rests on newer evidence than that value does. A value that the host set without a
+* what contradicts the present value rests on newer evidence than that value does, and was not said a day or more
+  before it (an old chat, imported later). A value that the host set without a
   sequence number is compared by time, and gives way only to a statement that was made after it;
 * in one round, inferences overwrite or remove at most `LARGEST_SHARE` of the fields that are filled (at least one):
   most updates of a person change little.
@@ -21,6 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import Any, Final
 
 from persona_memory.errors import InvalidInput
@@ -30,6 +32,7 @@ from persona_memory.types import Policy, Profile, ProfileEdit, ProfileEntry, Tur
 
 LEAST_CONFIDENCE: Final = 0.5
 LARGEST_SHARE: Final = 0.2
+DAY: Final = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,11 +190,11 @@ def _check_contradiction(state: _Round, edit: ProfileEdit, entry: ProfileEntry, 
 
 
 def _newer(state: _Round, edit: ProfileEdit, entry: ProfileEntry) -> bool:
-    if entry.evidence:
-        return max(edit.evidence) > max(entry.evidence)
-    if state.turns is None:
-        return False
-    return max(state.turns[seq].at for seq in edit.evidence) > entry.at
+    """Later in the log, and not of an older day: an old chat may be imported after a new one."""
+    said_at = None if state.turns is None else max(state.turns[seq].at for seq in edit.evidence)
+    if not entry.evidence:
+        return said_at is not None and said_at > entry.at
+    return max(edit.evidence) > max(entry.evidence) and (said_at is None or said_at > entry.at - DAY)
 
 
 def _changes(edit: ProfileEdit, entry: ProfileEntry | None, spec: FieldSpec) -> bool:

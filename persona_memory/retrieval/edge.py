@@ -7,7 +7,9 @@ flushes before it returns instead (about 5 ms). What is deleted is overwritten w
 
 from __future__ import annotations
 
+import logging
 import os
+import shutil
 import sys
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -16,9 +18,11 @@ from typing import IO, Any, TypeVar
 
 from persona_memory.errors import IndexUnavailable, MissingExtra
 from persona_memory.protocols import Vector
-from persona_memory.retrieval.tenants import collection_name, point_id, tenant
+from persona_memory.retrieval.tenants import COLLECTIONS, collection_name, point_id, tenant
 
 T = TypeVar("T")
+
+log = logging.getLogger("persona_memory")
 
 NEVER = 10_000_000
 """Kilobytes of a segment from which a graph would be built."""
@@ -30,7 +34,7 @@ class EdgeIndex:
     """A `protocols.VectorIndex` in Qdrant Edge. Thread-safe; a second process is refused.
 
     Args:
-        folder: is made where it is missing; each embedder has a folder of its own in it.
+        folder: is made where it is missing; each embedder has a folder of its own in it, and the last one stays.
         namespace: keeps the people of several applications apart.
         fingerprint: of the embedder.
         dimension: d of its vectors.
@@ -50,6 +54,7 @@ class EdgeIndex:
         self.folder = Path(folder) / collection_name(fingerprint, dimension)
         self._lock = threading.RLock()
         self._holding = _hold(self.folder)
+        _clear_older(self.folder)
         try:
             self._shard: Any = self._open()
         except BaseException:
@@ -193,6 +198,18 @@ def _hold(folder: Path) -> IO[bytes]:
             'or use the index in the ledger (index="ledger") or a Qdrant server (index="http://…"), which serve many.'
         ) from error
     return file
+
+
+def _clear_older(current: Path) -> None:
+    """Remove the vectors of earlier embedders, unless another process still uses them: nobody would erase them."""
+    for older in current.parent.glob(f"{COLLECTIONS}*"):
+        if older == current:
+            continue
+        try:
+            _hold(older).close()
+            shutil.rmtree(older)
+        except (IndexUnavailable, OSError) as error:
+            log.warning("persona-memory: vectors of an earlier embedder stay in %r: %s", str(older), error)
 
 
 def _lock_file(file: IO[bytes]) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from persona_memory.errors import IndexUnavailable, MissingExtra
 from persona_memory.protocols import Vector
-from persona_memory.retrieval.tenants import collection_name, point_id, tenant
+from persona_memory.retrieval.tenants import COLLECTIONS, collection_name, point_id, tenant
 
 if TYPE_CHECKING:
     from qdrant_client import QdrantClient
@@ -74,21 +74,31 @@ class QdrantIndex:
         self._ask(write)
 
     def delete(self, user_id: str, ids: Collection[str]) -> None:
-        """Remove these ids."""
+        """Remove these ids, from the collections of earlier embedders, too."""
         who = tenant(self.namespace, user_id)
 
         def erase(client: QdrantClient) -> None:
-            for batch in _batches(ids, PAGE):
-                client.delete(self.collection, [point_id(who, item) for item in batch], wait=True)
+            for collection in _every(client):
+                for batch in _batches(ids, PAGE):
+                    client.delete(collection, [point_id(who, item) for item in batch], wait=True)
 
-        self._ask(erase)
+        if ids:
+            self._ask(erase)
 
     def delete_user(self, user_id: str) -> None:
-        """Remove all points of a person. The server's optimizer clears their bytes when it next vacuums the segment."""
+        """Remove all points of a person, from the collections of earlier embedders, too.
+
+        The server's optimizer clears their bytes when it next vacuums the segment.
+        """
         from qdrant_client.models import FilterSelector
 
         selector = FilterSelector(filter=self._only(user_id))
-        self._ask(lambda client: client.delete(self.collection, selector, wait=True))
+
+        def erase(client: QdrantClient) -> None:
+            for collection in _every(client):
+                client.delete(collection, selector, wait=True)
+
+        self._ask(erase)
 
     def ids(self, user_id: str) -> set[str]:
         """The ids that are held of a person."""
@@ -174,6 +184,11 @@ class QdrantIndex:
                     raise
         schema = KeywordIndexParams(type=KeywordIndexType.KEYWORD, is_tenant=True)
         client.create_payload_index(self.collection, "tenant", field_schema=schema)
+
+
+def _every(client: QdrantClient) -> list[str]:
+    """Our collections on the server, one per embedder that was ever used."""
+    return [one.name for one in client.get_collections().collections if one.name.startswith(COLLECTIONS)]
 
 
 def _batches(items: Collection[T], size: int) -> Iterator[list[T]]:

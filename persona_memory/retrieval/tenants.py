@@ -6,6 +6,9 @@ import re
 from hashlib import blake2b
 from uuid import UUID, uuid5
 
+COLLECTIONS = "persona-memory-"
+"""What the name of every collection begins with, of whichever embedder."""
+
 
 def tenant(namespace: str, user_id: str) -> str:
     """The person's name in an index: 32 hexadecimal digits, keyed by the namespace, for a user id of any form."""
@@ -22,7 +25,7 @@ def collection_name(fingerprint: str, dimension: int) -> str:
     """The collection of one embedder's vectors of shape (dimension,): readable, and unique by a hash."""
     readable = re.sub(r"[^a-z0-9]+", "-", fingerprint.casefold()).strip("-")[:40]
     unique = blake2b(_bytes(f"{fingerprint}\0{dimension}"), digest_size=6).hexdigest()
-    return f"persona-memory-{readable}-{dimension}-{unique}"
+    return f"{COLLECTIONS}{readable}-{dimension}-{unique}"
 
 
 def _bytes(text: str) -> bytes:

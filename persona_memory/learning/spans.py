@@ -1,0 +1,117 @@
+"""Which sentences of a text go when something is forgotten: those that say it, that ask for it, that say it again."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from persona_memory.learning.consolidation import content_words
+from persona_memory.retrieval import tokens
+
+_SENTENCE = re.compile(r"[^.!?\n]+(?:[.!?]+(?=\s|$)|\n|$)|[^\n]+")
+
+_ASKS = re.compile(r"\b(?:forget|delete|erase|remove|don't (?:remember|store|keep|save))\b", re.IGNORECASE)
+
+MEANT = 0.6
+"""Share of a request's words that a memory must hold to be meant by it."""
+
+ECHO = 0.6
+"""Share of the forgotten words that a sentence must hold to count as an echo of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """Words of sentences that went, laid out so that another sentence is compared with all of them at once.
+
+    Attributes:
+        runs: three words in a row, of any of the sentences.
+        sizes: distinct words of each sentence.
+        places: the sentences that hold a word.
+    """
+
+    runs: frozenset[tuple[str, str, str]]
+    sizes: tuple[int, ...]
+    places: dict[str, list[int]]
+
+
+def sentences(text: str) -> list[str]:
+    """The text's sentences, in order; joined they are the text again."""
+    pieces: list[str] = []
+    end = 0
+    for match in _SENTENCE.finditer(text):
+        pieces.append(text[end : match.end()])
+        end = match.end()
+    if end < len(text):
+        pieces.append(text[end:])
+    return pieces
+
+
+def without_quote(left: str, original: str, quote: str, memory_text: str) -> str:
+    """The text without the sentences that hold the quote; without a quote, or if it is not there, nothing is left.
+
+    A memory that merged several turns has one quote, from its first; in the others the sentences that share its words
+    go.
+    """
+    if quote and quote in original:
+        pieces = [piece for piece in sentences(left) if quote not in piece and piece.strip() not in quote]
+        return "".join(pieces) if quote not in "".join(pieces) else ""
+    if not quote:
+        return ""
+    shared = content_words(quote) | content_words(memory_text)
+    rest = [piece for piece in sentences(left) if len(content_words(piece) & shared) < 2]
+    return "".join(rest) if len(rest) < len(sentences(left)) else ""
+
+
+def without_phrases(text: str, phrases: Sequence[str]) -> str:
+    """The text without the sentences that hold most of a phrase's words; nothing is left where none can be told."""
+    rest = [piece for piece in sentences(text) if not any(holds(piece, phrase) for phrase in phrases)]
+    return "".join(rest) if len(rest) < len(sentences(text)) else ""
+
+
+def without_request(text: str, about: str) -> str:
+    """The text without its sentences that ask to forget: they name again what is to go. "" where none can be told."""
+    pieces = sentences(text)
+    asks = [bool(_ASKS.search(piece)) or holds(piece, about) for piece in pieces]
+    return "".join(piece for piece, goes in zip(pieces, asks, strict=True) if not goes).strip() if any(asks) else ""
+
+
+def without_echoes(text: str, lost: Lost) -> str:
+    """The text without sentences that say the lost words again: a reply that repeated them, the same said elsewhere."""
+    pieces = sentences(text)
+    rest = [piece for piece in pieces if not _echoes(tokens(piece), lost)]
+    return text if len(rest) == len(pieces) else "".join(rest)
+
+
+def holds(text: str, phrase: str) -> bool:
+    """Whether the text holds most of the phrase's words."""
+    words = set(tokens(phrase))
+    return bool(words) and len(words.intersection(tokens(text))) >= MEANT * len(words)
+
+
+def lost_words(pairs: Iterable[tuple[str, str]]) -> Lost:
+    """The words of the sentences that went, from pairs of (what a text was, what is left of it)."""
+    runs: set[tuple[str, str, str]] = set()
+    sizes: list[int] = []
+    places: defaultdict[str, list[int]] = defaultdict(list)
+    for original, left in pairs:
+        kept = set(sentences(left))
+        for words in (tokens(piece) for piece in sentences(original) if piece not in kept):
+            runs.update(_runs(words))
+            for word in set(words):
+                places[word].append(len(sizes))
+            sizes.append(len(set(words)))
+    return Lost(frozenset(runs), tuple(sizes), places)
+
+
+def _echoes(words: Sequence[str], lost: Lost) -> bool:
+    """Whether a sentence's words repeat a lost one's: three in a row, or most of them (two at least)."""
+    if not lost.runs.isdisjoint(_runs(words)):
+        return True
+    shared = Counter(place for word in set(words) for place in lost.places.get(word, ()))
+    return any(count > 1 and count >= ECHO * lost.sizes[place] for place, count in shared.items())
+
+
+def _runs(words: Sequence[str]) -> Iterable[tuple[str, str, str]]:
+    return zip(words, words[1:], words[2:], strict=False)
