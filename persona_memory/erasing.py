@@ -14,7 +14,7 @@ from persona_memory.learning import fold, forgetting
 from persona_memory.learning.context import Learning
 from persona_memory.learning.erasures import finish
 from persona_memory.learning.forgetting import Wanted
-from persona_memory.ledger import Person, derived, erasure, events, people
+from persona_memory.ledger import Person, derived, erasure, events, jobs, people
 from persona_memory.types import ErasureReceipt
 
 HOST = "copies that the host keeps (its checkpointer, its logs) and what the model provider has stored"
@@ -80,6 +80,7 @@ class Erasing:
         with self._ledger.write() as tx:
             found = people.lock(tx, person)
             events.mark_pending(tx, person)
+            jobs.drop_parked(tx, person, "learn")  # their turns are to be learnt again with all others
             people.bump(tx, person, epoch=1, relearn=found.last_seq)
             self._queue(tx, person, now, due=now)
         self._wake()

@@ -171,7 +171,7 @@ def _prepare(tx: Connection, *, shown: str) -> bytes:
             "upgrade it with pip install --upgrade persona-memory"
         )
     if version < SCHEMA_VERSION:
-        migrations.upgrade(tx, version)
+        migrations.upgrade(tx, version, to=SCHEMA_VERSION)
         tx.execute(update(meta).where(meta.c.name == "schema_version").values(value=str(SCHEMA_VERSION)))
     return bytes.fromhex(found["secret"])
 

@@ -6,12 +6,19 @@ from collections.abc import Callable
 
 from sqlalchemy import Connection
 
+from persona_memory.errors import LedgerError
+
 STEPS: dict[int, Callable[[Connection], None]] = {}
 """From version n (the key) to n + 1. Version 1 is the first release."""
 
 
-def upgrade(tx: Connection, version: int) -> None:
-    """Run every step from `version` up to the current schema, in the caller's transaction."""
-    while step := STEPS.get(version):
-        step(tx)
-        version += 1
+def upgrade(tx: Connection, version: int, *, to: int) -> None:
+    """Run every step from `version` to the schema version `to`, in the caller's transaction.
+
+    Raises:
+        LedgerError: there is no way from this version; nothing was changed.
+    """
+    for step in range(version, to):
+        if step not in STEPS:
+            raise LedgerError(f"a ledger of schema version {version} cannot be brought to version {to}")
+        STEPS[step](tx)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from persona_memory import InvalidInput, PersonaMemory
 from persona_memory.errors import IndexUnavailable
+from persona_memory.ledger.schema import events as table
 from persona_memory.retrieval.hashing import HashingEmbedder
 
 from .conftest import Clock, Open
@@ -121,3 +124,24 @@ def test_what_is_no_index_is_refused(open_memory: Open) -> None:
     """The message lists what can be passed."""
     with pytest.raises(InvalidInput, match="'edge'"):
         open_memory(index="chroma")
+
+
+def test_many_writers_of_one_person_on_postgres_keep_one_gapless_log(open_memory: Open, postgres_url: str) -> None:
+    """Two doors, eight threads, a worker each: every turn is there once, in one order, and learnt once."""
+    doors = [open_memory(url=postgres_url, namespace="writers", worker=True) for _ in range(2)]
+
+    def write(place: int) -> None:
+        for turn in range(10):
+            doors[place % 2].observe([("user", f"I like thing {place}-{turn}.")], user_id="ana", thread_id=f"t{place}")
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(write, range(8)))
+    doors[0].flush(timeout=60)
+    assert doors[1].progress(user_id="ana") == {"learnt": 80}
+    said = doors[1].export(user_id="ana")["messages"]
+    assert len({one["content"] for one in said}) == len(said) == 80
+    with doors[0]._ledger.read() as connection:
+        logged = list(connection.execute(select(table.c.seq).where(table.c.namespace == "writers")).scalars())
+    assert sorted(logged) == list(range(1, len(logged) + 1))
+    likes = [one for one in doors[1].memories(user_id="ana") if "thing" in one.text]
+    assert len(likes) == len({one.text for one in likes}) > 0

@@ -6,7 +6,7 @@ that were used before.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -70,7 +70,7 @@ class Interrupted:
 
 
 @pytest.fixture
-def index() -> Iterator[Interrupted]:
+def index() -> Interrupted:
     """A Qdrant index whose network can be cut."""
     return Interrupted(local_qdrant())
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from langchain_core.messages import BaseMessage
 
-from persona_memory import PersonaMemory
+from persona_memory import PersonaMemory, Policy
 from persona_memory.testing import ScriptedChatModel
 
 from .conftest import Clock, Open
@@ -174,3 +176,76 @@ def test_what_is_closed_is_told_to_the_model(open_memory: Open) -> None:
     memory.set_policy(Policy(never_infer=("health",)), user_id="ana")
     say(memory, "I have a cold.")
     assert "closed these categories; record nothing about them: health" in model.calls[0].text
+
+
+def test_a_long_backlog_learns_what_it_can_around_a_window_that_fails(open_memory: Open) -> None:
+    """Of three windows the middle one is parked with its turns; the others are learnt, and a relearn reads them all."""
+    poisoned = True
+
+    def answer(messages: list[BaseMessage], tools: list[dict[str, Any]]) -> Any:
+        if tools[0]["function"]["name"] == "ProfileAnswer":
+            return {"edits": []}
+        return "no JSON" if poisoned and "topic 30." in str(messages) else EMPTY
+
+    memory = open_memory(model=ScriptedChatModel(answers=answer))
+    memory.observe([("user", f"Let us talk about topic {place}.") for place in range(60)], user_id="ana")
+    memory.flush(timeout=60)
+    (job,) = memory.jobs(user_id="ana")
+    assert (job.state, len(job.seqs)) == ("parked", 24)
+    assert memory.progress(user_id="ana") == {"learnt": 36, "parked": 24}
+    poisoned = False
+    memory.relearn(user_id="ana")
+    memory.flush(timeout=60)
+    assert memory.jobs(user_id="ana") == []
+    assert memory.progress(user_id="ana") == {"learnt": 60}
+
+
+def test_a_relearn_that_fails_loses_nothing(open_memory: Open) -> None:
+    """What was learnt stays while its replacement cannot be had."""
+    down = False
+
+    def answer(_: list[BaseMessage], tools: list[dict[str, Any]]) -> Any:
+        if tools[0]["function"]["name"] == "ProfileAnswer":
+            return {"edits": []}
+        return TimeoutError("the provider did not answer") if down else {**EMPTY, "memories": [PORTO]}
+
+    memory = open_memory(model=ScriptedChatModel(answers=answer))
+    say(memory, "I live in Porto.")
+    down = True
+    memory.relearn(user_id="ana")
+    memory.flush(timeout=60)
+    assert memory.progress(user_id="ana") == {"parked": 1}
+    assert [one.text for one in memory.memories(user_id="ana")] == ["The user lives in Porto."]
+    memory.rebuild(user_id="ana")
+    assert [one.text for one in memory.memories(user_id="ana")] == ["The user lives in Porto."]
+
+
+def test_memories_of_what_is_closed_are_not_kept_though_the_model_records_them(open_memory: Open) -> None:
+    """A model that does not heed the policy is not trusted to."""
+    allergy = {"text": "The user is allergic to nuts.", "turns": [1], "quote": "I am allergic to nuts."}
+    memory = open_memory(model=learning({**EMPTY, "memories": [allergy, PORTO]}))
+    memory.set_policy(Policy(never_infer=("health",)), user_id="ana")
+    say(memory, "I am allergic to nuts. I live in Porto.")
+    assert [one.text for one in memory.memories(user_id="ana")] == ["The user lives in Porto."]
+
+
+async def test_many_flushes_at_once_all_end(open_memory: Open) -> None:
+    """Each waits for the same work; none ends before it is done, none hangs."""
+    memory = open_memory(model=learning({**EMPTY, "memories": [PORTO]}))
+    await memory.aobserve([("user", "I live in Porto.")], user_id="ana")
+    await asyncio.gather(*(memory.aflush(timeout=60) for _ in range(12)))
+    assert memory.progress(user_id="ana") == {"learnt": 1}
+    assert memory.jobs() == []
+
+
+def test_an_older_statement_that_comes_later_is_history_at_once(open_memory: Open) -> None:
+    """An old chat is imported after a newer one: what the newer one says stays current."""
+    bergen = {"text": "The user lives in Bergen.", "turns": [1], "quote": "I live in Bergen."}
+    oslo = {"text": "The user lives in Oslo.", "turns": [1], "quote": "I live in Oslo.", "replaces": [1]}
+    memory = open_memory(model=learning({**EMPTY, "memories": [bergen]}, {**EMPTY, "memories": [oslo]}))
+    for text, year in (("I live in Bergen.", 2024), ("I live in Oslo.", 2019)):
+        memory.observe([("user", text)], user_id="ana", thread_id=text, at=datetime(year, 5, 1, tzinfo=UTC))
+        memory.flush(timeout=60)
+    old, new = sorted(memory.memories(user_id="ana", superseded=True), key=lambda one: one.valid_from)
+    assert (old.text, old.superseded_by, old.valid_to) == ("The user lives in Oslo.", new.id, new.valid_from)
+    assert new.current
