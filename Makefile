@@ -1,6 +1,7 @@
 # Needs Python ≥ 3.11 and make. Everything is installed into $(VENV); a second run installs nothing.
 #   make demo PYTHON=python3.12            choose the interpreter
 #   make demo DEMO_EXTRAS=langchain        without local embeddings (saves torch)
+#   make demo DEMO_ARGS=--fast             options of `persona-memory demo`: --fast, --home FOLDER
 #   make test PYTEST="-q -k ledger"        other options for pytest
 
 SHELL := /bin/bash
@@ -28,6 +29,7 @@ CORE_STAMP := $(VENV)-core/.installed
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+	@echo; echo "For example:"; sed -n 's/^#   make/  make/p' $(MAKEFILE_LIST)
 
 demo: $(DEMO_STAMP) ## two people, twelve conversations: see what is remembered and why
 	@$(BIN)/persona-memory demo $(DEMO_ARGS)

@@ -3,12 +3,13 @@
     python examples/agent.py                                 # offline: the model quotes what it remembers
     python examples/agent.py anthropic:claude-sonnet-4-5     # any model that LangChain knows
 
-The memory lives in ~/.persona-memory, or in $PERSONA_MEMORY_HOME.
+The memory lives in the folder ./agent-memory, or in that of --home; your own ~/.persona-memory is left alone. Run it
+twice, and the second run remembers the first. `persona-memory show --user ana --home agent-memory` shows what is known.
 """
 
 from __future__ import annotations
 
-import sys
+import argparse
 from typing import Any
 
 from langchain.agents import create_agent
@@ -31,8 +32,14 @@ def say(agent: Any, user: str, thread: str, text: str) -> None:
 
 
 def main() -> None:
-    model: BaseChatModel = init_chat_model(sys.argv[1]) if len(sys.argv) > 1 else OfflineChatModel()
-    with PersonaMemory.open() as memory:
+    parser = argparse.ArgumentParser(description="An agent that remembers people.")
+    parser.add_argument(
+        "model", nargs="?", help="provider:model; without one an offline model quotes what it remembers"
+    )
+    parser.add_argument("--home", default="agent-memory", help="folder of the memory (default: ./agent-memory)")
+    options = parser.parse_args()
+    model: BaseChatModel = init_chat_model(options.model) if options.model else OfflineChatModel()
+    with PersonaMemory.open(options.home) as memory:
         agent = create_agent(model, middleware=[PersonaMemoryMiddleware(memory)])
         say(agent, "ana", "monday", "My cat is called Miso and I live in Porto.")
         say(agent, "ana", "tuesday", "What is my cat called?")

@@ -2,11 +2,13 @@
 
     START → track_state → retrieve → route_adapter → teach → optimize_profile → END
 
-`python examples/own_graph.py` runs offline; the memory lives in ~/.persona-memory, or in $PERSONA_MEMORY_HOME.
+`python examples/own_graph.py` runs offline. The memory lives in the folder ./tutor-memory, or in that of --home; your
+own ~/.persona-memory is left alone.
 """
 
 from __future__ import annotations
 
+import argparse
 from typing import Annotated, Any, TypedDict
 
 from langchain_core.messages import AnyMessage, SystemMessage
@@ -40,7 +42,9 @@ def teach(state: TutorState) -> dict[str, Any]:
 
 
 def main() -> None:
-    with PersonaMemory.open() as memory:
+    parser = argparse.ArgumentParser(description="A tutor's own graph, with memory.")
+    parser.add_argument("--home", default="tutor-memory", help="folder of the memory (default: ./tutor-memory)")
+    with PersonaMemory.open(parser.parse_args().home) as memory:
         builder = StateGraph(TutorState, context_schema=Context)
         builder.add_node("teach", teach)
         doors = add_persona_nodes(builder, memory, model_node="teach", messages="chat", persona="about_user")

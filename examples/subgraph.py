@@ -1,10 +1,12 @@
 """The read path of the memory as one node of a bigger graph: recall → plan → answer → remember.
 
-`python examples/subgraph.py` runs offline; the memory lives in ~/.persona-memory, or in $PERSONA_MEMORY_HOME.
+`python examples/subgraph.py` runs offline. The memory lives in the folder ./subgraph-memory, or in that of --home;
+your own ~/.persona-memory is left alone.
 """
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 from typing import Annotated, Any, TypedDict
 
@@ -40,7 +42,9 @@ async def answer(state: State) -> dict[str, Any]:
 
 
 async def main() -> None:
-    with PersonaMemory.open() as memory:
+    parser = argparse.ArgumentParser(description="Recall as a subgraph of a bigger graph.")
+    parser.add_argument("--home", default="subgraph-memory", help="folder of the memory (default: ./subgraph-memory)")
+    with PersonaMemory.open(parser.parse_args().home) as memory:
         builder = StateGraph(State, context_schema=Context)
         # `state` lets it check that both sides mean the same keys; LangGraph itself would drop a stranger silently.
         builder.add_node("recall", recall_subgraph(memory, state=State))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import signal
+import threading
 from dataclasses import asdict
 from datetime import datetime
 from enum import StrEnum
@@ -17,19 +17,26 @@ from persona_memory.cli.options import (
     Home,
     Index,
     Json,
+    Learner,
     Model,
     Namespace,
     Url,
     User,
+    at_work,
+    check_id,
     check_known,
+    job_number,
     model_named,
     opened,
     opened_to_look,
+    opened_to_work,
+    token_count,
 )
 from persona_memory.cli.output import as_json as to_json
 from persona_memory.cli.output import complain, err, note, out, print_json
+from persona_memory.cli.peeking import peeking
 from persona_memory.cli.showing import Part, as_pictures, as_values
-from persona_memory.cli.signals import raise_on, stop_on_signals
+from persona_memory.cli.signals import stop_on_signals
 from persona_memory.errors import InvalidInput
 from persona_memory.opening import LEDGER_FILE
 
@@ -93,9 +100,9 @@ def chat(
     """Talk with a model that remembers you. Ctrl-D ends it."""
     from persona_memory.cli.chat import talk
 
+    check_id(user)
     answering = model_named(model)
     with opened(home, url, namespace, embeddings=embeddings, index=index, model=answering) as memory:
-        memory.policy(user_id=user)  # refuses what cannot be a user id before anything is said
         talk(memory, out, user_id=user, model=answering, thread_id=thread)
 
 
@@ -103,7 +110,10 @@ def chat(
 def recall(
     query: Annotated[str, typer.Argument(help="The message to remember something for.")],
     user: User,
-    max_tokens: Annotated[int, typer.Option("--max-tokens", min=0, help="Budget of the text.")] = 800,
+    max_tokens: Annotated[
+        int,
+        typer.Option("--max-tokens", parser=token_count, metavar="<tokens>", help="Budget of the text, at least 1."),
+    ] = 800,
     thread: Annotated[str | None, typer.Option("--thread", help="The conversation it is part of.")] = None,
     as_json: Json = False,
     home: Home = None,
@@ -113,6 +123,8 @@ def recall(
     index: Index = None,
 ) -> None:
     """What would be remembered for a message, with the reasons."""
+    if not query.strip():
+        raise typer.BadParameter("the message is empty; pass what the person says, in quotes")
     with opened(home, url, namespace, embeddings=embeddings, index=index, worker=False) as memory:
         check_known(memory, user, home, url)
         found = memory.recall(query, user_id=user, thread_id=thread, max_tokens=max_tokens)
@@ -164,23 +176,30 @@ def import_(
         str | None, typer.Option("--user", "-u", help="Whose messages they are, where the file does not say.")
     ] = None,
     learn: Annotated[bool, typer.Option("--learn/--no-learn", help="Learn and index now, too.")] = True,
-    model: Model = None,
+    model: Learner = None,
     home: Home = None,
     url: Url = None,
     namespace: Namespace = "default",
     embeddings: Embeddings = None,
     index: Index = None,
 ) -> None:
-    """Bring conversations from a file into memory. The same file twice changes nothing."""
-    from persona_memory.cli.importing import import_file, learn_now, read
+    """Bring conversations from a file into memory. The same file twice changes nothing.
 
+    openai: a JSON array or JSONL of {"role", "content"}, or what `export` writes. chatgpt: conversations.json of a data
+    export, or its .zip. locomo: locomo10.json. Ctrl-C loses nothing: the same command goes on where it ended.
+    """
+    from persona_memory.cli.importing import import_file, learn_now, read, say_what_came
+
+    if user is not None:
+        check_id(user)
     total = sum(1 for _ in read(format.value, path, user_id=user))  # a malformed file stores nothing
-    learner = model_named(model)
-    with opened(home, url, namespace, embeddings=embeddings, index=index, model=learner, worker=False) as memory:
-        import_file(memory, err, read(format.value, path, user_id=user), path, total=total)
-        if learn:
-            learn_now(memory, err)
-            _say_what_is_parked(memory)
+    with at_work(home, url, namespace, embeddings=embeddings, index=index, model=model) as memory:
+        people = import_file(memory, err, read(format.value, path, user_id=user), path, total=total)
+        with peeking(home, url, namespace) as peek:
+            say_what_came(peek, people, total=total)
+            if learn:
+                learn_now(memory, err, peek, people)
+                _say_what_is_parked(memory)
 
 
 @app.command()
@@ -191,7 +210,11 @@ def export(
     url: Url = None,
     namespace: Namespace = "default",
 ) -> None:
-    """Everything that is stored of a person, as JSON; `import openai` reads its messages back."""
+    """Everything that is stored of a person, as JSON; `import openai` reads its messages back.
+
+    One object: "messages" in OpenAI's style, and beside them events, memories, profile and policy, for reading. To
+    bring the messages into another memory: persona-memory import openai FILE --home FOLDER (or --namespace NAME).
+    """
     with opened_to_look(home, url, namespace) as memory:
         check_known(memory, user, home, url)
         everything = memory.export(user_id=user)
@@ -211,21 +234,33 @@ def forget(
     ids: Annotated[list[str] | None, typer.Argument(help="Memories (m…) or turns (t…) to erase.")] = None,
     everything: Annotated[bool, typer.Option("--everything", help="Erase all of the person.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    learn: Annotated[
+        bool, typer.Option("--learn/--no-learn", help="Learn what remains of the words again now, or leave it.")
+    ] = True,
+    model: Learner = None,
     home: Home = None,
     url: Url = None,
     namespace: Namespace = "default",
     embeddings: Embeddings = None,
     index: Index = None,
 ) -> None:
-    """Erase memories with the words they came from, or a whole person; prints the receipt."""
+    """Erase memories with the words they came from, or a whole person; prints the receipt.
+
+    What else those words told is learnt again. It cannot be undone, and a later import of the same messages leaves out
+    what was erased.
+    """
     if bool(ids) == everything:
-        raise typer.BadParameter("name the memories to erase, or --everything")
-    with opened(home, url, namespace, embeddings=embeddings, index=index, worker=False) as memory:
+        raise typer.BadParameter("name what to erase (ids m… or t…), or --everything")
+    from persona_memory.cli.forgetting import forget_all, forget_some
+
+    with at_work(home, url, namespace, embeddings=embeddings, index=index, model=model) as memory:
         check_known(memory, user, home, url)
-        if not yes:
-            typer.confirm(f"Erase {'everything' if everything else ', '.join(ids or [])} of {user!r}?", abort=True)
-        receipt = memory.delete_user(user_id=user) if everything else memory.forget(ids or [], user_id=user)
-    pictures.receipt(out, receipt)
+        if everything:
+            receipt = forget_all(memory, user, ask=not yes)
+        else:
+            with peeking(home, url, namespace) as peek:
+                receipt = forget_some(memory, peek, user, ids or [], ask=not yes, learn=learn, model=model)
+            _say_what_is_parked(memory)
     if not receipt.complete and not (url or "").startswith("postgresql"):
         note("`persona-memory worker --once` finishes it")
 
@@ -233,7 +268,7 @@ def forget(
 @app.command()
 def worker(
     once: Annotated[bool, typer.Option("--once", help="End when all that is queued is done.")] = False,
-    model: Model = None,
+    model: Learner = None,
     home: Home = None,
     url: Url = None,
     namespace: Namespace = "default",
@@ -241,14 +276,14 @@ def worker(
     index: Index = None,
 ) -> None:
     """Learn and index in the background, beside the process that talks. Ctrl-C ends it cleanly."""
-    learner = model_named(model)
-    with opened(home, url, namespace, embeddings=embeddings, index=index, model=learner, worker=False) as memory:
-        if once:
-            raise_on(signal.SIGTERM)
+    if once:
+        with at_work(home, url, namespace, embeddings=embeddings, index=index, model=model) as memory:
             memory.flush()
             _say_what_is_parked(memory)
-            return
-        stop_on_signals(memory)
+        return
+    stopping = threading.Event()
+    with opened_to_work(home, url, namespace, stopping, embeddings=embeddings, index=index, model=model) as memory:
+        stop_on_signals(memory, stopping)
         note("persona-memory worker: at work; Ctrl-C ends it")
         memory.run_worker()
         note("persona-memory worker: stopped; what is left waits in the ledger")
@@ -257,9 +292,14 @@ def worker(
 @app.command()
 def jobs(
     user: Annotated[str | None, typer.Option("--user", "-u", help="Only this person's.")] = None,
-    retry: Annotated[int | None, typer.Option("--retry", help="Try this parked job again.")] = None,
+    retry: Annotated[
+        int | None, typer.Option("--retry", parser=job_number, metavar="<job>", help="Try this parked job again.")
+    ] = None,
     discard: Annotated[
-        int | None, typer.Option("--discard", help="Drop this parked job; its turns stay findable.")
+        int | None,
+        typer.Option(
+            "--discard", parser=job_number, metavar="<job>", help="Drop this parked job; its turns stay findable."
+        ),
     ] = None,
     as_json: Json = False,
     home: Home = None,

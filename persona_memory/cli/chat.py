@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import uuid
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +29,8 @@ def talk(
         memory, model or OfflineChatModel(), system_prompt=SYSTEM_PROMPT, checkpointer=InMemorySaver()
     )
     config: Any = {"configurable": {"thread_id": thread_id or f"chat-{uuid.uuid4().hex[:8]}"}}
-    console.print(GREETING, style="dim")
+    if sys.stdin.isatty():
+        console.print(GREETING, style="dim")
     while line := _read(console):
         _answer(graph, config, console, line, user_id=user_id)
     with console.status("learning what was said …"):
@@ -49,10 +51,13 @@ def _answer(graph: Any, config: Any, console: Console, line: str, *, user_id: st
 
 
 def _read(console: Console) -> str:
+    """The next line; "" at the end. Only a person at a terminal is prompted."""
+    prompt = "[bold cyan]you[/] " if sys.stdin.isatty() else ""
     try:
-        return console.input("[bold cyan]you[/] ").strip()
+        return console.input(prompt).strip()
     except (EOFError, KeyboardInterrupt):
-        console.print()
+        if prompt:
+            console.print()
         return ""
 
 

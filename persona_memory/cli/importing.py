@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from persona_memory import Backlog, PersonaMemory
+from persona_memory import Backlog, Observed, PersonaMemory
+from persona_memory.cli.output import note
+from persona_memory.cli.peeking import Peek
 from persona_memory.errors import InvalidInput
 from persona_memory.importers import ImportedMessage, read_chatgpt, read_locomo, read_openai
 
@@ -36,41 +39,85 @@ def read(kind: str, path: Path, *, user_id: str | None) -> Iterator[ImportedMess
     return read_chatgpt(path, user_id=user_id)
 
 
+@dataclass(slots=True)
+class Imported:
+    """What has become of one person's messages in a file.
+
+    Attributes:
+        new: how many were stored.
+        turns: sequence numbers of all that are held, whether new or from an earlier import.
+        erased: how many stay out because the person, or these turns, were erased.
+        refused: how many were not stored because the person has paused memory or closed the thread, or because they
+            are no conversation.
+    """
+
+    new: int = 0
+    turns: set[int] = field(default_factory=set)
+    erased: int = 0
+    refused: int = 0
+
+
 def import_file(
     memory: PersonaMemory, console: Console, messages: Iterable[ImportedMessage], path: Path, *, total: int
-) -> None:
+) -> dict[str, Imported]:
     """Store a file's messages; each batch is durable when the bar moves, and a second run stores nothing twice.
 
     Args:
         total: how many messages there are.
+
+    Returns:
+        What became of them, by user id.
     """
-    new = 0
-    people: dict[str, None] = {}
+    people: dict[str, Imported] = {}
     with _progress(console) as bar:
         storing = bar.add_task("storing", total=total)
         for owner, thread_id, batch in _batches(messages):
-            stored = memory.observe(batch, user_id=owner, thread_id=thread_id)
-            people[owner] = None
-            new += len(stored.new)
+            _add(people.setdefault(owner, Imported()), memory.observe(batch, user_id=owner, thread_id=thread_id))
             bar.advance(storing, len(batch))
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    for owner in people:
-        memory.note_import(path.name, user_id=owner, digest=digest)
-    who = "1 person" if len(people) == 1 else f"{len(people)} people"
-    console.print(f"{total} messages of {who} read, {new} new", highlight=False)
+    for owner, imported in people.items():
+        if imported.turns:
+            memory.note_import(path.name, user_id=owner, digest=digest)
+    return people
 
 
-def learn_now(memory: PersonaMemory, console: Console) -> None:
-    """Wait until everything that is stored is learnt and indexed."""
+def say_what_came(peek: Peek, people: Mapping[str, Imported], *, total: int) -> None:
+    """Say how many messages were new, and of the others why they are not."""
+    new = sum(one.new for one in people.values())
+    note(f"{total} messages of {'1 person' if len(people) == 1 else f'{len(people)} people'} read, {new} new")
+    erased = sum(one.erased + peek.erased(owner, one.turns) for owner, one in people.items())
+    if erased:
+        note(
+            f"passed over, because they were forgotten or deleted here before: {erased}. They stay out of this memory; "
+            "if they are wanted again, import the file into another one (--home or --namespace)"
+        )
+    if refused := sum(one.refused for one in people.values()):
+        note(f"not stored, because memory is paused or they are no conversation: {refused}")
+
+
+def learn_now(memory: PersonaMemory, console: Console, peek: Peek, people: Mapping[str, Imported]) -> None:
+    """Wait until everything that is stored is learnt and indexed; the bars count what was imported."""
+    mine = {owner: frozenset(peek.texts(owner, one.turns)) for owner, one in people.items()}
+    total = sum(map(len, mine.values()))
+    if not total:
+        return
     with _progress(console) as bar:
-        learning, indexing = bar.add_task("learning", total=None), bar.add_task("indexing", total=None)
+        learning, indexing = bar.add_task("learning", total=total), bar.add_task("indexing", total=total)
 
-        def moved(left: Backlog) -> None:
-            bar.update(learning, total=left.turns, completed=left.turns - left.unlearnt)
-            bar.update(indexing, total=left.turns, completed=max(0, left.turns - left.unindexed))
+        def moved(_: Backlog) -> None:
+            waiting = [peek.waiting(owner, seqs) for owner, seqs in mine.items()]
+            bar.update(learning, completed=total - sum(unlearnt for unlearnt, _ in waiting))
+            bar.update(indexing, completed=total - sum(unindexed for _, unindexed in waiting))
 
         memory.flush(progress=moved)
+
+
+def _add(to: Imported, stored: Observed) -> None:
+    to.new += len(stored.new)
+    to.turns.update(stored.turns)
+    to.erased += stored.duplicates - (len(stored.turns) - len(stored.new))  # known, but held no more
+    to.refused += stored.ignored
 
 
 def _batches(messages: Iterable[ImportedMessage]) -> Iterator[tuple[str, str, list[dict[str, object]]]]:

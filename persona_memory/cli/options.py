@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import threading
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from persona_memory import PersonaMemory, PersonaMemoryError
+from persona_memory.cli.signals import stoppable, stoppable_embedder
 from persona_memory.errors import InvalidInput, MissingExtra
+from persona_memory.ledger import people
 from persona_memory.opening import HOME_VARIABLE, chat_model, home_folder
+from persona_memory.retrieval import default_embedder
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -44,6 +50,10 @@ User = Annotated[str, typer.Option("--user", "-u", help="Whose memory.")]
 Model = Annotated[
     str | None, typer.Option("--model", "-m", help="Chat model as provider:model; without one all stays offline.")
 ]
+Learner = Annotated[
+    str | None,
+    typer.Option("--model", "-m", help="Chat model that learns, as provider:model; without one plain rules do."),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -54,11 +64,79 @@ def opened(
     return PersonaMemory.open(home, url=url, namespace=namespace, embeddings=embedder(embeddings), **options)
 
 
+def opened_to_work(
+    home: Path | None,
+    url: str | None,
+    namespace: str,
+    stopping: threading.Event,
+    *,
+    embeddings: str | None,
+    index: str | None,
+    model: str | None,
+) -> PersonaMemory:
+    """The memory for a command that learns and embeds much; it does so no longer soon after `stopping` is set."""
+    learner = model_named(model)
+    chosen = stoppable_embedder(embedder(embeddings) or default_embedder(), stopping)
+    return PersonaMemory.open(
+        home, url=url, namespace=namespace, embeddings=chosen, index=index, model=learner, worker=False
+    )
+
+
+@contextmanager
+def at_work(
+    home: Path | None,
+    url: str | None,
+    namespace: str,
+    *,
+    embeddings: str | None,
+    index: str | None,
+    model: str | None,
+) -> Iterator[PersonaMemory]:
+    """As `opened_to_work`, for a command that Ctrl-C interrupts: then it stops promptly and says so."""
+    stopping = threading.Event()
+    with (
+        opened_to_work(home, url, namespace, stopping, embeddings=embeddings, index=index, model=model) as memory,
+        stoppable(stopping),
+    ):
+        yield memory
+
+
 def opened_to_look(home: Path | None, url: str | None, namespace: str) -> PersonaMemory:
     """The memory for a command that embeds nothing: which embedder there is does not matter."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return PersonaMemory.open(home, url=url, namespace=namespace, worker=False)
+
+
+def check_id(user: str) -> None:
+    """Pass if this can be a person's id, before anything else is done.
+
+    Raises:
+        InvalidUserId: it is empty, too long or no valid text.
+    """
+    people.checked(user)
+
+
+def token_count(value: str | int) -> int:
+    """The number of tokens, at least 1.
+
+    Raises:
+        BadParameter: it is none.
+    """
+    if not str(value).isdecimal() or int(value) < 1:
+        raise typer.BadParameter(f"{value!r} is no number of tokens; pass a whole number from 1, e.g. 800")
+    return int(value)
+
+
+def job_number(value: str | int) -> int:
+    """The number of a job.
+
+    Raises:
+        BadParameter: it is none.
+    """
+    if not str(value).isdecimal():
+        raise typer.BadParameter(f"{value!r} is no job's number; `persona-memory jobs` lists them")
+    return int(value)
 
 
 def check_known(memory: PersonaMemory, user: str, home: Path | None, url: str | None) -> None:

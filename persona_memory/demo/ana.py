@@ -65,7 +65,7 @@ SESSIONS = (
             Exchange("Not at all, I run in the evening.", "I stand corrected."),
             Exchange("Right, the oven is calling. Thanks!", "Enjoy the evening."),
         ),
-        probes=(Probe("What do I do to keep fit?", recalls=("running",)),),
+        probes=(Probe("Which sport do I do, and how often?", recalls=("running",)),),
     ),
     Session(
         user_id="ana",
@@ -165,7 +165,7 @@ SESSIONS = (
         ),
         probes=(
             Probe("Which nuts must I avoid?", recalls=("hazelnuts",)),
-            Probe("What do I like to drink in the morning?", recalls=("green tea",)),
+            Probe("Do I drink coffee or tea?", recalls=("green tea",)),
         ),
     ),
     Session(
@@ -192,7 +192,7 @@ SESSIONS = (
             Exchange("That's what I told him. We take Pixel's basket along next time.", "She will judge the waves."),
         ),
         probes=(
-            Probe("What am I training for?", recalls=("half marathon",)),
+            Probe("Which marathon am I training for?", recalls=("half marathon",)),
             Probe("Who do I go running with?", recalls=("Teresa",), never=("Biscuit", "Leeds")),
             Probe("Do you know my street?", never=("Rua das Flores",)),
         ),

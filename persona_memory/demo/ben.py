@@ -38,7 +38,7 @@ SESSIONS = (
         ),
         probes=(
             Probe("How do I like my answers?", recalls=("short answers",)),
-            Probe("What is my cat called?", never=("Pixel",)),
+            Probe("Do I have a cat?", never=("Pixel",)),
         ),
     ),
     Session(
@@ -141,7 +141,7 @@ SESSIONS = (
             Exchange("Biscuit gets the rice. Good night!", "Good night, and good luck on the 19th."),
         ),
         probes=(
-            Probe("What should I cook tonight?", recalls=("lentil curry",), never=("risotto", "Porto", "Miguel")),
+            Probe("Which curry could I cook tonight?", recalls=("lentil curry",), never=("risotto", "Porto", "Miguel")),
             Probe("What may I not eat?", recalls=("peanuts",), never=("hazelnuts",)),
         ),
     ),

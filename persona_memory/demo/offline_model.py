@@ -91,12 +91,16 @@ class OfflineChatModel(BaseChatModel):
         return self._generate(messages)
 
 
-def plain_reply(messages: Sequence[BaseMessage]) -> str:
+def plain_reply(messages: Sequence[BaseMessage], *, ranked: Sequence[str] = ()) -> str:
     """A plain reply to the latest human message.
 
     A question is answered by quoting, with their dates, the lines of the recalled memories, of the profile and of
     this conversation that share the most words with it, else what was recalled for it at all. A statement is
     acknowledged. Where nothing is known, the reply says so.
+
+    Args:
+        ranked: texts of recalled memories, best first, where the caller knows their scores: a question is answered
+            with the first of them that the prompt holds, and with the newest other one.
     """
     said = _human_texts(messages)
     if not said:
@@ -111,11 +115,20 @@ def plain_reply(messages: Sequence[BaseMessage]) -> str:
         return _acknowledgement(latest, known)
     in_thread = [_Known(text, "user", None, False, "thread") for text in earlier]
     known = [line for line in known if line.who != "assistant"]  # what was said by itself is no news
-    found = (
-        _most_alike(latest, [*known, *in_thread])
-        or [line for line in known if line.source == "memory" and not line.outdated][:3]
-    )
+    found = _best_scored(ranked, known) or _most_alike(latest, [*known, *in_thread])
+    if not found and not ranked:
+        found = [line for line in known if line.source == "memory" and not line.outdated][:3]
     return "\n".join(_quote(line) for line in found) or NOTHING_FOUND
+
+
+def context_lines(messages: Sequence[BaseMessage]) -> list[str]:
+    """What the prompt says about the person, a line each, without marks and headings."""
+    return [
+        match[0].strip().removeprefix("- ")
+        for message in messages
+        for _, body in _BLOCK.findall(str(message.text))
+        for match in _LINE.finditer(html.unescape(body))
+    ]
 
 
 def _human_texts(messages: Sequence[BaseMessage]) -> list[str]:
@@ -157,6 +170,19 @@ def _greeting(known: Sequence[_Known]) -> str:
 def _acknowledgement(latest: str, known: Sequence[_Known]) -> str:
     related = [line for line in _most_alike(latest, known) if line.source == "memory" and line.text != latest]
     return f"Noted. {_quote(related[0])}" if related else "Noted."
+
+
+def _best_scored(ranked: Sequence[str], known: Sequence[_Known]) -> list[_Known]:
+    """The first of the ranked texts that the prompt holds as still true, and the newest of the others."""
+    held = {_plain(line.text): line for line in known if line.source == "memory" and not line.outdated}
+    found = [held[text] for text in dict.fromkeys(map(_plain, ranked)) if text in held]
+    newest = max(found[1:], key=lambda line: line.day or date.min, default=None)
+    return found[:1] if newest is None else [found[0], newest]
+
+
+def _plain(text: str) -> str:
+    """The text as far as spaces and line breaks do not change it."""
+    return " ".join(text.replace(" / ", " ").split())
 
 
 def _most_alike(text: str, known: Sequence[_Known]) -> list[_Known]:

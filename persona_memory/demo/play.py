@@ -8,24 +8,29 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from langchain_core.messages import BaseMessage
 from rich.console import Console
 from rich.markup import escape
 from rich.rule import Rule
 
 from persona_memory import PersonaMemory, pictures
+from persona_memory.demo import screen
 from persona_memory.demo.conversations import PEOPLE, SESSIONS, Exchange, Probe, Session
-from persona_memory.demo.offline_model import plain_reply
+from persona_memory.demo.offline_model import context_lines, plain_reply
+from persona_memory.demo.screen import Snapshot
 from persona_memory.errors import MissingExtra
-from persona_memory.types import Memory, ProfileEdit
+from persona_memory.types import Hit
 
 FORGOTTEN = ("Rua das Flores", b"Rua das Flores")
-SHOWN = 5
+
+NEAR_BEST = 0.85
+"""Share of the best hit's score from which the offline model may quote a hit."""
 
 
 @dataclass(slots=True)
@@ -40,32 +45,50 @@ class Clock:
 
 
 @dataclass(slots=True)
-class Known:
-    """What was known of a person after their last session, to show what a session added."""
+class Model:
+    """What the offline model is to say next, and what it was given.
 
-    memories: dict[str, Memory]
-    edits: int
+    Attributes:
+        reply: a reply that was written for the demo; None: it answers from its prompt.
+        ranked: what was recalled, best first.
+        context: what its last prompt said about the person, a line each.
+    """
+
+    reply: str | None = None
+    ranked: Sequence[str] = ()
+    context: Sequence[str] = ()
+
+    def __call__(self, messages: Sequence[BaseMessage]) -> str:
+        """The reply to this prompt."""
+        self.context = context_lines(messages)
+        return self.reply or plain_reply(messages, ranked=self.ranked)
 
 
-def play(console: Console, *, home: Path | None = None, pause: float = 0.0) -> bool:
+def play(
+    console: Console, *, home: Path | None = None, pause: float = 0.0, sessions: Sequence[Session] | None = None
+) -> bool:
     """Play all sessions; returns whether everything that should be recalled was, and nothing that should not.
 
     Args:
         home: a folder to keep the demo's memory in; by default it is thrown away.
         pause: seconds between two messages on the screen.
+        sessions: what is played; default the demo's own.
     """
+    sessions = SESSIONS if sessions is None else sessions
     started = time.perf_counter()
     with tempfile.TemporaryDirectory() as scratch:
         folder = home or Path(scratch)
-        clock = Clock(SESSIONS[0].at)
+        clock = Clock(sessions[0].at)
         with PersonaMemory.open(folder, clock=clock, quiet=timedelta(0)) as memory:
             stage = Stage(console, memory, clock, pause)
-            stage.opening(folder)
-            for session in SESSIONS:
+            stage.opening(home, len(sessions))
+            for session in sessions:
                 stage.session(session)
             stage.people()
             stage.closing(folder)
         console.print(f"played in {time.perf_counter() - started:.0f} s", style="dim")
+        if home is not None:
+            console.print(f"look around: persona-memory show --user ana --home {home}", style="dim", soft_wrap=True)
     return stage.failed == 0
 
 
@@ -74,27 +97,32 @@ class Stage:
 
     def __init__(self, console: Console, memory: PersonaMemory, clock: Clock, pause: float) -> None:
         self.console, self.memory, self.clock, self.pause = console, memory, clock, pause
-        self.reply: str | None = None
-        self.agent = _agent(memory, lambda: self.reply)
-        self.known = {user: Known({}, 0) for user in PEOPLE}
+        self.model = Model()
+        self.agent = _agent(memory, self.model)
+        self.known = {user: Snapshot({}, {}, ()) for user in PEOPLE}
         self.failed = self.checked = 0
 
-    def opening(self, folder: Path) -> None:
-        """Say what is going to happen."""
+    def opening(self, home: Path | None, count: int) -> None:
+        """Say what is going to happen, and how to read it."""
         self.console.print(Rule("persona-memory"))
-        self.console.print(
-            f"Two people talk with one agent from March to September: {len(SESSIONS)} conversations, each a thread of "
-            "its own. Offline: no key, no server; facts are found by plain rules. After each conversation you see what "
-            "was learnt, and in a new thread what is recalled and why.\n",
-            style="dim",
-        )
-        self.console.print(f"memory: {folder / 'memory.db'}", style="dim", markup=False, highlight=False)
+        place = "in a folder that is thrown away at the end" if home is None else f"in {home}"
+        for text in (
+            f"Two people talk with one agent from March to September: {count} conversations, each a thread of its own. "
+            "No key, no server, no language model: what people say is written for the demo, and so are the replies "
+            f"during a conversation; facts are found by plain rules. The memory is real, {place}.",
+            "After each conversation you see what was learnt (t12 is the turn that it comes from). Then questions are "
+            "asked in a new thread: what is recalled and why, an answer of the offline agent, which can only quote the "
+            "best of it, and a check of what stood in the context that any model would have been given.",
+            screen.LEGEND,
+        ):
+            self.console.print(escape(text), style="dim", highlight=False)
+            self.console.print()
 
     def session(self, session: Session) -> None:
         """One conversation, what was learnt from it, and questions in a new thread."""
         name = session.user_id.capitalize()
         self.console.print()
-        self.console.print(Rule(f"[bold]{name}[/] · {session.at:%d %B %Y} · {escape(session.title)}", align="left"))
+        self.console.print(Rule(f"[bold]{name}[/] · {_day(session.at)} · {escape(session.title)}", align="left"))
         for place, exchange in enumerate(session.exchanges):
             self.clock.now = max(self.clock.now, session.said_at(place))
             self._exchange(session, exchange)
@@ -103,6 +131,7 @@ class Stage:
         for number, probe in enumerate(session.probes, 1):
             self._probe(session, probe, number)
         self.memory.flush()
+        self.known[session.user_id] = self._snapshot(session.user_id)
 
     def people(self) -> None:
         """What is known of each person in the end, with its evidence."""
@@ -122,20 +151,19 @@ class Stage:
         text, raw = FORGOTTEN
         files = sorted(path for path in folder.glob("memory.db*") if path.is_file())
         held = [path.name for path in files if raw in path.read_bytes()]
-        self._check(not held, f"the address that Ana asked to forget ({text!r}) is in none of the files' bytes")
+        self._check(not held, f"the address that Ana asked to forget (“{text}”) is in none of the files' bytes")
+        self.console.print("\n  Ben asks to be deleted.")
         receipt = self.memory.delete_user(user_id="ben")
         left = b"peanuts" in b"".join(path.read_bytes() for path in files if path.exists())
         pictures.receipt(self.console, receipt)
-        self._check(
-            not left and "ben" not in self.memory.users(), "Ben asked to be deleted, and nothing of him is left"
-        )
+        self._check(not left and "ben" not in self.memory.users(), "nothing of Ben is left, not even in the bytes")
         self._check(bool(self.memory.memories(user_id="ana")), "what is remembered of Ana is untouched")
-        style = "bold green" if not self.failed else "bold red"
-        self.console.print(f"\n{self.checked - self.failed} of {self.checked} checks held", style=style)
+        held_checks = f"{self.checked - self.failed} of {self.checked} checks held"
+        self.console.print(f"\n{held_checks}", style="bold red" if self.failed else "bold green", highlight=False)
 
     def _exchange(self, session: Session, exchange: Exchange) -> None:
         self._say("cyan", session.user_id.capitalize(), exchange.user)
-        self.reply = exchange.assistant
+        self.model.reply = exchange.assistant
         self._say("green", "agent", self._ask(session.user_id, session.thread_id, exchange.user))
 
     def _ask(self, user: str, thread: str, text: str) -> str:
@@ -147,50 +175,53 @@ class Stage:
         """A question in a new thread: what was recalled for it and why, and whether that is right."""
         user, thread = session.user_id, f"{session.thread_id}/probe-{number}"
         found = self.memory.recall(probe.question, user_id=user)
-        self.reply = None
+        self.model.reply = None
+        self.model.ranked = [hit.text for hit in found.hits if hit.score >= NEAR_BEST * found.hits[0].score]
         answer = self._ask(user, thread, probe.question)
-        self.console.print(f"\n  [bold]new thread[/] [cyan]{user.capitalize()}[/] {escape(probe.question)}")
-        for hit in found.hits[:SHOWN]:
-            why = " ".join(f"{name} {value:.2f}" for name, value in hit.parts.items() if value > 0)
-            text = " ".join(hit.text.split())
-            shown = escape(text if len(text) < 90 else text[:89] + "…")
-            self.console.print(f"    [dim]{hit.at:%d %b}  {hit.score:.2f} = {why}[/]  {shown}", highlight=False)
-        self.console.print(f"    [dim]{found.route.name}: {escape(found.route.reason)}[/]", highlight=False)
-        self._say("green", "  agent", answer)
-        held = found.text.casefold()
-        if probe.recalls:
-            self._check(all(word.casefold() in held for word in probe.recalls), f"recalled: {', '.join(probe.recalls)}")
-        if probe.never:
-            self._check(not any(word.casefold() in held for word in probe.never), f"kept out: {', '.join(probe.never)}")
+        self.console.print("\n  [dim]in a new thread[/]")
+        self._say("cyan", user.capitalize(), probe.question)
+        screen.recalled(self.console, found)
+        self._say("green", "agent", answer)
+        self._check_context(probe, found.hits)
+
+    def _check_context(self, probe: Probe, hits: Sequence[Hit]) -> None:
+        """Whether the model was given what it should have been, and nothing that it should not."""
+        for wanted, words in ((True, probe.recalls), (False, probe.never)):
+            places = {word: _place(word, hits, self.model.context) for word in words}
+            found = ", ".join(f"“{escape(word)}” [dim]({escape(place)})[/]" for word, place in places.items() if place)
+            lacking = ", ".join(f"“{escape(word)}”" for word, place in places.items() if not place)
+            if wanted and words:
+                self._check(
+                    not lacking, f"missing in the context: {lacking}" if lacking else f"in the context: {found}"
+                )
+            elif words:
+                wrong = f"in the context, though it must not be: {found}"
+                self._check(not found, wrong if found else f"not in the context: {lacking}")
 
     def _learnt(self, user: str) -> None:
-        """What this session added to memory and profile."""
-        before = self.known[user]
+        """Show what this session changed of what is stored."""
+        now = self._snapshot(user)
+        screen.learnt(self.console, self.known[user], now)
+
+    def _snapshot(self, user: str) -> Snapshot:
         memories = {memory.id: memory for memory in self.memory.memories(user_id=user, superseded=True)}
-        history = self.memory.history(user_id=user)
-        self.console.print("  [bold]learnt[/]")
-        for memory in memories.values():
-            if memory.id not in before.memories:
-                self.console.print(f"    [yellow]+[/] {escape(memory.text)} [dim]({memory.kind}, {_from(memory)})[/]")
-            elif not memory.current and before.memories[memory.id].current:
-                self.console.print(f"    [red]~[/] no longer true: [strike]{escape(memory.text)}[/]")
-        for gone in before.memories.keys() - memories.keys():
-            self.console.print(f"    [red]−[/] forgotten: a memory ({gone}) and the words that it came from")
-        for edit in history[before.edits :]:
-            self.console.print(f"    [magenta]profile[/] {_edit(edit)}", highlight=False)
-        self.known[user] = Known(memories, len(history))
+        turns = {
+            (one["timestamp"], one["thread_id"], one["role"]): str(one["content"])
+            for one in self.memory.export(user_id=user)["messages"]
+        }
+        return Snapshot(memories, turns, self.memory.history(user_id=user))
 
     def _say(self, colour: str, who: str, text: str) -> None:
         time.sleep(self.pause)
-        self.console.print(f"  [{colour}]{who:<7}[/] {escape(text)}", highlight=False)
+        screen.said(self.console, colour, who, text)
 
     def _check(self, held: bool, what: str) -> None:
         self.checked += 1
         self.failed += not held
-        self.console.print(f"    {'[green]✓[/]' if held else '[red]✗[/]'} {escape(what)}", highlight=False)
+        screen.checked(self.console, held, what)
 
 
-def _agent(memory: PersonaMemory, reply: Callable[[], str | None]) -> Any:
+def _agent(memory: PersonaMemory, model: Callable[[Sequence[BaseMessage]], str]) -> Any:
     """A `create_agent` with the middleware; its model plays the written reply, else answers plainly."""
     try:
         from langchain.agents import create_agent
@@ -202,17 +233,20 @@ def _agent(memory: PersonaMemory, reply: Callable[[], str | None]) -> Any:
 
     from persona_memory.testing import ScriptedChatModel
 
-    model = ScriptedChatModel(answers=lambda messages, _: reply() or plain_reply(messages))
+    scripted = ScriptedChatModel(answers=lambda messages, _: model(messages))
     middleware = PersonaMemoryMiddleware(memory, ask_questions=False)
-    return create_agent(model, middleware=[middleware], context_schema=dict, checkpointer=InMemorySaver())
+    return create_agent(scripted, middleware=[middleware], context_schema=dict, checkpointer=InMemorySaver())
 
 
-def _from(memory: Memory) -> str:
-    return "from " + ", ".join(f"t{seq}" for seq in memory.sources)
+def _place(word: str, hits: Sequence[Hit], context: Sequence[str]) -> str | None:
+    """The best-scored line of the model's context that holds the word; None where none does."""
+    ranked = {screen.flat(hit.text): place for place, hit in enumerate(hits)}
+    lines = [line for line in context if word.casefold() in line.casefold()]
+    if not lines:
+        return None
+    best = min(lines, key=lambda line: ranked.get(line.partition(": ")[2], len(ranked)))
+    return screen.around(best, word)
 
 
-def _edit(edit: ProfileEdit) -> str:
-    value = ", ".join(map(str, edit.value)) if isinstance(edit.value, list | tuple) else str(edit.value)
-    sign = {"set": "=", "add": "+=", "remove": "-="}[edit.op]
-    evidence = ", ".join(f"t{seq}" for seq in edit.evidence)
-    return f"{edit.field} {sign} {escape(value)} [dim]({edit.basis}, {edit.confidence:.2f}, {evidence})[/]"
+def _day(moment: datetime) -> str:
+    return f"{moment.day} {moment:%B %Y}"

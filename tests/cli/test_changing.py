@@ -92,6 +92,73 @@ def test_forget_refuses_what_is_not_there_and_erases_nothing(cli: Cli, ana: str)
     assert "Porto" in cli("export", "--user", ana).out
 
 
+def test_an_unknown_id_is_refused_before_anybody_is_asked(cli: Cli, ana: str) -> None:
+    """Exit code 1 at once, for memories and turns alike."""
+    for unknown in ("m404", "t404", "rex"):
+        done = cli("forget", unknown, "--user", ana, stdin="y\n")
+        assert (done.code, done.out) == (1, "")
+        assert f"no memory or turn ['{unknown}']; nothing was erased" in done.err
+
+
+def test_before_it_asks_it_shows_what_is_meant(cli: Cli, ana: str) -> None:
+    """The memory, its turn, and what else rests on the same words."""
+    (rex,) = [one for one, text in memories(cli).items() if "Rex" in text]
+    shown = cli("forget", rex, "t3", "--user", ana, stdin="n\n").out
+    assert f"{rex}  Has a dog called Rex, with its words in t1" in shown
+    assert "may go with them: Lives in Porto" in shown
+    assert "t3  “I love hiking. I do not understand recursion.”" in shown
+    assert "4 turns, 3 memories" in cli("forget", "--everything", "--user", ana, stdin="n\n").out
+
+
+def two_facts(home: Path, **options: Any) -> None:
+    """Ana, who has told two things in one message; both are learnt."""
+    with PersonaMemory.open(home, embeddings=HashingEmbedder(), worker=False, **options) as memory:
+        memory.observe([("user", "I love hiking. I have a dog called Rex.")], user_id="ana")
+        memory.flush(timeout=60)
+
+
+def test_what_still_stands_is_learnt_again_before_forget_ends(cli: Cli, home: Path) -> None:
+    """It says what is gone and what is known still; nothing is pending, and a second look shows the same."""
+    two_facts(home)
+    (hiking,) = [one for one, text in memories(cli).items() if "hiking" in text]
+    done = cli("forget", hiking, "--user", "ana", "--yes")
+    assert (
+        "gone: “I love hiking. I have a dog called Rex.” (t1); what is left of it: “I have a dog called Rex.”"
+        in done.out
+    )
+    assert "gone: Loves hiking" in done.out
+    assert "learnt again from what is left: Has a dog called Rex" in done.out
+    assert json.loads(cli("show", "--json").out) == [{"user_id": "ana", "learnt": 1}]
+    assert list(memories(cli).values()) == ["Has a dog called Rex"]
+    assert pending(cli) == []
+
+
+def test_forget_can_leave_learning_to_a_worker(cli: Cli, home: Path) -> None:
+    """--no-learn says what waits."""
+    two_facts(home)
+    (hiking,) = [one for one, text in memories(cli).items() if "hiking" in text]
+    done = cli("forget", hiking, "--user", "ana", "--yes", "--no-learn")
+    assert "turns that wait to be learnt again: 1" in done.err
+    assert json.loads(cli("show", "--json").out) == [{"user_id": "ana", "pending": 1}]
+    assert cli("worker", "--once").code == 0
+    assert list(memories(cli).values()) == ["Has a dog called Rex"]
+
+
+def test_what_a_model_has_learnt_is_not_learnt_again_by_rules(cli: Cli, home: Path) -> None:
+    """Without --model it waits for one; the words are gone at once."""
+    fact = {"text": "Loves hiking", "kind": "semantic", "turns": [1], "quote": "I love hiking."}
+
+    def answer(messages: list[BaseMessage], tools: list[dict[str, Any]]) -> Any:
+        return {**NOTHING_LEARNT, "memories": [fact]} if "LearnAnswer" in str(tools) else {"edits": []}
+
+    two_facts(home, model=ScriptedChatModel(answers=answer))
+    ((hiking, _),) = memories(cli).items()
+    done = cli("forget", hiking, "--user", "ana", "--yes")
+    assert "llm:scripted has learnt from 'ana' before: name it with --model" in done.err
+    assert json.loads(cli("show", "--json").out) == [{"user_id": "ana", "pending": 1}]
+    assert "hiking" not in cli("export", "--user", "ana").out
+
+
 # ── jobs ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -155,6 +222,14 @@ def test_chat_remembers_across_conversations(cli: Cli) -> None:
     assert list(memories(cli).values()) == ["Lives in Porto"]
     assert pending(cli) == []
     assert "Porto" not in cli("chat", "--user", "ben", stdin="Where do I live?\n").out
+
+
+def test_a_piped_chat_prints_answers_only(cli: Cli) -> None:
+    """No prompt and no greeting for a person who is not there."""
+    printed = cli("chat", "--user", "ana", stdin="I live in Porto.\n").out
+    assert "Noted." in printed
+    assert "you" not in printed.split()
+    assert "Ctrl-D" not in printed
 
 
 @pytest.mark.parametrize("stdin", ["", "\n", "   \nI live in Porto.\n"])

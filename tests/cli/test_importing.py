@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 
+from persona_memory import PersonaMemory, Policy
 from persona_memory.cli import importing
+from persona_memory.retrieval.hashing import HashingEmbedder
 
 from .conftest import SAID, Cli
 
@@ -112,6 +114,52 @@ def test_progress_is_shown_on_stderr_only(cli: Cli, files: dict[str, tuple[str, 
     assert done.out == ""
     assert all(f"{what} " in done.err for what in ("storing", "learning", "indexing"))
     assert "4/4" in done.err
+
+
+def test_the_bars_count_this_import_only(cli: Cli, tmp_path: Path, files: dict[str, tuple[str, ...]]) -> None:
+    """Although other people's turns wait beside it, and are learnt with it."""
+    theirs = write(tmp_path / "theirs.json", [*MESSAGES, *MESSAGES, *MESSAGES])
+    cli("import", "openai", theirs, "--user", "ben", "--no-learn")
+    done = cli("import", *files["openai"])
+    bars = [line.split()[-2] for line in done.err.splitlines() if "━" in line]
+    assert bars == ["4/4", "4/4", "4/4"]
+    assert json.loads(cli("show", "--json").out) == [
+        {"user_id": one, "learnt": n} for one, n in (("ana", 4), ("ben", 12))
+    ]
+
+
+def test_an_import_is_noted_once(cli: Cli, files: dict[str, tuple[str, ...]]) -> None:
+    """One event with the file's name, however often it is imported."""
+    for _ in range(2):
+        cli("import", *files["openai"])
+    log = json.loads(cli("export", "--user", "ana").out)["events"]
+    assert [one["data"] for one in log if one["kind"] == "import"] == [{"source": "talk.json"}]
+
+
+def test_what_was_forgotten_or_deleted_stays_out_and_is_named(
+    cli: Cli, tmp_path: Path, files: dict[str, tuple[str, ...]]
+) -> None:
+    """How many, and where they can still go: another memory takes them all."""
+    cli("import", *files["openai"])
+    cli("forget", "t2", "--user", "ana", "--yes")
+    done = cli("import", *files["openai"])
+    assert "4 messages of 1 person read, 0 new" in done.err
+    assert "forgotten or deleted here before: 1." in done.err
+    cli("forget", "--everything", "--user", "ana", "--yes")
+    done = cli("import", *files["openai"])
+    assert (done.code, "forgotten or deleted here before: 4." in done.err) == (0, True)
+    assert "import the file into another one (--home or --namespace)" in done.err
+    assert "learning" not in done.err
+    assert "4 new\n" in cli("import", *files["openai"], "--home", tmp_path / "other").err
+
+
+def test_what_a_paused_person_keeps_out_is_named(cli: Cli, home: Path, files: dict[str, tuple[str, ...]]) -> None:
+    """Nothing is stored, and it says why."""
+    with PersonaMemory.open(home, embeddings=HashingEmbedder(), worker=False) as memory:
+        memory.set_policy(Policy(paused=True), user_id="ana")
+    done = cli("import", *files["openai"])
+    assert (done.code, "because memory is paused or they are no conversation: 4" in done.err) == (0, True)
+    assert json.loads(cli("export", "--user", "ana").out)["messages"] == []
 
 
 def test_what_is_imported_without_learning_is_learnt_later(cli: Cli, files: dict[str, tuple[str, ...]]) -> None:

@@ -40,8 +40,8 @@ def test_recall_as_json_has_the_reasons(cli: Cli, ana: str) -> None:
 
 
 def test_recall_keeps_to_the_budget_it_is_given(cli: Cli, ana: str) -> None:
-    """Nothing fits into no tokens, and the route says so."""
-    found = json.loads(cli("recall", "--user", ana, "--json", "--max-tokens", 0, "Where do I live?").out)
+    """Nothing fits into one token, and the route says so."""
+    found = json.loads(cli("recall", "--user", ana, "--json", "--max-tokens", 1, "Where do I live?").out)
     assert (found["text"], found["tokens"], found["route"]["name"]) == ("", 0, "context_overflow")
 
 

@@ -22,7 +22,14 @@ from .conftest import Cli
         (("import", "mbox", "x"), "mbox"),
         (("forget", "--user", "ana"), "or --everything"),
         (("forget", "--user", "ana", "m1", "--everything"), "or --everything"),
-        (("recall", "--user", "ana", "--max-tokens", "-1", "hello"), "--max-tokens"),
+        (("recall", "--user", "ana", "--max-tokens=-1", "hello"), "'-1' is no number of tokens"),
+        (("recall", "--user", "ana", "--max-tokens", "0", "hello"), "'0' is no number of tokens"),
+        (
+            ("recall", "--user", "ana", "--max-tokens", "hi", "hello"),
+            "'hi' is no number of tokens",
+        ),
+        (("recall", "--user", "ana", " "), "the message is empty"),
+        (("jobs", "--retry", "first"), "'first' is no job's number"),
         (("nonsense",), "nonsense"),
     ],
 )
@@ -55,6 +62,8 @@ def test_help_and_version_need_no_memory(cli: Cli, home: Path) -> None:
         (("show", "--url", "mysql://x/y"), "SQLite or Postgres"),
         (("recall", "--user", " ", "hello"), "nobody called ' ' is known"),
         (("chat", "--user", " "), "user_id is empty"),
+        (("chat", "--user", ""), "user_id is empty"),
+        (("import", "openai", "missing.json", "--user", ""), "user_id is empty"),
     ],
 )
 def test_names_that_mean_nothing_are_refused(cli: Cli, command: tuple[str, ...], says: str) -> None:
@@ -64,6 +73,13 @@ def test_names_that_mean_nothing_are_refused(cli: Cli, command: tuple[str, ...],
     done = cli(*command, stdin="hello\n")
     assert done.code == 1
     assert says in done.err
+
+
+def test_help_of_export_and_import_lead_to_each_other(cli: Cli) -> None:
+    """What `export` writes, and how it is read back; which files `import` takes."""
+    said = " ".join(cli("export", "--help").out.split())
+    assert "persona-memory import openai FILE --home FOLDER" in said
+    assert all(name in cli("import", "--help").out for name in ("JSONL", "conversations.json", "locomo10.json"))
 
 
 def test_the_home_is_an_option_a_variable_or_the_users_own(

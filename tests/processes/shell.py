@@ -61,9 +61,14 @@ def environment(home: Path) -> dict[str, str]:
     return {**os.environ, **added, "COLUMNS": "200"}
 
 
-def popen(home: Path, *arguments: object, program: tuple[str, ...] = ("-m", "persona_memory")) -> subprocess.Popen[str]:
+def popen(
+    home: Path,
+    *arguments: object,
+    program: tuple[str, ...] = ("-m", "persona_memory"),
+    stdin: int = subprocess.PIPE,
+) -> subprocess.Popen[str]:
     """A started `python -m persona_memory`, or another program, with pipes."""
-    pipes: dict[str, Any] = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    pipes: dict[str, Any] = dict.fromkeys(("stdout", "stderr"), subprocess.PIPE) | {"stdin": stdin}
     line = [sys.executable, "-W", "error::ResourceWarning", *program, *map(str, arguments)]
     # A job in the background of a script ignores SIGINT, and so would its children.
     pipes["preexec_fn"] = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import sqlite3
 import subprocess
@@ -101,15 +102,17 @@ def test_ctrl_c_ends_an_import_and_a_second_run_completes_it(tmp_path: Path) -> 
 def test_ctrl_c_at_the_prompt_ends_a_chat(tmp_path: Path) -> None:
     """As Ctrl-D does: what was said is learnt, exit code 0."""
     home = tmp_path / "home"
-    chat = popen(home, "chat", "--user", "ana")
-    assert chat.stdin is not None
+    keyboard, terminal = os.openpty()  # only a person at a terminal is prompted
+    chat = popen(home, "chat", "--user", "ana", stdin=terminal)
     assert chat.stdout is not None
-    chat.stdin.write("I live in Porto.\n")
+    os.write(keyboard, b"I live in Porto.\n")
     printed = ""
     while "Noted." not in printed or not printed.endswith("you "):  # it waits for the next line
         printed += chat.stdout.read(1)
     chat.send_signal(signal.SIGINT)
     _, errors = chat.communicate(timeout=30)
+    for end in (keyboard, terminal):
+        os.close(end)
     assert (chat.returncode, errors) == (0, "")
     assert progress(home) == {"learnt": 2}
 

