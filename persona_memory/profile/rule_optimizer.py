@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from persona_memory.profile.english.grammar import first_person
+from persona_memory.profile.english.regex import Regex
 from persona_memory.profile.fold import apply
 from persona_memory.profile.schema import fold_key
 from persona_memory.profile.statements import Change, Statement, answered, corrected, is_retraction, statements
@@ -15,7 +16,7 @@ from persona_memory.protocols import ProfileView
 from persona_memory.types import Profile, ProfileEdit, Turn
 
 CONFIDENCE: Final = 0.9
-_OF_THE_USER = re.compile(r"\s*(?:the )?user(?:'s)?\s", re.IGNORECASE)
+_OF_THE_USER = Regex(r"\s*(?:the )?user(?:'s)?\s", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +79,13 @@ def _without_last(
 
 def _edits(change: Change, turn: Turn, profile: Profile) -> Iterator[ProfileEdit]:
     """The change as edits of this profile: removals name the items that are there."""
-    if change.op != "remove":
-        yield _edit(change.field, change.op, change.value, turn)
-        return
     held = profile.get(change.field)
-    if held is None:
+    items = held if isinstance(held, tuple) else () if held is None else (held,)
+    if change.op != "remove":
+        known = any(fold_key(item).startswith(f"{fold_key(change.value)} ") for item in items)
+        if not (change.vague and known):
+            yield _edit(change.field, change.op, change.value, turn)
         return
-    items = held if isinstance(held, tuple) else (held,)
     for item in items:
         if change.value is None or _meant(str(change.value), str(item), exact=change.exact):
             yield _edit(change.field, "remove", item, turn)

@@ -8,15 +8,17 @@ memory extractor are made of this.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from persona_memory.profile.english import food, household, manner, person, predicate, taste, work
-from persona_memory.profile.english.clauses import Clause, clauses, is_retraction
+from persona_memory.profile.english import food, household, manner, person, predicate, sorts, taste, work
+from persona_memory.profile.english.clauses import Clause, clauses, is_retraction, opens_doubt
+from persona_memory.profile.english.contrast import contrasted, denial
 from persona_memory.profile.english.found import Change, Found, Rule
-from persona_memory.profile.english.grammar import first_person
-from persona_memory.profile.english.phrases import core
+from persona_memory.profile.english.grammar import affirmed, first_person
+from persona_memory.profile.english.phrases import core, shared
+from persona_memory.profile.english.regex import Regex
 from persona_memory.profile.english.sentences import plain
 from persona_memory.profile.schema import ProfileSchema
 from persona_memory.types import MemoryKind, Policy
@@ -29,6 +31,7 @@ RULES: Final[tuple[Rule, ...]] = (
     *work.RULES,
     *household.RULES,
     *food.RULES,
+    *sorts.RULES,
     *taste.RULES,
     *predicate.RULES,
 )
@@ -56,21 +59,37 @@ class Statement:
     ended: bool = False
 
     def replaces(self, slot: str) -> bool:
-        """Whether what an older statement said about `slot` is no longer true when this one is."""
-        return slot == self.slot or (self.ended and slot.startswith(f"{self.slot}:"))
+        """Whether an older statement about `slot` is no longer true with this one, or this one says it more closely."""
+        if self.ended:
+            emptied = any(change.value is None and change.field.endswith(f".{slot}") for change in self.changes)
+            return emptied or slot == self.slot or slot.startswith(f"{self.slot}:")
+        return slot == self.slot or (":" in slot and self.slot.startswith(f"{slot}:"))
+
+    def told_by(self, slot: str) -> bool:
+        """Whether an older statement about `slot` says this and more: "Has a cat called Pixel" says "Has a cat"."""
+        return self.vague and slot.startswith(f"{self.slot}:")
+
+    @property
+    def vague(self) -> bool:
+        """Whether there may be a statement that says it more closely."""
+        return any(change.vague for change in self.changes)
 
 
 def statements(text: str) -> tuple[Statement, ...]:
     """The facts that a turn states about its speaker, in order; each slot at most once, its last statement wins."""
+    return _stated(text, (*RULES, *household.MENTIONS))
+
+
+def _stated(text: str, rules: Sequence[Rule]) -> tuple[Statement, ...]:
     found: dict[tuple[str, str], Statement] = {}
     for clause in clauses(text):
         if clause.asserted:
-            for statement in _of_clause(clause, text):
+            for statement in _of_clause(clause, text, rules):
                 found.setdefault((statement.slot, statement.text), statement)
     return tuple(found.values())
 
 
-def _of_clause(clause: Clause, text: str) -> Iterator[Statement]:
+def _of_clause(clause: Clause, text: str, rules: Sequence[Rule]) -> Iterator[Statement]:
     said, greeted = core(clause.text)
     if re.match(r"(?:as|being) an?\b", clause.text, re.IGNORECASE):
         said = clause.text
@@ -78,9 +97,21 @@ def _of_clause(clause: Clause, text: str) -> Iterator[Statement]:
             return  # "As a doctor, what would you do?" is about the one who is asked
     quote = text[clause.start : clause.end].strip().rstrip(".!,;:")
     start = clause.start + text[clause.start : clause.end].find(quote[:1] or " ")
-    for rule in (*RULES, *predicate.GREETED) if greeted else RULES:
-        for found in rule.found(said):
-            yield _statement(found, quote, start)
+    plainly = RULES if opens_doubt(clause.text) else rules
+    tried = (*plainly, *predicate.GREETED) if greeted else plainly
+    for found in contrasted(said, lambda part: _facts(part, tried)):
+        yield _statement(found, quote, start)
+
+
+def _facts(said: str, rules: Sequence[Rule]) -> list[Found]:
+    """The facts of a clause; what "my wife Noor and I" do, "we" do."""
+    facts, together = [fact for rule in rules for fact in rule.found(said)], shared(said)
+    ours = [] if together == said else [fact for rule in rules for fact in rule.found(together)]
+    return facts + [fact for fact in ours if fact.slot not in {known.slot for known in facts}]
+
+
+def _fact(statement: Statement) -> Found:
+    return Found(statement.slot, statement.text, statement.changes, statement.kind, statement.ended)
 
 
 def _statement(found: Found, quote: str, start: int) -> Statement:
@@ -88,8 +119,12 @@ def _statement(found: Found, quote: str, start: int) -> Statement:
 
 
 def slots_of(memory: str) -> frozenset[str]:
-    """The slots that a memory's text is about, if it says of the user what `statements` would have understood."""
-    return frozenset(found.slot for found in statements(first_person(memory)))
+    """The slots that a memory's text is about, if it says of the user what `statements` would have understood.
+
+    Who is named in passing is not what it is about: "Lives with their partner Miguel" is about the household.
+    """
+    said = _stated(first_person(memory), RULES) or _stated(first_person(affirmed(memory)), RULES)
+    return frozenset(found.slot for found in said)
 
 
 def closed_by(text: str, schema: ProfileSchema, policy: Policy) -> bool:
@@ -97,30 +132,30 @@ def closed_by(text: str, schema: ProfileSchema, policy: Policy) -> bool:
     closed = schema.closed(policy)
     if not closed:
         return False
-    said = (*statements(text), *statements(first_person(text)))
+    said = (*statements(text), *statements(first_person(text)), *statements(first_person(affirmed(text))))
     return any(change.field in closed for statement in said for change in statement.changes)
 
 
 # ── short answers ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 _QUESTIONS: Final = (
-    (re.compile(r"\bwhat(?:'s| is) your (?:\w+ )?name\b|\bwhat should i call you\b", re.I), "My name is {}"),
-    (re.compile(r"\bwhere do you live\b|\bwhere are you (?:based|living)\b|\bwhich city\b", re.I), "I live in {}"),
-    (re.compile(r"\bwhere are you (?:originally )?from\b", re.I), "I'm from {}"),
-    (re.compile(r"\bhow old are you\b|\bwhat(?:'s| is) your age\b", re.I), "I'm {} years old"),
+    (Regex(r"\bwhat(?:'s| is) your (?:\w+ )?name\b|\bwhat should i call you\b", re.I), "My name is {}"),
+    (Regex(r"\bwhere do you live\b|\bwhere are you (?:based|living)\b|\bwhich city\b", re.I), "I live in {}"),
+    (Regex(r"\bwhere are you (?:originally )?from\b", re.I), "I'm from {}"),
+    (Regex(r"\bhow old are you\b|\bwhat(?:'s| is) your age\b", re.I), "I'm {} years old"),
     (
-        re.compile(r"\bwhat do you do for (?:a living|work)\b|\bwhat(?:'s| is) your (?:job|profession)\b", re.I),
+        Regex(r"\bwhat do you do for (?:a living|work)\b|\bwhat(?:'s| is) your (?:job|profession)\b", re.I),
         "I work as {}",
     ),
-    (re.compile(r"\b(?:which|what) languages do you speak\b", re.I), "I speak {}"),
+    (Regex(r"\b(?:which|what) languages do you speak\b", re.I), "I speak {}"),
     (
-        re.compile(r"\bwhat do you (?:like|enjoy)\b[^?]*\b(?:free|spare) time\b|\bwhat are your hobbies\b", re.I),
+        Regex(r"\bwhat do you (?:like|enjoy)\b[^?]*\b(?:free|spare) time\b|\bwhat are your hobbies\b", re.I),
         "I enjoy {}",
     ),
-    (re.compile(r"\banything (?:that )?you (?:do not|don't) eat\b|\bany dietary\b", re.I), "I don't eat {}"),
-    (re.compile(r"\ballerg(?:ies|ic)\b", re.I), "I'm allergic to {}"),
+    (Regex(r"\banything (?:that )?you (?:do not|don't) eat\b|\bany dietary\b", re.I), "I don't eat {}"),
+    (Regex(r"\ballerg(?:ies|ic)\b", re.I), "I'm allergic to {}"),
 )
-_LEAD_IN = re.compile(
+_LEAD_IN = Regex(
     r"^\W*(?:it's|it is|that's|i'm|i am|i live in|i'm from|i enjoy|i like|in|from|at|just|well|yes|"
     r"yeah|sure|hi|oh|as)\b[\s,]*",
     re.IGNORECASE,
@@ -151,16 +186,29 @@ def answered(question: str, text: str) -> tuple[Statement, ...]:
 
 # ── corrections ────────────────────────────────────────────────────────────────────────────────────────────────────
 
-_CORRECTION = re.compile(
+_CORRECTION = Regex(
     r"^\W*(?:(?:no|sorry|oops|wait|actually|ah|oh|my mistake|correction|typo)\W+)*"
-    r"(?:i meant(?: to say)?|i mean|make that|it should be|should be|i should have said|it's actually)[:,]?\s+"
+    r"(?:(?P<meant>i meant(?: to say)?|i mean|make that|it should be|should be|i should have said|it's actually|it's|"
+    r"it is|that's)[:,]?\s+)?"
+    r"(?:not (?P<first>[^,.!?]+?)(?:,| but|, but)\s+)?"
     r"(?P<new>[^,.!?]+?)(?:,? (?:and )?not (?P<old>[^,.!?]+))?\W*$",
     re.IGNORECASE,
 )
+"""Groups: `meant` announces a correction; without it, or with "it's", what was wrong has to be named."""
+
+
+def _values(statement: Statement) -> list[str]:
+    """What a statement's quote says of its value in the same words: of "dog Rex", "Rex"."""
+    given = [str(change.value) for change in statement.changes if change.value is not None and change.op != "remove"]
+    words = given[-1].split() if given else []
+    tails = (" ".join(words[start:]) for start in range(len(words)))
+    return [tail for tail in tails if tail.casefold() in statement.quote.casefold()]
 
 
 def corrected(before: str, text: str) -> tuple[Statement, ...]:
     """What a correction means: "Sorry, I meant Porto" after "I live in Lisbon" says "Lives in Porto".
+
+    Of a list, "hazelnuts, not walnuts" after "I'm allergic to walnuts" also says that walnuts are not so.
 
     Args:
         before: the person's turn before it in the same thread.
@@ -170,11 +218,15 @@ def corrected(before: str, text: str) -> tuple[Statement, ...]:
     said = statements(before) if match else ()
     if match is None or not said:
         return ()
-    values = [str(change.value) for change in said[-1].changes if change.value is not None and change.op != "remove"]
-    old = match["old"] or (values[-1] if values else "")
+    values = _values(said[-1])
+    wrong = match["old"] or match["first"]
+    announced = match["meant"] and not re.match(r"(?:it's|it is|that's)$", match["meant"], re.IGNORECASE)
+    old = wrong or (values[0] if values and announced else "")
     meant = re.sub(rf"(?<!\w){re.escape(old)}(?!\w)", lambda _: match["new"], said[-1].quote, flags=re.IGNORECASE)
     if not old or meant == said[-1].quote:
         return ()
-    quote = text.strip()
-    found = (s for s in statements(meant) if s.slot == said[-1].slot)
-    return tuple(Statement(s.slot, s.text, s.changes, quote, text.find(quote), s.kind, s.ended) for s in found)
+    quote, kind = text.strip(), said[-1].slot.split(":")[0]
+    found = [_fact(statement) for statement in statements(meant)]
+    found = [fact for fact in found if fact.slot.split(":")[0] == kind]
+    gone = denial(_fact(said[-1])) if found and all(fact.slot != said[-1].slot for fact in found) else None
+    return tuple(_statement(fact, quote, text.find(quote)) for fact in ([gone] if gone else []) + found)

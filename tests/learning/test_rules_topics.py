@@ -129,6 +129,25 @@ def test_names_that_mean_the_same_are_told_by_the_tracked_one() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("text", "topics", "expected"),
+    [
+        ("I got the tree exercise with recursion right!", (), [("correct", "recursion", 1)]),
+        ("I got the tree exercise with recursion right!", ("Recursion",), [("correct", "Recursion", 1)]),
+        ("I finally solved exercise 3 on binary search.", (), [("correct", "binary search", 1)]),
+        ("I got the recursion tree homework wrong.", ("recursion",), [("wrong", "recursion", 1)]),
+        ("I got the question about photosynthesis wrong.", (), [("wrong", "photosynthesis", 1)]),
+        ("I solved the problem with Docker.", (), []),
+        ("I solved my problem with sleep.", (), []),
+    ],
+)
+def test_an_exercise_is_evidence_for_what_it_is_on(
+    text: str, topics: tuple[str, ...], expected: list[tuple[str, str, int]]
+) -> None:
+    """The known topic that it names, else what it is on; trouble with a thing is no exercise."""
+    assert shown(text, topics=topics) == expected
+
+
 def test_only_fresh_turns_are_cited_and_other_threads_keep_their_own_topic() -> None:
     """What was named before the window is still understood."""
     before = turns("Can you explain loops?", first=1)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from persona_memory.profile.english.clauses import clauses
-from persona_memory.profile.english.grammar import first_person, gerund, third_person
+from persona_memory.profile.english.grammar import affirmed, first_person, gerund, negated, third_person
 from persona_memory.profile.english.lexicon import number
 from persona_memory.profile.english.sentences import MASK, own_speech, sentences
 
@@ -139,3 +142,36 @@ def test_numbers_in_words(text: str, value: int | None) -> None:
 def test_the_mask_matches_no_rule() -> None:
     """A text of masks has no sentence."""
     assert sentences(MASK * 5) == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "denied"),
+    [
+        ("Is allergic to nuts", "Is not allergic to nuts"),
+        ("Has a dog called Rex", "Does not have a dog called Rex"),
+        ("Likes tea", "Does not like tea"),
+        ("Their favourite colour is red", "Their favourite colour is not red"),
+    ],
+)
+def test_a_statement_is_denied_and_affirmed_again(text: str, denied: str) -> None:
+    """One undoes the other."""
+    assert negated(text) == denied
+    assert affirmed(denied) == text
+
+
+@pytest.mark.parametrize("text", ["Does not eat pork", "Is no longer vegan", "No longer likes tea", "Dislikes tea"])
+def test_what_is_negative_is_not_denied(text: str) -> None:
+    """Two negations would say more than anybody did."""
+    assert negated(text) is None
+
+
+def test_importing_the_rules_compiles_no_pattern_of_theirs() -> None:
+    """Whoever learns with an LLM never pays for them; they are compiled when they are first tried."""
+    code = (
+        "import persona_memory.learning.rules, persona_memory.profile.english.regex as regex; "
+        "from persona_memory.profile.statements import statements; "
+        "before = regex.compiled.cache_info().currsize; statements('I live in Porto.'); "
+        "print(before, regex.compiled.cache_info().currsize > 100)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["0", "True"]

@@ -51,6 +51,21 @@ async def test_only_the_person_speaks_of_the_person() -> None:
     assert (await learnt(("assistant", "I'm Max and I live in Rome."), ("other", "I'm vegan."))).entries == {}
 
 
+async def test_a_contrast_takes_out_what_it_denies() -> None:
+    """Said in the same round or a later one."""
+    first = await learnt("I'm allergic to walnuts. I live in Oslo.")
+    later = await learnt("I'm allergic to hazelnuts, not walnuts. We moved from Oslo to Bergen.", known=first, first=2)
+    assert later.to_dict() == {"demographics": {"location": "Bergen"}, "health": {"allergies": ["hazelnuts"]}}
+
+
+async def test_a_pet_with_a_name_is_not_joined_by_itself_without_one() -> None:
+    """In whatever order they say it; a second one is."""
+    named = await learnt("I have a cat. My cat is called Pixel.", "I have a cat.")
+    assert named.get("demographics.pets") == ("cat Pixel",)
+    second = await learnt("We adopted a cat.", known=named, first=3)
+    assert second.get("demographics.pets") == ("cat Pixel", "cat")
+
+
 async def test_a_later_round_changes_what_is_no_longer_so() -> None:
     """Moves, changed tastes, ended diets, named pets."""
     first = await learnt("I live in Lisbon. I love coffee. I'm vegetarian. I have a dog. My favourite colour is red.")

@@ -11,10 +11,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from persona_memory.learning.rules.events import events
+from persona_memory.learning.rules.appointments import Appointment
+from persona_memory.learning.rules.events import Event, events
 from persona_memory.learning.rules.requests import forget_requests
 from persona_memory.learning.rules.topics import topic_evidence
 from persona_memory.profile.english.grammar import first_person, third_person
+from persona_memory.profile.english.regex import Regex
 from persona_memory.profile.english.sentences import sentences
 from persona_memory.profile.schema import ProfileSchema, default_schema
 from persona_memory.profile.statements import (
@@ -27,13 +29,13 @@ from persona_memory.profile.statements import (
     statements,
 )
 from persona_memory.protocols import ExtractedMemory, Extraction, ForgetRequest, Window
-from persona_memory.types import Policy, Turn
+from persona_memory.types import Memory, Policy, Turn
 
 __all__ = ["RuleExtractor", "drop_superseded"]
 
 CONFIDENCE: Final = 0.9
 
-_REMEMBER: Final = re.compile(
+_REMEMBER: Final = Regex(
     r"^\W*(?:(?:and|also|oh|ok|okay|so)\W+)?(?:(?:please|can you|could you|will you|just)\s+)*"
     r"(?:remember|note|keep in mind|don't forget|do not forget)(?:\s+please)?\W*\s(?:that\s+|:\s*)?"
     r"(?P<what>(?:my|our|i|i'm|i've|we|the)\b.+)$",
@@ -42,12 +44,17 @@ _REMEMBER: Final = re.compile(
 """A plain request to keep something: "Remember that my locker code is 4711"."""
 
 
+_DATE: Final = Regex(r"(?: (?:on|in) [a-z ]*\d{4}[\d-]*)?")
+_NAMING: Final = Regex(r"^Their [a-z -]+ (?:is|are) (?:called|named)\b")
+
+
 @dataclass(frozen=True, slots=True)
 class _Said:
-    """A memory of this window, and the statement it comes from where it has a slot."""
+    """A memory of this window, and the statement or the appointment it comes from, which say what it replaces."""
 
     memory: ExtractedMemory
     statement: Statement | None = None
+    appointment: Appointment | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +87,7 @@ class RuleExtractor:
             if not requests:
                 said += _of_turn(turn, earlier, saved=turn.seq in window.statements)
         said = [item for item in said if not _closed(item, self.schema or default_schema(), window)]
-        return Extraction(_linked(said, window), topic_evidence(window), tuple(forget))
+        return Extraction(_linked(_without_vague(said, window), window), topic_evidence(window), tuple(forget))
 
 
 def drop_superseded(extraction: Extraction) -> Extraction:
@@ -102,13 +109,20 @@ def _of_turn(turn: Turn, earlier: Sequence[Turn], *, saved: bool) -> Iterator[_S
     own = _before(turn, earlier)
     if not found and own is not None:
         found = corrected(own.text, turn.text)
-    told = [*events(turn), *_asked_to_remember(turn, [statement.quote for statement in found])]
+    asked = _asked_to_remember(turn, [statement.quote for statement in found])
+    told = {event.memory.text.casefold(): event for event in (*events(turn), *map(Event, asked))}
     for statement in found:
-        yield _Said(_memory(statement, turn), statement)
-    slots = {statement.text.casefold() for statement in found}
-    for memory in told:
-        if memory.text.casefold() not in slots:
-            yield _Said(memory)
+        text = statement.text.casefold()
+        same = next((said for said in told if said.startswith(text) and _DATE.fullmatch(said, len(text))), None)
+        event = told.pop(same) if same is not None else None
+        dated = event is not None and event.memory.valid_from is not None
+        memory = replace(event.memory, kind=statement.kind) if event and dated else _memory(statement, turn)
+        yield _Said(memory, statement)
+    quotes = [statement.quote for statement in found]
+    for event in told.values():
+        if event.memory.quote in quotes and _NAMING.search(event.memory.text):
+            continue  # "Has a sister called Ana" says it
+        yield _Said(event.memory, appointment=event.appointment)
 
 
 def _asked_to_remember(turn: Turn, known: Sequence[str]) -> Iterator[ExtractedMemory]:
@@ -161,6 +175,27 @@ def _without(said: Sequence[_Said], requests: Sequence[ForgetRequest], before: T
     return [item for item in said if before.seq not in item.memory.sources]
 
 
+def _without_vague(said: Sequence[_Said], window: Window) -> list[_Said]:
+    """What is left without what is known more closely: "Has a cat" where there is "Has a cat called Pixel"."""
+    kept: list[_Said] = []
+    told: set[str] = set()
+    for item in said:
+        statement = item.statement
+        vague = statement is not None and statement.vague
+        slots = told | {slot for memory in _known(item, window) for slot in slots_of(memory.text)} if vague else told
+        if statement is None or not any(map(statement.told_by, slots)):
+            kept.append(item)
+        if statement is not None and not statement.ended:
+            told.add(statement.slot)
+    return kept
+
+
+def _known(item: _Said, window: Window) -> list[Memory]:
+    """The current memories of what was said before; when turns are read again, there are later ones, too."""
+    first = min(item.memory.sources)
+    return [memory for memory in window.memories if memory.current and max(memory.sources, default=0) < first]
+
+
 def _linked(said: Sequence[_Said], window: Window) -> tuple[ExtractedMemory, ...]:
     """The memories with what each replaces: known ones of the same slot, and earlier ones of this window."""
     known = [(memory.id, memory.text, slots_of(memory.text)) for memory in window.memories if memory.current]
@@ -168,7 +203,7 @@ def _linked(said: Sequence[_Said], window: Window) -> tuple[ExtractedMemory, ...
     for place, item in enumerate(said):
         statement = item.statement
         if statement is None:
-            linked.append(item.memory)
+            linked.append(_moved(item, [other.memory for other in said[:place]], window))
             continue
         old = [ref for ref, text, slots in known if text != item.memory.text and any(map(statement.replaces, slots))]
         mine = [
@@ -180,3 +215,14 @@ def _linked(said: Sequence[_Said], window: Window) -> tuple[ExtractedMemory, ...
         ]
         linked.append(replace(item.memory, replaces=(*old, *mine)))
     return tuple(linked)
+
+
+def _moved(item: _Said, mine: Sequence[ExtractedMemory], window: Window) -> ExtractedMemory:
+    """The memory of an appointment with the memories that give the date it no longer has."""
+    if item.appointment is None:
+        return item.memory
+    now = next(turn.at for turn in window.fresh if turn.seq in item.memory.sources)
+    known = _known(item, window)
+    told: list[Memory | ExtractedMemory] = [*known, *mine]
+    refs = [*(memory.id for memory in known), *(f"#{place}" for place in range(len(mine)))]
+    return replace(item.memory, replaces=tuple(refs[place] for place in item.appointment.replaces(told, now)))

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
-from persona_memory.learning.rules.times import When, resolve
+from persona_memory.learning.rules.appointments import Appointment, appointment
+from persona_memory.learning.rules.times import When, is_ahead, resolve
 from persona_memory.profile.english.clauses import Clause, clauses
 from persona_memory.profile.english.grammar import about_them, is_past, third_person
 from persona_memory.profile.english.lexicon import OTHERS, alt, any_of, words
-from persona_memory.profile.english.phrases import core
+from persona_memory.profile.english.phrases import core, shared
+from persona_memory.profile.english.regex import Regex
 from persona_memory.profile.english.sentences import MASK, own_speech
 from persona_memory.protocols import ExtractedMemory
 from persona_memory.types import MemoryKind, Turn
@@ -36,26 +39,26 @@ _NO_EVENT: Final = words(
     were expected wished learned learnt mentioned assumed figured tended preferred kept calculated subtracted
     added divided multiplied counted computed converted rounded simplified solved got_it saw_that"""
 )
-_LOOSE = re.compile(
+_LOOSE = Regex(
     r"\b(?:you|your|it|that|this|these|those|something|someone|somewhere|stuff|questions?|problems?|"
     r"troubles?|news|ideas?|which|what|there|here|her|him|them|she|he|his|they|their)\b|\?",
     re.IGNORECASE,
 )
-_AFTERTHOUGHT = re.compile(
+_AFTERTHOUGHT = Regex(
     r"(?:,|,?\s+(?:and|but|so|which|because|since))\s+(?:it|that|this|they|he|she|was|were|which|who|"
     r"the \w+ (?:was|were|is))\b.*$|\s+-+\s.*$|"
     r",\s+[A-Z]\w+$",
     re.IGNORECASE,
 )
-_FIRST_VERB = re.compile(
+_FIRST_VERB = Regex(
     r"^(?:I|we)\s+((?:(?:just|recently|finally|also|actually|really|already|even|once)\s+)*)([a-z]+)\b(?!')",
     re.IGNORECASE,
 )
-_PERFECT = re.compile(
+_PERFECT = Regex(
     r"^(?:I've|we've) (?:just|recently|finally|already) ([a-z]+(?:ed|en|t|ne|wn|un|ght|ought|de|me|ot))\b",
     re.IGNORECASE,
 )
-_PLAN = re.compile(
+_PLAN = Regex(
     r"^(?:(?:I'm|we're) (?:also |now |actually )?(?:going to|planning(?: to)?|getting|flying|moving|"
     r"travelling|traveling|"
     r"meeting|visiting|starting|leaving|taking|having|throwing|hosting|running|seeing|attending|graduating|competing|"
@@ -64,11 +67,20 @@ _PLAN = re.compile(
     r")?have (?:an?|my|our|the|some|tickets) )",
     re.IGNORECASE,
 )
-_MY_DATE = re.compile(
+_COMMITTED = Regex(
+    r"^(?:I|we)(?:'ve)? (?:(?:just|finally|already|also|even|actually|recently)\s+)*"
+    r"(?:signed (?:\w+ ){0,2}?up|registered|enroll?ed|booked|reserved|scheduled|arranged|paid for|"
+    r"made (?:an appointment|a reservation)|"
+    r"(?:bought|got|have|ordered|secured) (?:\w+ ){0,2}?(?:tickets?|a spot|a place|a slot))\b"
+    r"(?!\s+(?:in|on|last|this|yesterday|today)\b)",
+    re.IGNORECASE,
+)
+"""Something was done for what lies ahead: "I signed up for the half marathon in September"; not "I booked in May"."""
+_MY_DATE = Regex(
     r"^(?:my|our) (?P<what>[a-z][a-z' -]{2,40}?) (?:is|are|starts?|begins?|takes place|will be)\b", re.IGNORECASE
 )
 _RELATION: Final = any_of(OTHERS)
-_OTHER = re.compile(
+_OTHER = Regex(
     rf"^(?:my|our) (?:(?:best|old|good|close|younger|older|little|big|new|ex|dear|late|twin|eldest|youngest) ){{0,2}}"
     rf"(?P<who>{_RELATION})(?: (?!I\b)(?-i:[A-Z])[a-z]+)?(?:'s (?P<thing>[a-z]+(?: [a-z]+)?))?(?: "
     r"(?:also|now|just|really|"
@@ -83,22 +95,42 @@ _OTHER = re.compile(
     + r") (?P<rest>.+)$",
     re.IGNORECASE,
 )
-_SAYING = re.compile(
+_SAYING = Regex(
     r"(?:(?:always|just|totally|really|very|never|all) )*"
     r"(?:going to|gonna|kidding|joking|like,|right|wrong|here|there|the best|so|such a|too|being)\b",
     re.IGNORECASE,
 )
 
 
-def events(turn: Turn) -> Iterator[ExtractedMemory]:
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A memory of something that happened or will, and the appointment that it gives a date."""
+
+    memory: ExtractedMemory
+    appointment: Appointment | None = None
+
+
+def events(turn: Turn) -> Iterator[Event]:
     """The turn's events, plans and facts about people around the person, each dated where the turn dates it."""
     for clause in clauses(turn.text):
         if not clause.asserted:
             continue
         said, _ = core(clause.text)
-        said = re.sub(r"[.!,;\s]+$", "", _AFTERTHOUGHT.sub("", said))
+        said = re.sub(r"[.!,;\s]+$", "", _AFTERTHOUGHT.sub("", shared(said)))
         if 3 <= len(said.split()) <= LONGEST:
-            yield from _events(said, clause, turn)
+            set_for = appointment(said, turn.at)
+            if set_for is not None:
+                yield Event(_appointed(set_for, clause, turn), set_for)
+            else:
+                yield from map(Event, _events(said, clause, turn))
+
+
+def _appointed(event: Appointment, clause: Clause, turn: Turn) -> ExtractedMemory:
+    subject = re.match(r"(?:I|we|they)\b", event.clause, re.IGNORECASE)
+    own = subject is not None and subject[0].casefold() != "they"
+    text = third_person(event.clause) if own else about_them(event.clause)
+    when = resolve(event.clause, turn.at, past=False)
+    return _memory(_dated(text, turn, past=False), "episodic", clause, turn, when)
 
 
 def _events(said: str, clause: Clause, turn: Turn) -> Iterator[ExtractedMemory]:
@@ -107,10 +139,15 @@ def _events(said: str, clause: Clause, turn: Turn) -> Iterator[ExtractedMemory]:
     coming = resolve(f"{leading}{said}", turn.at, past=False)
     other = _OTHER.match(said)
     if other and not _LOOSE.search(other["rest"]) and not _SAYING.match(other["rest"]):
-        kind: MemoryKind = "episodic" if is_past(other["verb"]) else "semantic"
-        yield _memory(_dated(about_them(_whole(said, leading)), turn, past=True), kind, clause, turn, past)
+        over = is_past(other["verb"])
+        kind: MemoryKind = "episodic" if over else "semantic"
+        text = _dated(about_them(_whole(said, leading)), turn, past=over)
+        yield _memory(text, kind, clause, turn, past if over else coming)
     elif _LOOSE.search(said):
         return
+    elif _COMMITTED.match(said) and (ahead := _last_ahead(said, turn)):
+        text = f"{_dated_all(third_person(said), turn)} {_dated(leading, turn, past=True)}"
+        yield _memory(text, "episodic", clause, turn, ahead)
     elif _happened(said, dated=past is not None, now=turn.at):
         yield _memory(_dated(third_person(_whole(said, leading)), turn, past=True), "episodic", clause, turn, past)
     elif coming and coming.at >= turn.at.replace(hour=0, minute=0, second=0, microsecond=0) and _planned(said):
@@ -133,9 +170,7 @@ def _whole(said: str, leading: str) -> str:
     return f"{said} {leading.strip().lower()}" if leading else said
 
 
-_VAGUE = re.compile(
-    r"\b(?:a few|some|several|many) \w+ ago\b|\b(?:recently|lately|just|the other day)\b", re.IGNORECASE
-)
+_VAGUE = Regex(r"\b(?:a few|some|several|many) \w+ ago\b|\b(?:recently|lately|just|the other day)\b", re.IGNORECASE)
 
 
 def _happened(said: str, *, dated: bool, now: datetime) -> bool:
@@ -162,14 +197,36 @@ def _planned(said: str) -> bool:
 def _dated(text: str, turn: Turn, *, past: bool) -> str:
     """The text with its time expression in words that stay true."""
     when = resolve(text, turn.at, past=past)
-    before = text[: when.start].rstrip() if when else ""
-    if when is None or re.search(r"\b(?:an?|the|my|their|our)$", before):  # "a July 12 lunch"
+    return text if when is None else _labelled(text, when)
+
+
+def _labelled(text: str, when: When) -> str:
+    before = text[: when.start].rstrip()
+    if re.search(r"\b(?:an?|the|my|their|our)$", before):  # "a July 12 lunch"
         return text
     label = re.sub(r"^(?:on|in) ", "", when.label) if _PREPOSITION.search(before) else when.label
     return " ".join(f"{before} {label} {text[when.end :]}".split()).replace(" ,", ",")
 
 
-_PREPOSITION = re.compile(
+def _times(text: str, turn: Turn) -> Iterator[When]:
+    """All time expressions of the text, read as what lies ahead."""
+    start = 0
+    while when := resolve(text[start:], turn.at, past=False):
+        yield replace(when, start=start + when.start, end=start + when.end)
+        start += when.end
+
+
+def _last_ahead(said: str, turn: Turn) -> When | None:
+    return next((when for when in reversed(list(_times(said, turn))) if is_ahead(when, turn.at)), None)
+
+
+def _dated_all(text: str, turn: Turn) -> str:
+    for when in reversed(list(_times(text, turn))):
+        text = _labelled(text, when)
+    return text
+
+
+_PREPOSITION = Regex(
     r"\b(?:for|of|to|by|from|since|until|till|between|starting|in|on|at|before|after|during|around)$", re.IGNORECASE
 )
 

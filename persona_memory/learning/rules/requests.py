@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from persona_memory.profile.english.lexicon import words
+from persona_memory.profile.english.regex import Regex
 from persona_memory.profile.english.sentences import sentences
 from persona_memory.profile.statements import slots_of
 from persona_memory.protocols import ForgetRequest
@@ -16,18 +17,18 @@ _POLITE: Final = (
     r"(?:(?:please|actually|ok|okay|hey|and|also|no|wait|sorry|oh|um|well|can you|could you|would you|will you|"
     r"i want you to|i'd like you to|i would like you to|you should|you can|you must|just)\W+)*"
 )
-_FORGET = re.compile(
+_FORGET = Regex(
     rf"^\W*{_POLITE}(?:forget|delete|erase|remove|unlearn|wipe|clear)\s+"
     r"(?P<what>(?:that|this|it|everything|all|anything|whatever|what|where|who|about|the fact|my|the|any)\b.*)$",
     re.IGNORECASE,
 )
-_KEEP_NOT = re.compile(
+_KEEP_NOT = Regex(
     rf"^\W*{_POLITE}(?:don't|do not|stop|never)\s+(?:remember(?:ing)?|stor(?:e|ing)|sav(?:e|ing)|"
     r"keep(?:ing)?|record(?:ing)?|memori[sz](?:e|ing))\s+"
     r"(?P<what>(?:that|this|it|what|anything|my|the fact)\b.*)$",
     re.IGNORECASE,
 )
-_IDIOM = re.compile(
+_IDIOM = Regex(
     r"^(?:it|about it|that|about that)\W*(?:i(?:'ll| will)|never mind|nevermind|let's|we can|the question|question)|"
     r"^(?:it|about it)\W*$|\b(?:for now|for a moment|for a second|for a sec|the last (?:line|function|"
     r"part|column|row)|code|"
@@ -36,14 +37,14 @@ _IDIOM = re.compile(
     r"paragraph|sentence|word|comma|space|spaces|duplicates?|item|element|node|folder|app|account)\b",
     re.IGNORECASE,
 )
-_ABOUT = re.compile(
+_ABOUT = Regex(
     r"^(?:please )?(?:everything|all|anything|whatever|what)?\s*(?:that )?(?:i (?:just |have |ever "
     r")?(?:said|told you|mentioned|"
     r"wrote|shared)|i've (?:said|told you|mentioned|shared)|you (?:know|remember|have|learned|learnt|saved|stored))?\s*"
     r"(?:about|on|regarding|of)?\s*(?:the fact )?(?:that )?",
     re.IGNORECASE,
 )
-_POINTS = re.compile(
+_POINTS = Regex(
     r"^(?:that|this|it|what i (?:just )?said|what i (?:just )?told you|my last message)?\W*$", re.IGNORECASE
 )
 _STOP: Final = words(

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from persona_memory.profile.english.lexicon import MONTHS, NUMBERS, WEEKDAYS, any_of, number
+from persona_memory.profile.english.regex import Regex
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,13 @@ def resolve(text: str, said: datetime, *, past: bool) -> When | None:
         if match and built:
             found.append(When(match.start(), match.end(), *built))
     return min(found, key=lambda when: (when.start, -when.end), default=None)
+
+
+def is_ahead(when: When, now: datetime) -> bool:
+    """Whether the time is not over: the day of `now` itself counts, and of a month or a year the one that it is in."""
+    today = _midnight(now)
+    long = re.fullmatch(r"in \d{4}(-\d\d)?", when.label)
+    return when.at >= (today if long is None else today.replace(day=1) if long[1] else today.replace(month=1, day=1))
 
 
 Built = tuple[datetime, str] | None
@@ -175,8 +183,8 @@ def _month_number(name: str) -> int:
 
 _DAY_NUMBER: Final = r"(?P<day>\d{1,2})(?:st|nd|rd|th)?"
 _YEAR: Final = r"(?:,? (?:of )?(?P<year>(?:19|20)\d\d))?"
-_PATTERNS: Final[tuple[tuple[re.Pattern[str], Callable[[re.Match[str], datetime, bool], Built]], ...]] = tuple(
-    (re.compile(pattern, re.IGNORECASE), build)
+_PATTERNS: Final[tuple[tuple[Regex, Callable[[re.Match[str], datetime, bool], Built]], ...]] = tuple(
+    (Regex(pattern, re.IGNORECASE), build)
     for pattern, build in (
         (
             r"\b(?:earlier |later )?(the day before yesterday|the day after tomorrow|yesterday|today|tonight|tomorrow|"

@@ -6,6 +6,7 @@ import re
 from typing import Final
 
 from persona_memory.profile.english.lexicon import alt, words
+from persona_memory.profile.english.regex import Regex
 from persona_memory.types import EvidenceKind
 
 _SO: Final = (
@@ -88,11 +89,11 @@ TABLE: Final[tuple[tuple[EvidenceKind, str], ...]] = (
     ("mentioned", rf"(?:my|our|the|today's|this week's) {_OF_COURSE} (?:is|was) (?:on|about|in) (?P<topic>.+)"),
     ("mentioned", rf"I have (?:an?|my) (?P<topic>.+?) {_COURSE}\b"),
 )
-PATTERNS: Final = tuple((kind, re.compile(pattern, re.IGNORECASE)) for kind, pattern in TABLE)
+PATTERNS: Final = tuple((kind, Regex(pattern, re.IGNORECASE)) for kind, pattern in TABLE)
 
 # ── answers that name no topic ─────────────────────────────────────────────────────────────────────────────────────
 
-GOT_IT: Final = re.compile(
+GOT_IT: Final = Regex(
     r"^\W*(?:(?:oh|ah|aha|ok|okay|yes|right|great|thanks|thank you|wow|cool|now)\W+)*"
     + alt(
         """i see | got it | i get it | (?:that |it |this )?(?:all )?makes? sense | now i (?:understand|get it|see)
@@ -102,7 +103,7 @@ GOT_IT: Final = re.compile(
     + r"(?!\w)",
     re.IGNORECASE,
 )
-LOST: Final = re.compile(
+LOST: Final = Regex(
     r"^\W*(?:(?:sorry|hmm+|but|um+|no|ok|okay|well|wait)\W+)*"
     + alt(
         """i(?:'m| am) (?:still |so |a bit |totally |really |completely )*(?:lost|confused|stuck)(?=\\W*$)
@@ -111,7 +112,7 @@ LOST: Final = re.compile(
     ),
     re.IGNORECASE,
 )
-RIGHT: Final = re.compile(
+RIGHT: Final = Regex(
     r"^\W*(?:(?:yes|yep|great|good|very)\W+)*"
     + alt(
         """(?:that's|that is|you're|you are|your answer is|this is) (?:absolutely |exactly )?(?:correct|right)
@@ -121,7 +122,7 @@ RIGHT: Final = re.compile(
     + r"\b",
     re.IGNORECASE,
 )
-NOT_RIGHT: Final = re.compile(
+NOT_RIGHT: Final = Regex(
     r"^\W*(?:(?:hmm+|good try|nice try|ah|oh|sorry|no|well)\W+)*"
     + alt(
         """not quite | not exactly | that's not | that is not | that isn't | incorrect | wrong | almost
@@ -142,8 +143,8 @@ _AFTER: Final = alt(
     quite | properly | really | by heart | too | either | thanks | from scratch | a lot | much | a few | like
     such as | including | over | under | while | during | (?:is|are|works?|means?)$"""
 )
-_END = re.compile(rf"\s*(?:[.!?;:(\u2014].*|,.*|\s-+\s.*|\s{_AFTER}\b.*)$", re.IGNORECASE | re.DOTALL)
-_LEAD = re.compile(
+_END = Regex(rf"\s*(?:[.!?;:(\u2014].*|,.*|\s-+\s.*|\s{_AFTER}\b.*)$", re.IGNORECASE | re.DOTALL)
+_LEAD = Regex(
     alt(
         """how (?:the |an? )?(?=.+ (?:works?|functions?)$) | what (?:the |an? )?(?=.+ (?:is|are|means?)$)
         (?:the )?(?:concepts?|ideas?|notions?|meaning|theory|topic|subject) (?:of|behind)
@@ -154,7 +155,7 @@ _LEAD = re.compile(
     + r" ?",
     re.IGNORECASE,
 )
-_NO_TOPIC = re.compile(
+_NO_TOPIC = Regex(
     r"\b"
     + alt(
         """you | your | it | this | that | these | those | them | they | he | she | him | her | his | their | its
@@ -175,12 +176,28 @@ _NO_START: Final = words(
     price cost hell new old good great fine ok okay sure alright right wrong ton lot bit better well super pretty
     much busy hard work homework tests exams kind sort hype struggle tips tip implications ways"""
 )
-_COURSEWORK = re.compile(rf" (?:{_COURSE}|homework|exercises?|problems?|questions?)$", re.IGNORECASE)
+_COURSEWORK = Regex(rf" (?:{_COURSE}|homework|exercises?|problems?|questions?)$", re.IGNORECASE)
+
+
+_EXERCISE = Regex(
+    r"^(?:.{0,40}? )?(?:(?:exercises?|puzzles?|assignments?|worksheets?|challenges?|homework)(?: \w?\d+\w?)? "
+    r"(?:with|on|about|using|in|involving|that uses?|for|from)|"
+    r"(?:problems?|tasks?|questions?|sums?)(?: \w?\d+\w?)? (?:on|about|involving)) (?P<topic>.+)$",
+    re.IGNORECASE,
+)
+"""An exercise is evidence for what it is on; "the problem with Docker" is no exercise."""
+
+
+def is_exercise(text: str) -> bool:
+    """Whether the text names a piece of course work rather than a topic by itself."""
+    return bool(_EXERCISE.search(text) or _COURSEWORK.search(_END.sub("", f" {text}")))
 
 
 def topic_of(text: str) -> str | None:
     """The topic at the beginning of the text without article and adjuncts, at most five words; None without one."""
     text = text.strip(" .!?,\"'")
+    exercise = _EXERCISE.match(text)
+    text = exercise["topic"] if exercise else text
     while (lead := _LEAD.match(text)) and lead.end() < len(text) and lead[0].endswith(" "):
         text = text[lead.end() :]
     text = _COURSEWORK.sub("", _END.sub("", f" {text}")).strip(" .!?,\"'")

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from persona_memory.knowledge.naming import canonical, mentioned
-from persona_memory.learning.rules.topic_phrases import GOT_IT, LOST, NOT_RIGHT, PATTERNS, RIGHT, topic_of
+from persona_memory.learning.rules.topic_phrases import GOT_IT, LOST, NOT_RIGHT, PATTERNS, RIGHT, is_exercise, topic_of
 from persona_memory.profile.english.clauses import clauses
 from persona_memory.profile.english.phrases import core
 from persona_memory.profile.english.sentences import LONGEST, plain
@@ -67,12 +67,17 @@ def _in_clause(clause: str, asserted: bool, names: Sequence[str]) -> Iterator[tu
         if match is None or not (asserted or kind == "asked"):
             continue
         for group, text in match.groupdict().items():
-            topic = topic_of(text or "")
+            topic = _exercised(text or "", names) or topic_of(text or "")
             long = group == "defined" and topic is not None and len(topic.split()) > DEFINED_WORDS
             pointing = group == "known" and text.casefold().startswith("the ")  # "I know the owner"
             if topic is not None and not long and (not pointing or canonical(topic, names) in names):
                 yield kind, canonical(topic, names)
         return
+
+
+def _exercised(text: str, names: Sequence[str]) -> str | None:
+    """The known topic that an exercise names: "the tree exercise with recursion" is evidence for recursion."""
+    return max(mentioned(names, text), key=len, default=None) if is_exercise(text) else None
 
 
 def _verdict(before: Sequence[Turn], verdict: Turn, current: str) -> Iterator[ExtractedEvidence]:

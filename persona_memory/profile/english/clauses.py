@@ -12,7 +12,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from persona_memory.profile.english.lexicon import alt
+from persona_memory.profile.english.lexicon import OTHERS, alt, any_of
+from persona_memory.profile.english.regex import Regex
 from persona_memory.profile.english.sentences import Sentence, plain, sentences
 
 
@@ -46,29 +47,31 @@ NEARBY: Final = 200
 LONGEST_CLAUSE: Final = 400
 """Characters of a clause that are read."""
 
-_SUBJECT: Final = r"(?:i|my|we|our|as an?|being an?|(?:every(?:one|body)|people) calls? me|call me)\b(?!\.e)"
+_SUBJECT: Final = (
+    r"(?:i|my|we|our|as an?|being an?|home(?= is\b|'s\b)|(?:every(?:one|body)|people) calls? me|call me)\b(?!\.e)"
+)
 _JOIN: Final = r"(?:and|but|so|because|since|as|though|although|yet|plus|then|cause|cuz|while|whereas|or|also|however)"
 _ASKS: Final = (
     r"(?:what|who|whom|whose|where|when|why|how|which|do|does|did|can|could|will|would|should|is|are|am|was|were|"
     r"have|has|may|shall|any|got|isn't|aren't|don't|doesn't|didn't|can't|won't|wouldn't|couldn't|please)"
 )
-_SPLIT = re.compile(
-    rf"(?:\s*[,;:(\u2014]+\s*|\s+-+\s+)(?:{_JOIN},?\s+){{0,3}}(?=(?:{_SUBJECT}|{_ASKS}\b))|"
+_SPLIT = Regex(
+    rf"(?:\s*[,;:(\u2014]+\s*|\s+-+\s+)(?:{_JOIN},?\s+){{0,3}}(?:now\s+)?(?=(?:{_SUBJECT}|{_ASKS}\b))|"
     rf"\s+(?:{_JOIN}\s+){{1,3}}(?={_SUBJECT})",
     re.IGNORECASE,
 )
-_QUESTION = re.compile(rf"\W*(?:(?:{_JOIN}|well|ok|okay|hey|hi|hello|now),?\s+){{0,4}}{_ASKS}\b", re.IGNORECASE)
+_QUESTION = Regex(rf"\W*(?:(?:{_JOIN}|well|ok|okay|hey|hi|hello|now),?\s+){{0,4}}{_ASKS}\b", re.IGNORECASE)
 
 _VERBS: Final = alt(
     """live | work | like | love | enjoy | hate | dislike | prefer | speak | play | study | teach | have | own
     eat | drink | run | am | don't (?:like|eat|drink|have) | can't (?:stand|eat) | moved | went | started
     bought | adopted | visited | met | quit | joined | finished"""
 )
-_SHARED_SUBJECT = re.compile(
+_SHARED_SUBJECT = Regex(
     rf"(?:\s*,\s*|\s+)(?:(?:and|but)\s+)?(?:(?:also|currently|now|then|recently|just|still|really)\s+)?(?={_VERBS}\s)",
     re.IGNORECASE,
 )
-_NOT_PLAIN = re.compile(
+_NOT_PLAIN = Regex(
     r"n't\b|'d\b|'ll\b|\b"
     + alt(
         """not | never | would | will | should | could | might | may | used to | want | need | hope | wish
@@ -91,7 +94,7 @@ def _of_sentence(sentence: Sentence, number: int, unreal: bool) -> Iterator[Clau
     asked = _asked_from(sentence, cuts)
     addressed, doubted, seen = bool(_ADDRESSED.match(sentence.text)), False, 0
     for position, (begin, end) in enumerate(cuts):
-        doubted = doubted or (addressed and begin > 0) or _opens_doubt(sentence.text[max(0, seen - OVERLAP) : begin])
+        doubted = doubted or (addressed and begin > 0) or opens_doubt(sentence.text[max(0, seen - OVERLAP) : begin])
         end = min(end, begin + LONGEST_CLAUSE)
         own, then = sentence.text[begin:end], sentence.text[end : end + NEARBY]
         asserted = not (
@@ -102,11 +105,18 @@ def _of_sentence(sentence: Sentence, number: int, unreal: bool) -> Iterator[Clau
         seen = begin
 
 
+_COUPLE = Regex(
+    rf"(?:[a-z]+,? )?(?:my|our) (?:[a-z]+ )?{any_of(OTHERS | {'ex'})}(?: (?-i:[A-Z])[\w'-]+)?$", re.IGNORECASE
+)
+"""In front of "and I": one subject, "my wife Noor and I"."""
+
+
 def _cuts(text: str) -> list[tuple[int, int]]:
     """Where clauses begin and end; joining words and commas belong to none."""
     cuts, begin = [], 0
     for match in _SPLIT.finditer(text):
-        if match.start() > begin:
+        together = _COUPLE.match(text[begin : match.start()]) and re.match(r"I\b", text[match.end() :])
+        if match.start() > begin and not together:
             cuts.append((begin, match.start()))
             begin = match.end()
     return [*cuts, (begin, len(text))]
@@ -139,13 +149,13 @@ def _with_shared_subjects(head: Clause) -> Iterator[Clause]:
         begin, lead = (0 if cut is None else cut.end()), f"{subject[1]} "
 
 
-_PAST_VERB = re.compile(r"(?:moved|went|started|bought|adopted|visited|met|quit|joined|finished)\b", re.IGNORECASE)
-_PRESENT = re.compile(
+_PAST_VERB = Regex(r"(?:moved|went|started|bought|adopted|visited|met|quit|joined|finished)\b", re.IGNORECASE)
+_PRESENT = Regex(
     rf"\W*(?:\w+\W+){{0,3}}?(?:I|we)(?:'m|'re| am| are|\s+(?:\w+ly |also |now )?{_VERBS})\b", re.IGNORECASE
 )
 
 
-_NOUN_TOO = re.compile(
+_NOUN_TOO = Regex(
     r"(?:love|like|work|study|play|run|drink) (?!the\b|an?\b|my\b|our\b|to\b|as\b|at\b|for\b|in\b|"
     r"with\b|on\b|\w+ing\b|\w+s\b)"
     r"(?-i:[a-z])",
@@ -168,7 +178,7 @@ def _same_tense(head: str, verb: str) -> bool:
 
 # ── what is said but not meant ─────────────────────────────────────────────────────────────────────────────────────
 
-_UNREAL = re.compile(
+_UNREAL = Regex(
     r"\b"
     + alt(
         """imagine | imagining | suppose | supposing | pretend | pretending | assuming | assume | let's say
@@ -185,23 +195,21 @@ _UNREAL = re.compile(
 _OFFERED = alt(
     "need | must | want | care | help | helps | matter | matters | wonder | wondering | ask | asking | remember"
 )
-_IF = re.compile(rf"\bif\b(?! (?:you|it|that)(?:'re|'s| are| is| may| don't mind)? ?{_OFFERED})", re.IGNORECASE)
+_IF = Regex(rf"\bif\b(?! (?:you|it|that)(?:'re|'s| are| is| may| don't mind)? ?{_OFFERED})", re.IGNORECASE)
 _SAYS: Final = alt(
     """says? | said | tells? | told | thinks? | thought | claims? | claimed | asked | asks | wrote | writes
     replied | believes? | believed | insists? | insisted | argues? | jokes | joked | texted | shouted | answered
     reckons? | suggested | goes | is like | was like | were like"""
 )
-_REPORT = re.compile(
-    rf"\b(?!(?:i|you)\b)[\w']+ (?:\w+ly |always |once |just )?{_SAYS}\b(?! (?:\w+ )?(?:to|about)\b)", re.I
-)
-_REPORT_AFTER = re.compile(
+_REPORT = Regex(rf"\b(?!(?:i|you)\b)[\w']+ (?:\w+ly |always |once |just )?{_SAYS}\b(?! (?:\w+ )?(?:to|about)\b)", re.I)
+_REPORT_AFTER = Regex(
     rf"(?:^|,)\s*(?:{_SAYS} (?:my|the|he|she|they|[A-Z])|(?:he|she|they|my \w+|(?!I )[A-Z]\w*) {_SAYS}\b)"
 )
-_ADDRESSED = re.compile(r"^\W*(?:you are|you're|you play|you be|be my|be a)\b", re.IGNORECASE)
+_ADDRESSED = Regex(r"^\W*(?:you are|you're|you play|you be|be my|be a)\b", re.IGNORECASE)
 _OPENING: Final = alt(
     "ok | okay | so | now | please | hey | hi | and | well | let's | help me | i need you to | (?:can|could|would) you"
 )
-_FICTION = re.compile(
+_FICTION = Regex(
     rf"^\W*(?:{_OPENING}\W+)*"
     + alt(
         """imagine(?! (?:my|how)) | suppose | pretend | picture this | assume | role-?play
@@ -214,7 +222,7 @@ _FICTION = re.compile(
     + r"\b",
     re.IGNORECASE,
 )
-_TASK = re.compile(
+_TASK = Regex(
     rf"^\W*(?:{_OPENING}\W+)*"
     + alt(
         """translate | proofread | rewrite | rephrase | paraphrase | summari[sz]e | correct | fix | edit | improve
@@ -224,19 +232,19 @@ _TASK = re.compile(
     + r"\b",
     re.IGNORECASE,
 )
-_TASK_REST = re.compile(r":\s*$|\b(?:this|these|the following|below)\b[^:]*[.!?:]*$", re.IGNORECASE)
-_TASK_COLON = re.compile(r":\s")
-_JOKE = re.compile(
+_TASK_REST = Regex(r":\s*$|\b(?:this|these|the following|below)\b[^:]*[.!?:]*$", re.IGNORECASE)
+_TASK_COLON = Regex(r":\s")
+_JOKE = Regex(
     r"(?<!no )(?<!not )(?<!n't )\b(?:just |only |i'm |i am |i was |was |totally )?"
     r"(?:kidding|joking|messing with you|pulling your leg|teasing you)\b"
     r"|\b(?:jk|j/k|psych)\b|(?<=\s)/s\s*$|^\W*not really\W*$|\bthat was a joke\b",
     re.IGNORECASE,
 )
-_SAYING = re.compile(r"\bas (?:they|people|we|you|the (?:song|saying|proverb)) (?:say|goes)\b", re.IGNORECASE)
-_UNSURE = re.compile(r"\b(?:maybe|perhaps|probably|possibly|not sure|i guess|i think|or something)\b", re.IGNORECASE)
+_SAYING = Regex(r"\bas (?:they|people|we|you|the (?:song|saying|proverb)) (?:say|goes)\b", re.IGNORECASE)
+_UNSURE = Regex(r"\b(?:maybe|perhaps|probably|possibly|not sure|i guess|i think|or something)\b", re.IGNORECASE)
 
 
-_SMALL_TALK = re.compile(
+_SMALL_TALK = Regex(
     r"\b(?:ha(?:ha)+|lol|no|nah|ok|okay|sorry|oh|well|hey|of course|obviously|i'm|i am|i was|that was|it was|about|"
     r"that|a|"
     r"joke|just|only|man|dude|though|with you|you)\b|[^\w\s]",
@@ -265,7 +273,7 @@ def _unreal(split: Sequence[Sentence]) -> list[bool]:
     return marks
 
 
-def _opens_doubt(before: str) -> bool:
+def opens_doubt(before: str) -> bool:
     """Whether what stands in front makes all that follows in the sentence supposed or reported."""
     return bool(_UNREAL.search(before) or _IF.search(before) or _REPORT.search(before))
 

@@ -11,9 +11,10 @@ from persona_memory.profile.english.found import I_AM, I_DO, Change, Found, Rule
 from persona_memory.profile.english.person import JUST
 from persona_memory.profile.english.phrases import things
 from persona_memory.profile.english.predicate import allergies, diet
+from persona_memory.profile.english.regex import Regex
 
 DIET: Final = "preference.diet"
-_NO_FOOD = re.compile(
+_NO_FOOD = Regex(
     r"\b(?:much|breakfast|lunch|dinner|out|well|alone|late|early|enough|properly|anything|often|before|after|at|there|"
     r"another|more|in|big|regularly|healthily|healthy|supper|meals?|a lot)\b",
     re.IGNORECASE,
@@ -70,8 +71,13 @@ def _allergic(match: re.Match[str]) -> Iterator[Found]:
 
 def _allergy(match: re.Match[str]) -> Iterator[Found]:
     what = match["what"].casefold()
-    if what not in {"severe", "bad", "food", "mild", "new", "terrible", "seasonal"}:
+    if what not in {"severe", "bad", "food", "mild", "new", "terrible", "seasonal", "weird", "spring"}:
         yield Found(f"allergy:{what}", f"Is allergic to {what}", (Change("health.allergies", "add", what),))
+
+
+def _my_allergy(match: re.Match[str]) -> Iterator[Found]:
+    if not re.search(r"\b(?:gone|cured|disappeared|was|tests?|shots?|better)\b", match.string, re.IGNORECASE):
+        yield from _allergy(match)
 
 
 def _outgrown(match: re.Match[str]) -> Iterator[Found]:
@@ -99,7 +105,7 @@ RULES: Final[tuple[Rule, ...]] = (
     rule(r"(?:I|we) (?:never|don't|can't|won't) (?:really )?eat (?:any )?(?P<what>[a-z][^?]*)", _avoids),
     rule(r"(?:I|we) (?:never|don't|can't) (?:really )?(?P<drinks>drink) (?:any )?(?P<what>[a-z][^?]*)", _avoids),
     rule(
-        rf"(?:I|I've|we) {JUST}(?:stopped|quit|given up|gave up|cut out|avoid)(?: eating)? (?P<what>(?:red "
+        rf"(?:I|I've|we) {JUST}(?:stopped|quit|given up|gave up|cut out|avoid|been off)(?: eating)? (?P<what>(?:red "
         r")?(?:meat|fish|pork|beef|"
         r"dairy|gluten|sugar|alcohol|eggs|seafood|wheat|caffeine|coffee|carbs|nuts)\b)",
         _avoids,
@@ -110,6 +116,7 @@ RULES: Final[tuple[Rule, ...]] = (
     rule(rf"I (?:stopped|quit|gave up) being (?:an? )?(?P<diet>{_DIETS})\b", _no_longer),
     rule(rf"{I_AM}(?:severely |badly |highly |deathly |very |mildly |slightly )?allergic to (?P<what>.+)", _allergic),
     rule(r"I (?:also )?have an? (?:severe |bad |mild )?(?P<what>[a-z]+(?: [a-z]+)?) allergy\b", _allergy),
+    rule(r"my (?P<what>[a-z]+(?: [a-z]+)?) allergy\b", _my_allergy),
     rule(r"I'm (?:no longer|not) allergic to (?P<what>.+?)(?: anymore)\b", _outgrown),
     rule(r"I'm no longer allergic to (?P<what>.+)", _outgrown),
     rule(

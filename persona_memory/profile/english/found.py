@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import functools
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from persona_memory.profile.english.regex import compiled
 from persona_memory.types import MemoryKind
 
 
@@ -16,13 +16,15 @@ class Change:
     """One edit of a field of the default schema.
 
     A "remove" takes out every item that holds `value` as a whole word (with `exact`: that is `value`), and the whole
-    field where `value` is None.
+    field where `value` is None. An "add" that is `vague` adds nothing where an item says the same more closely: "cat"
+    beside "cat Pixel".
     """
 
     field: str
     op: Literal["set", "add", "remove"]
     value: str | int | None = None
     exact: bool = False
+    vague: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +61,8 @@ class Rule:
 
     def found(self, said: str) -> Iterable[Found]:
         """What the clause says by this rule."""
-        match = _compiled(self.pattern).match(said)
+        match = compiled(self.pattern, re.IGNORECASE).match(said)
         return () if match is None else self.build(match)
-
-
-@functools.cache
-def _compiled(pattern: str) -> re.Pattern[str]:
-    return re.compile(pattern, re.IGNORECASE)
 
 
 ADVERB: Final = (

@@ -6,15 +6,14 @@ import re
 from typing import Final
 
 from persona_memory.profile.english.lexicon import words
+from persona_memory.profile.english.regex import Regex
 
 _THIRD: Final = {
     **{"am": "is", "'m": "is", "are": "is", "'re": "is", "do": "does", "go": "goes", "don't": "doesn't"},
     **{"have": "has", "'ve": "has", "haven't": "hasn't", "had": "had", "'d": "would", "'ll": "will"},
     **{"was": "was", "were": "was"},
 }
-_SAME: Final = re.compile(
-    r"(?:can|could|will|would|should|must|may|might|did|didn't|can't|won't|couldn't|wouldn't|ought)$"
-)
+_SAME: Final = Regex(r"(?:can|could|will|would|should|must|may|might|did|didn't|can't|won't|couldn't|wouldn't|ought)$")
 _FIRST: Final = {"is": "am", "has": "have", "does": "do", "doesn't": "don't", "hasn't": "haven't", "goes": "go"}
 _PRONOUNS: Final = {
     "i": "they",
@@ -45,14 +44,14 @@ PAST: Final = words(
 )
 
 
-_WORD = re.compile(r"[A-Za-z]+(?:'[a-z]+)?")
-_SUBJECT = re.compile(r"^(?:i|we)\b\s*", re.IGNORECASE)
+_WORD = Regex(r"[A-Za-z]+(?:'[a-z]+)?")
+_SUBJECT = Regex(r"^(?:i|we)\b\s*", re.IGNORECASE)
 _ADVERB: Final = (
     r"(?:(?:also|always|usually|often|sometimes|never|really|just|still|now|currently|recently|"
     r"finally|already|actually|"
     r"mostly|rarely|normally|even|only|absolutely|totally|truly|both|all|first|then|soon|once|mainly|regularly)\s+)*"
 )
-_VERB = re.compile(rf"^({_ADVERB})('?[a-z]+(?:'t)?)", re.IGNORECASE)
+_VERB = Regex(rf"^({_ADVERB})('?[a-z]+(?:'t)?)", re.IGNORECASE)
 _IRREGULAR_GERUND: Final = {
     "be": "being",
     "die": "dying",
@@ -61,7 +60,7 @@ _IRREGULAR_GERUND: Final = {
     "ski": "skiing",
     "see": "seeing",
 }
-_DOUBLED: Final = re.compile(r"^(?:[^aeiou]*[aeiou][bdgmnprt]|.*(?:begin|forget|prefer|refer|regret))$")
+_DOUBLED: Final = Regex(r"^(?:[^aeiou]*[aeiou][bdgmnprt]|.*(?:begin|forget|prefer|refer|regret))$")
 
 
 def about_them(text: str) -> str:
@@ -133,6 +132,26 @@ def first_person(text: str) -> str:
         return text
     adverbs, word = verb[1].casefold(), verb[2].casefold()
     return f"I {adverbs}{'am' if word == 'are' else first(word)}{_about_me(rest[verb.end() :])}"
+
+
+def negated(text: str) -> str | None:
+    """What is said of the person as not so: "Likes tea" → "Does not like tea"; None where it is negative already."""
+    if re.match(r"(?:does not|is not|is no|no longer|dislikes|cannot)\b", text, re.IGNORECASE):
+        return None
+    if re.match(r"(?:is|was|can|will|has been)\b", text, re.IGNORECASE):
+        return re.sub(r"^(\w+)", r"\1 not", text)
+    if text.startswith("Their "):
+        return re.sub(r" (is|are) ", r" \1 not ", text, count=1)
+    verb = text.split(maxsplit=1)
+    return f"Does not {' '.join((first(verb[0].casefold()), *verb[1:]))}"
+
+
+def affirmed(text: str) -> str:
+    """Inverse of `negated` for what it makes; any other text is left as it is."""
+    does = re.match(r"Does not ([a-z]+)", text)
+    if does:
+        return _capital(third(does[1])) + text[does.end() :]
+    return re.sub(r"^((?:Their [^.]+? )?(?:is|was|can|are)) not\b", r"\1", text, flags=re.IGNORECASE)
 
 
 def is_past(verb: str) -> bool:

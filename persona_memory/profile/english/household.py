@@ -10,6 +10,7 @@ from persona_memory.profile.english import lexicon as lex
 from persona_memory.profile.english.found import Change, Found, Rule, rule
 from persona_memory.profile.english.names import name
 from persona_memory.profile.english.person import JUST
+from persona_memory.profile.english.regex import Regex
 
 FAMILY: Final = "demographics.family"
 ANIMALS: Final = "demographics.pets"
@@ -40,10 +41,10 @@ def _has(match: re.Match[str]) -> Iterator[Found]:
         for pattern, field, slot in ((_KIN_OWNED, FAMILY, "family"), (_PET_OWNED, ANIMALS, "pet")):
             owned = pattern.match(part)
             if owned and (slot == "pet" or match["verb"].casefold() == "have"):
-                yield from _members(owned, field, slot)
+                yield from _members(owned, field, slot, held=match["verb"].casefold() in {"have", "own"})
 
 
-def _members(match: re.Match[str], field: str, slot: str) -> Iterator[Found]:
+def _members(match: re.Match[str], field: str, slot: str, *, held: bool) -> Iterator[Found]:
     kind, count = match["kind"].casefold(), match["count"].casefold()
     names = _names(match["names"]) if match["names"] else ()
     for found in names:
@@ -52,7 +53,8 @@ def _members(match: re.Match[str], field: str, slot: str) -> Iterator[Found]:
         single = count in {"a", "an", "one"}
         item = singular(kind) if single else f"{count} {kind}"
         article = "" if not single else "an " if item[0] in "aeiou" else "a "
-        yield Found(f"{slot}:{singular(kind)}", f"Has {article}{item}", (Change(field, "add", item),))
+        change = Change(field, "add", item, vague=single and held)  # who adopts a cat may have another with a name
+        yield Found(f"{slot}:{singular(kind) if single else kind}", f"Has {article}{item}", (change,))
 
 
 def member(slot: str, field: str, kind: str, called: str) -> Found:
@@ -65,7 +67,7 @@ def _names(text: str) -> tuple[str, ...]:
     """The names that are listed at the beginning of the text, at most five."""
     found = []
     for part in re.split(r"\s*,\s*(?:and )?|\s+and\s+|\s*&\s*", text.strip(" .!"))[:5]:
-        called = name(part)
+        called = re.sub(r"'s?$", "", name(part) or "") or None
         if called is None or not part.startswith(called) or called.islower():
             break
         found.append(called)
@@ -103,17 +105,25 @@ def _lost_pet(match: re.Match[str]) -> Iterator[Found]:
     kind, called = singular(match["kind"].casefold()), match["name"]
     item = f"{kind} {called.strip()}" if called else kind
     slot = f"pet:{kind}:{called.strip().casefold()}" if called else f"pet:{kind}"
-    yield Found(slot, f"No longer has their {item}", (Change(ANIMALS, "remove", item),), ended=True)
+    yield Found(slot, f"Their {item} died", (Change(ANIMALS, "remove", item),), ended=True)
+
+
+def _mentions(match: re.Match[str]) -> Iterator[Found]:
+    """Who is named in passing: "I went for a walk with my brother Kofi"."""
+    for field, slot, pattern in ((FAMILY, "family", _KIN_MENTIONED), (ANIMALS, "pet", _PET_MENTIONED)):
+        for mention in pattern.finditer(match.string):
+            kind = mention["kind"].casefold()
+            if _LOST.search(match.string[: mention.start()]) or _DEAD.search(match.string):
+                continue
+            for found in _names(mention["names"])[: 5 if kind.endswith("s") else 1]:
+                if not _NO_RELATIVE.match(found):
+                    yield member(slot, field, singular(kind), found)
 
 
 _COUNTED: Final = r"(?:an?|one|two|three|four|five|six|seven|\d+)"
-_KIN_OWNED = re.compile(
-    rf"(?P<count>{_COUNTED}) (?:{_ADJECTIVES} )*(?P<kind>{_KIN})(?:{_NAMED}|{_ENDS})", re.IGNORECASE
-)
-_PET_OWNED = re.compile(
-    rf"(?P<count>{_COUNTED}) (?:{_ADJECTIVES} )*?(?P<kind>{_PET})(?:{_NAMED}|{_ENDS})", re.IGNORECASE
-)
-_GONE = re.compile(r"\b(?:died|passed away|was put down|ran away|is dead|used to|was|were)\b")
+_KIN_OWNED = Regex(rf"(?P<count>{_COUNTED}) (?:{_ADJECTIVES} )*(?P<kind>{_KIN})(?:{_NAMED}|{_ENDS})", re.IGNORECASE)
+_PET_OWNED = Regex(rf"(?P<count>{_COUNTED}) (?:{_ADJECTIVES} )*?(?P<kind>{_PET})(?:{_NAMED}|{_ENDS})", re.IGNORECASE)
+_GONE = Regex(r"\b(?:died|passed away|was put down|ran away|is dead|used to|was|were)\b")
 _OWN: Final = rf"(?:my|our)(?: {_ADJECTIVES})*?"
 _IS_CALLED: Final = r"(?:'s name(?:'s| is)|s?'? names are|(?:'s| is| are) (?:called|named))\s+(?P<names>.+)"
 _APPOSED: Final = (
@@ -121,7 +131,38 @@ _APPOSED: Final = (
     r"[,.!;)]|'s\b|[a-z])))"
 )
 
+_NEAR: Final = (
+    r"\b(?:it's|is|with|for|from|to|and|by|than|about|visit|visits|visited|visiting|took|take|taking|meet|met|see|saw|seeing|"
+    r"love|walk|walked|walking|call|called|calling|married|marry|help|helped|helping|adore|picked up|drove|brought)\s+"
+)
+"""Words in front of someone who is named; not "gave", "taught", "read" …: "I taught my mum Spanish"."""
+_KIN_MENTIONED = Regex(rf"{_NEAR}{_OWN} (?P<kind>{_KIN}){_APPOSED}", re.IGNORECASE)
+_PET_MENTIONED = Regex(rf"{_NEAR}{_OWN} (?P<kind>{_PET}){_APPOSED}", re.IGNORECASE)
+_LOST = Regex(r"\b(?:lost|miss|missed|missing|buried|funeral|grave|remember|in memory|late|sold|gave away|dream\w*)\b")
+_DEAD = Regex(r"\b(?:died|dying|passed away|put down|ran away|is dead)\b", re.IGNORECASE)
+_NO_RELATIVE = Regex(rf"(?:{lex.any_of((*lex.WEEKDAYS, *lex.LANGUAGES))}s?|Christmas|Easter)$", re.IGNORECASE)
+
+
+# ── vehicles ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+_VEHICLE: Final = r"(?P<kind>car|van|campervan|motorbike|motorcycle|scooter|truck|e-bike|bicycle|bike|boat)"
+
+
+def _vehicle(match: re.Match[str]) -> Iterator[Found]:
+    kind, model = match["kind"].casefold(), match["model"] if "model" in match.groupdict() else None
+    slot = f"vehicle:{kind}:{model.casefold()}" if model else f"vehicle:{kind}"
+    yield Found(slot, f"Has {'an' if kind[0] in 'aeiou' else 'a'} {kind}{f', a {model}' if model else ''}")
+
+
+MENTIONS: Final[tuple[Rule, ...]] = (rule(r"(?=.*?\b(?:my|our)\s)", _mentions),)
+"""What holds in any place of a clause that supposes and reports nothing."""
+
 RULES: Final[tuple[Rule, ...]] = (
+    rule(
+        rf"(?:I|we) (?:have|own) an? {_VEHICLE}(?:, an? (?P<model>(?-i:[A-Z])[\w -]+))?(?=\s*(?:$|[.,!;]|and\b))",
+        _vehicle,
+    ),
+    rule(rf"(?:my|our) {_VEHICLE} is an? (?P<model>(?-i:[A-Z])[\w-]*(?: (?-i:[A-Z\d])[\w-]*)*)", _vehicle),
     rule(
         rf"(?:I|we)(?:'ve)? {JUST}(?:also )?(?P<verb>have|own|got|adopted|rescued|bought|raise)(?: got)? (?P<what>.+)",
         _has,

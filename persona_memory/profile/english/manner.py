@@ -9,26 +9,27 @@ from typing import Final
 from persona_memory.profile.english.found import Change, Found, Rule, rule
 from persona_memory.profile.english.grammar import about_them
 from persona_memory.profile.english.lexicon import LANGUAGES, alt, any_of
+from persona_memory.profile.english.regex import Regex
 
 _ASPECTS: Final = (
-    ("format:bullets", "preference.formats", re.compile(r"\bbullet(?:[ -]?points?|s|ed)\b", re.I)),
-    ("format:table", "preference.formats", re.compile(r"\btables?\b", re.I)),
-    ("format:emoji", "preference.formats", re.compile(r"\bemojis?\b|\bemoticons?\b", re.I)),
+    ("format:bullets", "preference.formats", Regex(r"\bbullet(?:[ -]?points?|s|ed)\b", re.I)),
+    ("format:table", "preference.formats", Regex(r"\btables?\b", re.I)),
+    ("format:emoji", "preference.formats", Regex(r"\bemojis?\b|\bemoticons?\b", re.I)),
     (
         "format:units",
         "preference.formats",
-        re.compile(r"\b(?:metric|imperial|celsius|fahrenheit|kilomet|miles)\w*", re.I),
+        Regex(r"\b(?:metric|imperial|celsius|fahrenheit|kilomet|miles)\w*", re.I),
     ),
     (
         "format:code",
         "preference.formats",
-        re.compile(r"\b(?:code|snippets?|markdown|latex|headings?|numbered lists?)\b", re.I),
+        Regex(r"\b(?:code|snippets?|markdown|latex|headings?|numbered lists?)\b", re.I),
     ),
-    ("style:language", "preference.styles", re.compile(rf"\bin {any_of(LANGUAGES)}\b", re.I)),
+    ("style:language", "preference.styles", Regex(rf"\bin {any_of(LANGUAGES)}\b", re.I)),
     (
         "style:length",
         "preference.styles",
-        re.compile(
+        Regex(
             r"\b(?:short|brief|concise|long|longer|shorter|detailed|succinct|to the point|in depth|in-depth|"
             r"verbose|length)\w*\b",
             re.I,
@@ -37,7 +38,7 @@ _ASPECTS: Final = (
     (
         "style:tone",
         "preference.styles",
-        re.compile(
+        Regex(
             r"\b(?:formal|informal|casual|polite|friendly|direct|blunt|humou?r|serious|jokes?|tone|sarcas\w+|"
             r"warm)\w*\b",
             re.I,
@@ -46,7 +47,7 @@ _ASPECTS: Final = (
     (
         "style:level",
         "preference.styles",
-        re.compile(
+        Regex(
             r"\b(?:simple|simply|plain|jargon|technical|beginner|step[- ]by[- ]step|examples?|analog(?:y|ies))\b", re.I
         ),
     ),
@@ -62,16 +63,16 @@ _TO_ANSWER: Final = alt(
     begin | cite | mention | suggest | tell | send | stick | treat | phrase | sign"""
 )
 _ANSWERS: Final = r"(?:answers?|repl(?:y|ies)|responses?|explanations?|messages?|summar(?:y|ies))"
-_THIS_ONCE = re.compile(r"\b(?:this time|this one|for now|just this|today|right now|the following|below|above)\b", re.I)
-_FILLER = re.compile(
+_THIS_ONCE = Regex(r"\b(?:this time|this one|for now|just this|today|right now|the following|below|above)\b", re.I)
+_FILLER = Regex(
     r"^(?:please|just|also|and|so|then|kindly|from now on|in (?:the )?future|going forward|,|\s)+"
     r"|[\s,]*(?:please|ok|okay|thanks|thank you|from now on)?[\s.!,]*$",
     re.IGNORECASE,
 )
 
 
-_NEEDS_ASPECT = re.compile(r"^(?:(?:always|never) )?(?:be|keep|make|start|end|sign)\b", re.IGNORECASE)
-_ENCOURAGING = re.compile(
+_NEEDS_ASPECT = Regex(r"^(?:(?:always|never) )?(?:be|keep|make|start|end|sign)\b", re.IGNORECASE)
+_ENCOURAGING = Regex(
     r"\b(?:give up|keep (?:up|going|on|pushing|it up|smiling|trying|fighting|believing|in touch|moving|your head)|be "
     r"(?:yourself|kind|afraid|happy|proud|grateful|ready|there|careful|safe)|remember (?:that|to|how|"
     r"who|why)|start over)\b",

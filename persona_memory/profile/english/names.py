@@ -6,23 +6,27 @@ import re
 from typing import Final
 
 from persona_memory.profile.english.lexicon import MONTHS, WEEKDAYS, any_of, words
+from persona_memory.profile.english.regex import Regex
 
 _CAPITAL: Final = r"(?!I\b|I'm\b)[^\W\d_a-zß-ÿ][\w'.-]*"
 _LINK: Final = r"(?:of|de|da|do|dos|del|della|di|du|la|le|las|los|el|al|am|an der|upon|on|van|von|bin|ibn|and|the|St)"
-_NAME = re.compile(rf"{_CAPITAL}(?:(?: (?:{_LINK} )?){_CAPITAL}){{0,3}}")
-_PLACE = re.compile(
+_NAME = Regex(rf"{_CAPITAL}(?:(?: (?:{_LINK} )?){_CAPITAL}){{0,3}}")
+_PLACE = Regex(
     r"(?:(?:the|a|an|in|near|outside|just|around|right|not far) (?:[a-z-]+ ){0,5}(?:of|in|near|outside|called|from) )?"
     rf"(?:the (?:[a-z]+ (?:of )?)?)?{_CAPITAL}(?:(?: (?:{_LINK} )?){_CAPITAL})*"
     rf"(?:, (?:the )?{_CAPITAL}(?: {_CAPITAL})?){{0,2}}"
 )
-_LOWER_PLACE = re.compile(
+_LOWER_PLACE = Regex(
     r"(?:the )?[^\W\d_]+(?: (?:city|town|york|francisco|angeles|delhi|zealand|africa|korea|kong))?(?:, [^\W\d_]+)?"
 )
 _NO_PLACE: Final = words(
     """a an my our their his her your this that fear peace hope denial love silence debt trouble harmony pain shock
     general particular fact person theory practice english time bed bliss poverty town here there it linux windows
     mac python java javascript typescript react vim emacs vscode android iphone ios rust go google tears sleep
-    school college work home university marketing sales finance another new different bigger smaller the next last"""
+    school college work home university marketing sales finance jira linear
+    slack teams zoom notion trello asana github gitlab bitbucket aws azure docker kubernetes postgres mysql mongodb
+    chrome firefox safari spotify netflix whatsapp telegram signal discord wordpress excel sheets another new different
+    bigger smaller the next last"""
 )
 _NO_NAME: Final = words(
     """not a an on in the too kind hard spelled pronounced written derived easy so very different actually also just
@@ -30,7 +34,7 @@ _NO_NAME: Final = words(
     ok happy sad excited glad sure back new done ready busy free hungry bored lost confused stuck curious afraid
     aware also still"""
 )
-_TIME_WORD = re.compile(rf"^{any_of((*MONTHS, *WEEKDAYS, 'today', 'tomorrow', 'yesterday'))}\b", re.IGNORECASE)
+_TIME_WORD = Regex(rf"^{any_of((*MONTHS, *WEEKDAYS, 'today', 'tomorrow', 'yesterday'))}\b", re.IGNORECASE)
 
 
 def place(text: str) -> str | None:

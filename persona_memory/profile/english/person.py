@@ -9,6 +9,7 @@ from typing import Final
 from persona_memory.profile.english import lexicon as lex
 from persona_memory.profile.english.found import I_AM, I_DO, NOW, Change, Found, Rule, one, rule
 from persona_memory.profile.english.names import name, place
+from persona_memory.profile.english.regex import Regex
 
 D: Final = "demographics"
 JUST: Final = r"(?:(?:just|recently|finally|now|already|actually|happily|newly|officially|originally|very)\s+)*"
@@ -76,16 +77,16 @@ def _gender(match: re.Match[str]) -> Iterator[Found]:
 
 # ── home ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-_LONG_AGO = re.compile(
+_LONG_AGO = Regex(
     r"\b(?:when I was|as an? (?:kid|child|teenager|baby|student)|back in|years ago|decades ago|at first|before)\b", re.I
 )
-_DWELLING = re.compile(
+_DWELLING = Regex(
     r"(?:an?|the|my|our) (?:[\w-]+ ){0,3}?(?:flat|apartment|house|studio|condo|room|place|bungalow|"
     r"cottage|farm|dorm|loft|"
     r"home)\b[^,.]*?\b(?:in|near|outside)\s+",
     re.IGNORECASE,
 )
-_NO_COMPANY = re.compile(r"\b(?:it|that|this|you|regrets?|purpose|fear|pain|the fact)\b", re.IGNORECASE)
+_NO_COMPANY = Regex(r"\b(?:it|that|this|you|regrets?|purpose|fear|pain|the fact)\b", re.IGNORECASE)
 
 
 def _location(match: re.Match[str]) -> Iterator[Found]:
@@ -98,7 +99,8 @@ def _location(match: re.Match[str]) -> Iterator[Found]:
 
 
 def _moved(match: re.Match[str]) -> Iterator[Found]:
-    if not _LONG_AGO.search(match["where"]):
+    before = match["before"]
+    if not _LONG_AGO.search(match["where"]) and (before is None or place(before) is not None):
         yield from _location(match)
 
 
@@ -130,7 +132,8 @@ def _in_a_relationship(match: re.Match[str]) -> Iterator[Found]:
 
 def _broke_up(match: re.Match[str]) -> Iterator[Found]:
     change = Change(f"{D}.relationship", "remove")
-    yield Found("relationship", "Is no longer in their former relationship", (change,), ended=True)
+    whom = match["whom"] or match["other"] or "partner"
+    yield Found("relationship", f"Broke up with their {whom.casefold()}", (change,), ended=True)
 
 
 _PARTNER = "girlfriend|boyfriend|partner|fiancée?|fiancee"
@@ -151,7 +154,7 @@ RULES: Final[tuple[Rule, ...]] = (
     rule(rf"{I_DO}(?:have )?turned\s+{AGE}{_LATELY}", _age),
     rule(rf"I turn\s+{AGE} today\b", _age),
     rule(r"my birthday(?:'s| is)\s+(?:on |in )?(?:the )?(?P<day>[^,.!?]+)", _birthday),
-    rule(r"I was born on\s+(?:the )?(?P<day>[^.!?]+?)(?: in [A-Z].*)?$", _birthday),
+    rule(r"I was born on\s+(?:the )?(?P<day>[^.!?]+?)(?: in [A-Z].*)?\W*$", _birthday),
     rule(r"I was born(?: and raised)? in\s+(?P<where>.+)", _born_in),
     rule(rf"{I_AM}(?:originally )?from\s+(?P<where>.+)", _origin),
     rule(rf"{I_DO}(?:come from|grew up in|was (?:raised|brought up) in)\s+(?P<where>.+)", _origin),
@@ -166,18 +169,28 @@ RULES: Final[tuple[Rule, ...]] = (
         r"(?= (?:for|since|all my life|my (?:whole|entire) life)\b)",
         _location,
     ),
-    rule(rf"(?:I|we)(?:'ve)? {JUST}(?:moved|relocated)(?: back)? to\s+(?P<where>.+)", _moved),
+    rule(
+        rf"(?:I|we)(?:'ve)? {JUST}(?:moved|relocated)(?: (?:back|over|down|up|out))?"
+        r"(?: from (?P<before>[^,.!?;]+?))? to\s+(?P<where>.+)",
+        _moved,
+    ),
     rule(r"my (?:home|place|flat|apartment|house) is (?:now )?in\s+(?P<where>.+)", _location),
     rule(r"(?:I|we) live (?:alone|on my own|by myself|with [^,.!?;]+?) in\s+(?P<where>.+)", _location),
+    rule(r"home(?:'s| is) (?:now )?(?P<where>(?-i:[A-Z]).+)", _location),
+    rule(rf"{I_DO}(?:share|rent)\s+(?P<where>{_DWELLING.pattern}.+)", _location),
     rule(r"I call\s+(?P<where>[A-Z][\w' -]+?) (?:my )?home", _location),
     rule(r"(?:I|we) (?:no longer live in\s+(?P<where>.+)|don't live in\s+(?P<there>.+?) anymore)", _left_home),
-    rule(rf"{I_DO}live\s+{_COMPANY}(?=\s*(?:$|[.,!;)]|\b(?:and|in|so|but|because|since|now|at)\b))", _household),
+    rule(
+        rf"{I_DO}live\s+(?:in [^,.!?;]+? )?{_COMPANY}(?=\s*(?:$|[.,!;)]|\b(?:and|in|so|but|because|since|now|at)\b))",
+        _household,
+    ),
     rule(rf"{I_AM}{JUST}{_STATE}(?:{NOW}|(?= (?:to|for|from)\b))", _relationship),
     rule(rf"(?:I|we) {JUST}got (?P<state>married|engaged|divorced)\b", _relationship),
     rule(rf"(?:I've|we've) been {JUST}(?P<state>married|divorced|single|engaged|widowed|separated)\b", _relationship),
     rule(rf"I {JUST}have a (?:new )?(?P<whom>{_PARTNER})\b", _in_a_relationship),
     rule(
-        rf"(?:(?:my|our) (?:\w+ )?(?:{_PARTNER}|wife|husband|ex) and I|we|I) {JUST}(?:broke|split) up\b",
+        rf"(?:(?:my|our) (?:\w+ )?(?P<whom>{_PARTNER}|wife|husband)(?: (?-i:[A-Z])\w+)? and I|my ex and I|we|I) {JUST}"
+        rf"(?:broke|split) up\b(?: with my (?P<other>{_PARTNER}|wife|husband))?",
         _broke_up,
     ),
 )

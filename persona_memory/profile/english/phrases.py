@@ -7,12 +7,13 @@ from typing import Final
 
 from persona_memory.profile.english.grammar import about_them, gerund
 from persona_memory.profile.english.lexicon import alt, words
+from persona_memory.profile.english.regex import Regex
 from persona_memory.profile.english.sentences import MASK
 
 # ── the beginning of a clause ──────────────────────────────────────────────────────────────────────────────────────
 
 _CONTRACTIONS: Final = tuple(
-    (re.compile(pattern, re.IGNORECASE), short)
+    (Regex(pattern, re.IGNORECASE), short)
     for pattern, short in (
         (r"\bi am\b|\bim\b(?=\s)", "I'm"),
         (r"\bwe are\b", "we're"),
@@ -31,7 +32,7 @@ _CONTRACTIONS: Final = tuple(
     )
 )
 _GREETING: Final = r"(?:hi|hello|hey|hiya|yo|howdy|greetings|good (?:morning|afternoon|evening)|nice to meet you)"
-_MARKER = re.compile(
+_MARKER = Regex(
     rf"^(?:{_GREETING}(?:,? (?:there|all|everyone|everybody|again|folks|guys))?|"
     + alt(
         """as of (?:today|now) | by (?:profession|trade) | well | oh | ah | so | and | but | also | yes | yeah
@@ -46,12 +47,25 @@ _MARKER = re.compile(
         personally | a bit about me | about me | for context | context | background | basically | besides
         moreover | in general | generally | as for me | for my part | let me introduce myself | intro | wow
         great | cool | nice | haha+ | lol | hmm+ | um+ | uh+ | my bad | not anymore | finally | then | there
-        that's (?:great|nice|true|right|me)"""
+        that's (?:great|nice|true|right|me) | i(?:'d| would) say"""
     )
     + r")(?:[\s,!.:;)\u2014-]+(?:that )?|$)",
     re.IGNORECASE,
 )
-GREETING = re.compile(rf"^\W*{_GREETING}\b", re.IGNORECASE)
+GREETING = Regex(rf"^\W*{_GREETING}\b", re.IGNORECASE)
+
+
+def shared(said: str) -> str:
+    """The clause with "we" for a subject like "my wife Noor and I"; any other clause as it is."""
+    ours = re.sub(r"^(?:my|our) [^,.!?;]+? and I(?='| )", "we", said, flags=re.IGNORECASE)
+    return re.sub(r"^we are ", "we're ", ours)
+
+
+_AFTER_YEARS = Regex(
+    r"^(?:after|for|since) [^,.;!?]{0,30}?\b(?:years?|months?|weeks?|decades?)\b[^,.;!?]{0,30}?,? (?=I(?:'m|'ve)? )",
+    re.IGNORECASE,
+)
+"""In front of what is so now: "After ten years in Dublin I moved to Lisbon"."""
 
 
 def core(clause: str) -> tuple[str, bool]:
@@ -59,6 +73,7 @@ def core(clause: str) -> tuple[str, bool]:
     text, greeted = clause.strip(), bool(GREETING.match(clause))
     while (marker := _MARKER.match(text)) and marker.end() < len(text):
         text = text[marker.end() :]
+    text = _AFTER_YEARS.sub("", text)
     for pattern, short in _CONTRACTIONS:
         text = pattern.sub(short, text)
     return text.strip(" (\u2014-"), greeted
@@ -66,7 +81,7 @@ def core(clause: str) -> tuple[str, bool]:
 
 # ── things ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-_ADJUNCT = re.compile(
+_ADJUNCT = Regex(
     r"[\s,]+"
     + alt(
         """because | since | so | as (?:well|i|it|a|much|long) | when | whenever | while | if | but | although
@@ -86,13 +101,13 @@ _ADJUNCT = re.compile(
     + r"\b.*$|\s*[.!?;:(\u2014)].*$|\s+-+\s.*$",
     re.IGNORECASE | re.DOTALL,
 )
-_POINTING = re.compile(
+_POINTING = Regex(
     r"\b(?:you|your|yours|it|its|this|that|these|those|them|they|him|her|he|she|here|there|someone|"
     r"something|everything|"
     r"anything|nothing|everyone|anyone|stuff|things?|ones?|myself|us|everywhere|together)\b",
     re.IGNORECASE,
 )
-_NO_THING = re.compile(
+_NO_THING = Regex(
     alt(
         """how | what | each other | me | to$ | when | where | why | who | if | my | our | their | his | such | all
         both | some | any | another | more | most | less | many | much | a lot | hearing | seeing | knowing
@@ -117,7 +132,7 @@ _PAIRS: Final = words(
     crime_and_punishment pride_and_prejudice war_and_peace death_and_taxes bed_and_breakfasts r_and_b
     gin_and_tonic cream_and_sugar friends_and_family family_and_friends"""
 )
-_TREAT = re.compile(r"^(?:a |an )?(?:(?:nice|good|proper) )+|^(?:a |an )(?:(?:cup|glass|pot|bit) of )", re.I)
+_TREAT = Regex(r"^(?:a |an )?(?:(?:nice|good|proper) )+|^(?:a |an )(?:(?:cup|glass|pot|bit) of )", re.I)
 
 
 def things(text: str) -> tuple[str, ...]:
@@ -141,20 +156,20 @@ def things(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys((found[0], *others)))
 
 
-_EXAMPLES = re.compile(
+_EXAMPLES = Regex(
     r"(?:[a-z-]+ )?(?:activities|things|sports|bands|hobbies|movies|films|books|games|foods?|music|"
     r"animals|subjects|artists|"
     r"authors|series|shows|stuff|languages) (?:such as|like|including) (.+)",
     re.IGNORECASE | re.DOTALL,
 )
-_COMMENT = re.compile(
+_COMMENT = Regex(
     r",\s+(?:the|it|it's|they|they're|this|that|that's|there|which|he|she)\b.*$", re.IGNORECASE | re.DOTALL
 )
-_RELATIVE = re.compile(r"\s+(?:that|which|who)\b", re.IGNORECASE)
-_JOINED = re.compile(r"\s*,\s*(?:and |or )?|\s+(?:and|&|or|nor)\s+")
-_LAST_JOIN = re.compile(r"\s(?:and|&|or|nor)\s")
-_OWN = re.compile(r"\b(?:my|our|we|i|i'm|we're|their|they)\b", re.IGNORECASE)
-_SHARED_NOUN = re.compile(
+_RELATIVE = Regex(r"\s+(?:that|which|who)\b", re.IGNORECASE)
+_JOINED = Regex(r"\s*,\s*(?:and |or )?|\s+(?:and|&|or|nor)\s+")
+_LAST_JOIN = Regex(r"\s(?:and|&|or|nor)\s")
+_OWN = Regex(r"\b(?:my|our|we|i|i'm|we're|their|they)\b", re.IGNORECASE)
+_SHARED_NOUN = Regex(
     r" (movies|films|books|novels|music|games|food|cuisine|songs|shows|stories|weather)$", re.IGNORECASE
 )
 _KINDS: Final = words(
@@ -187,12 +202,12 @@ def _alike(parts: list[str]) -> list[str]:
     return parts
 
 
-_HANGING = re.compile(
+_HANGING = Regex(
     r"\b(?:to|of|in|on|at|with|for|about|by|from|the|and|or|new|good|great|different|other|old|big|"
     r"small|powerful|many)$",
     re.I,
 )
-_NAMED_THE = re.compile(r"[Tt]he (?:[A-Z][\w']* )*[A-Z][\w']*s(?: of [A-Z]\w+)?$")  # the Beatles, the Lord of … is not
+_NAMED_THE = Regex(r"[Tt]he (?:[A-Z][\w']* )*[A-Z][\w']*s(?: of [A-Z]\w+)?$")  # the Beatles, the Lord of … is not
 
 
 _BARE: Final = words(

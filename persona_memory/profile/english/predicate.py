@@ -15,15 +15,16 @@ from persona_memory.profile.english.found import ADVERB, I_AM, Change, Found, Ru
 from persona_memory.profile.english.names import name, place
 from persona_memory.profile.english.person import D
 from persona_memory.profile.english.phrases import things
+from persona_memory.profile.english.regex import Regex
 from persona_memory.profile.english.work import career, is_occupation
 
-_PART = re.compile(r"\s*,\s*(?:and |but )?|\s+(?:and|but|\+|&)\s+(?:also )?(?:I'm )?", re.IGNORECASE)
-_TAIL = re.compile(
+_PART = Regex(r"\s*,\s*(?:and |but )?|\s+(?:and|but|\+|&)\s+(?:also )?(?:I'm )?", re.IGNORECASE)
+_TAIL = Regex(
     r"\s+(?P<rest>(?:who|that|which|at|for|with|in|of|by|from|and|living|based|working|specialising|specializing|"
     r"because|since|so|as|these days|nowadays|now|too|lately|again|right now|myself|though|today|these|to|on)\b.*)$",
     re.IGNORECASE | re.DOTALL,
 )
-_AGED = re.compile(r"(\d{1,3}|[a-z]+(?:-[a-z]+)?)[ -]years?[ -]old\s*", re.IGNORECASE)
+_AGED = Regex(r"(\d{1,3}|[a-z]+(?:-[a-z]+)?)[ -]years?[ -]old\s*", re.IGNORECASE)
 _PLAIN: Final = lex.words(
     """a an the very quite really pretty fairly currently also now still actually practising practicing devout proud
     strict committed lifelong happily just recently newly full-time part-time born-again openly cis basically
@@ -56,11 +57,11 @@ _LETTERS: Final = (
     ("decisions", {"T": "thinking", "F": "feeling"}),
     ("structure", {"J": "judging", "P": "perceiving"}),
 )
-_INTOLERANT = re.compile(rf"({lex.any_of(lex.INTOLERANCES)})[ -]intolerant", re.IGNORECASE)
-_PARENT = re.compile(
+_INTOLERANT = Regex(rf"({lex.any_of(lex.INTOLERANCES)})[ -]intolerant", re.IGNORECASE)
+_PARENT = Regex(
     rf"(?:(?P<single>single|married|divorced) )?{lex.any_of(lex.PARENTS)} (?:of|to) (?P<whom>.+)", re.IGNORECASE
 )
-_CHIEF = re.compile(
+_CHIEF = Regex(
     r"the (?P<job>(?:co-?)?(?:ceo|cto|cfo|founder|owner|head|director|manager|principal|editor)) "
     r"(?:of|at) (?P<where>.+)",
     re.IGNORECASE,
@@ -241,7 +242,7 @@ def _where(rest: str) -> Iterator[Found]:
         yield one("location", f"{D}.location", found, f"Lives in {found}")
 
 
-_TITLE = re.compile(r"(?:Team|Captain|King|Queen|Group|Class|Type|Level|Grade|Plan|Option|Step)\b")
+_TITLE = Regex(r"(?:Team|Captain|King|Queen|Group|Class|Type|Level|Grade|Plan|Option|Step)\b")
 
 
 def _call_it_a_name(head: str) -> Iterator[Found]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from persona_memory.profile.english.lexicon import words
+from persona_memory.profile.english.regex import Regex
 
 MASK: Final = "\ufffc"
 """Stands for every character of code, quotations and pasted transcripts; no rule matches it."""
@@ -39,12 +40,12 @@ _SAME_LENGTH: Final = str.maketrans(
     }
 )
 
-_CODE = re.compile(r"```.*?(?:```|\Z)|~~~.*?(?:~~~|\Z)|`[^`\n]*`", re.DOTALL)
-_QUOTED_LINE = re.compile(r"^[ ]*>.*$", re.MULTILINE)
-_URL = re.compile(r"\b(?:https?://|www\.)\S+")
-_DOUBLE = re.compile(r'"([^"\n]*)"')
-_SINGLE = re.compile(r"(?<!\w)'((?:[^'\n]|(?<=\w)'(?=\w))+)'(?!\w)")
-_LABEL = re.compile(r"^[ ]*([A-Z][\w.]*(?: [A-Z0-9][\w.]*)?)[ ]*:[ ]+\S.*$", re.MULTILINE)
+_CODE = Regex(r"```.*?(?:```|\Z)|~~~.*?(?:~~~|\Z)|`[^`\n]*`", re.DOTALL)
+_QUOTED_LINE = Regex(r"^[ ]*>.*$", re.MULTILINE)
+_URL = Regex(r"\b(?:https?://|www\.)\S+")
+_DOUBLE = Regex(r'"([^"\n]*)"')
+_SINGLE = Regex(r"(?<!\w)'((?:[^'\n]|(?<=\w)'(?=\w))+)'(?!\w)")
+_LABEL = Regex(r"^[ ]*([A-Z][\w.]*(?: [A-Z0-9][\w.]*)?)[ ]*:[ ]+\S.*$", re.MULTILINE)
 _OWN_LABELS: Final = words(
     """note notes update edit ps fyi fact btw reminder correction confession context background info intro about me
     answer hobbies hobby interests work job occupation profession diet food music family pets pet location home
@@ -53,7 +54,7 @@ _OWN_LABELS: Final = words(
 )
 """Before a colon these announce what the person says; any other name there is somebody who speaks in a transcript."""
 
-_BOUNDARY = re.compile(
+_BOUNDARY = Regex(
     r"[.!?]+[\"')\]]*(?=\s|$|\ufffc)|\n+|(?<=\s)[:;]-?[)(DPp](?=\s|$)|[\U0001f300-\U0001faff\u2600-\u27bf\ufe0f]+"
 )
 _ABBREVIATIONS: Final = words(

@@ -11,12 +11,13 @@ from persona_memory.profile.english.found import I_AM, I_DO, Change, Found, Rule
 from persona_memory.profile.english.grammar import about_them, gerund, is_past, third_person
 from persona_memory.profile.english.household import singular
 from persona_memory.profile.english.phrases import is_activity, thing, things
+from persona_memory.profile.english.regex import Regex
 from persona_memory.profile.english.sentences import MASK
 
 LIKES: Final = "preference.likes"
 DISLIKES: Final = "preference.dislikes"
 INTERESTS: Final = "personality.interests"
-_ABOUT_ANSWERS = re.compile(
+_ABOUT_ANSWERS = Regex(
     r"\b(?:answers?|repl(?:y|ies)|responses?|explanations?|bullet|tone|emojis?|suggestions?|question|"
     r"format|examples?)\b",
     re.I,
@@ -106,7 +107,7 @@ _PRACTICES: Final = lex.alt(
     ceramics | pottery | photography | triathlons | crosswords | puzzles | sudokus? | stand-up | improv
     calligraphy | origami | weightlifting | aerobics | zumba | tai chi | meditation | embroidery | athletics"""
 )
-_NOT_PLAYED = re.compile(
+_NOT_PLAYED = Regex(
     r"^games?$|\b(?:role|part|safe|along|fair|dumb|lottery|with|by|around|a|music|trick|tricks|on|for|it)\b",
     re.IGNORECASE,
 )
@@ -142,17 +143,17 @@ def _training(match: re.Match[str]) -> Iterator[Found]:
         yield Found(f"goal:{doing.casefold()}", f"Is {doing}", (_add_goal(doing),))
 
 
-_REQUEST = re.compile(
+_REQUEST = Regex(
     r"learn (?:more|about|how|what|why)\b|(?:buy|find|write|build|improve|start|finish|master|open|"
     r"use|get) (?:the|some|unit|with)\b",
     re.IGNORECASE,
 )
-_TRAILING = re.compile(
+_TRAILING = Regex(
     r"\s*(?:[.!;(\u2014]|,(?!\d)|\s-\s|\b(?:now|these days|right now|at the moment|recently|lately|"
     r"currently|one day|some ?day|soon|because|since|so that|but|as|and (?:I|my|it))\b).*$",
     re.DOTALL,
 )
-_DEICTIC = re.compile(r"\b(?:you|your|it|this|that|these|those|them|something|anything|him|her)\b", re.IGNORECASE)
+_DEICTIC = Regex(r"\b(?:you|your|it|this|that|these|those|them|something|anything|him|her)\b", re.IGNORECASE)
 
 
 def _values(match: re.Match[str]) -> Iterator[Found]:
@@ -162,7 +163,7 @@ def _values(match: re.Match[str]) -> Iterator[Found]:
             yield Found(f"value:{found.casefold()}", f"Values {found}", (Change("personality.values", "add", found),))
 
 
-_LANGUAGE = re.compile(rf"\b{lex.any_of(lex.LANGUAGES)}\b", re.IGNORECASE)
+_LANGUAGE = Regex(rf"\b{lex.any_of(lex.LANGUAGES)}\b", re.IGNORECASE)
 _PROPER: Final = {language.casefold(): language for language in lex.LANGUAGES}
 
 
@@ -175,7 +176,7 @@ def _speaks(match: re.Match[str]) -> Iterator[Found]:
         yield Found(f"language:{found.casefold()}", text, (Change("demographics.languages", "add", found),))
 
 
-_STATIVE = re.compile(r"(?:am|was|were|have|had|want|need|know|think|feel|hope|wish|forget|see|hear|get|learn)\b", re.I)
+_STATIVE = Regex(r"(?:am|was|were|have|had|want|need|know|think|feel|hope|wish|forget|see|hear|get|learn)\b", re.I)
 _HOW_OFTEN: Final = lex.alt(
     """every (?:single )?(?:other )?(?:day|morning|evening|night|week|weekend|month|year|summer|winter|afternoon)
     every (?:other )?(?:monday|tuesday|wednesday|thursday|friday|saturday|sunday) | daily
@@ -208,7 +209,7 @@ def _free_time(match: re.Match[str]) -> Iterator[Found]:
             yield from liked(found)
 
 
-_VERY: Final = r"(?:(?:really|absolutely|totally|truly|very|so|deeply|super|quite|always|also|just) )*"
+VERY: Final = r"(?:(?:really|absolutely|totally|truly|very|so|deeply|super|quite|always|also|just) )*"
 _LEARNABLE: Final = (
     "learn|become|run|lose|get better at|get fit|start|write an? (?:book|novel|memoir|thesis|play|screenplay|song)|"
     "visit|travel|improve|quit|move|buy|find a|build|master|finish|"
@@ -218,14 +219,14 @@ _LEARNABLE: Final = (
 RULES: Final[tuple[Rule, ...]] = (
     rule(rf"{I_DO}(?P<verb>like|love|enjoy|adore|dig) (?P<what>.+)", _likes),
     rule(
-        rf"{I_AM}{_VERY}(?:a (?:big |huge |great |massive )?fan of|fond of|keen on|crazy about|a sucker "
+        rf"{I_AM}{VERY}(?:a (?:big |huge |great |massive )?fan of|fond of|keen on|crazy about|a sucker "
         r"for)(?P<verb>) (?P<what>.+)",
         _likes,
     ),
     rule(rf"{I_DO}prefer (?P<better>[^.!?]+?) (?:to|over|rather than|instead of) (?P<worse>.+)", _prefers),
     rule(
-        rf"(?:I (?:{_VERY})?(?:don't (?:{_VERY})?(?:like|enjoy|love|care for)|dislike|hate|detest|despise|"
-        r"can't stand|can't bear|loathe)) (?P<what>.+)",
+        rf"(?:I (?:{VERY})?(?:don't (?!just\b|only\b)(?:{VERY})?(?:like|enjoy|love|care for)|dislike|hate|"
+        r"detest|despise|can't stand|can't bear|loathe)) (?P<what>.+)",
         _dislikes,
     ),
     rule(r"I'm (?:really )?not (?:(?:a (?:big |huge )?fan of|fond of|keen on|into)|that into) (?P<what>.+)", _dislikes),
@@ -236,14 +237,14 @@ RULES: Final[tuple[Rule, ...]] = (
         r"(?:all-time |absolute )?favorite (?P<kind>[a-z ]+?)(?=\s*[.!,;]|$)",
         _favourite,
     ),
-    rule(rf"{I_AM}{_VERY}(?:into|(?P<in>interested in)|passionate about|obsessed with) (?P<what>.+)", _interests),
+    rule(rf"{I_AM}{VERY}(?:into|(?P<in>interested in)|passionate about|obsessed with) (?P<what>.+)", _interests),
     rule(
         r"my (?:main |favorite |biggest |other |only )?(?:hobby|hobbies|interests?|passions?)(?:'s| is| "
         r"are| include| includes) (?P<what>.+)",
         _interests,
     ),
     rule(rf"{I_DO}(?:practi[sc]e|do) (?:some |a bit of |a lot of )?(?P<what>{_PRACTICES})\b", _practises),
-    rule(rf"{I_DO}(?P<verb>play) (?P<what>(?:the )?(?:{_VERY})(?!you\b)[a-z][^?]*)", _plays),
+    rule(rf"{I_DO}(?P<verb>play) (?P<what>(?:the )?(?:{VERY})(?!you\b)[a-z][^?]*)", _plays),
     rule(r"(?P<what>[a-z]+(?: [a-z]+){0,2}) is my (?:passion|hobby|favorite (?:hobby|pastime))\b", _interests),
     rule(
         r"I spend (?:most of )?my (?:weekends|evenings|free time|spare time|days off) (?P<what>[a-z]+ing\b.*)",

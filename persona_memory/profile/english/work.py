@@ -9,27 +9,35 @@ from typing import Final
 from persona_memory.profile.english import lexicon as lex
 from persona_memory.profile.english.found import I_AM, I_DO, NOW, Change, Found, Rule, one, rule
 from persona_memory.profile.english.person import JUST, D
+from persona_memory.profile.english.regex import Regex
 
 _WORKPLACE: Final = lex.alt(
     """hospital | bank | school | university | college | company | startup | start-up | restaurant | cafe | café
     bakery | clinic | firm | agency | library | museum | hotel | store | shop | factory | lab | nonprofit
     non-profit | charity | government | airport | pharmacy | bookstore | supermarket | nursery | kindergarten
-    newspaper | studio | theatre | theater | zoo | farm"""
+    newspaper | studio | theatre | theater | zoo | farm | office | centre | center | business | institute | council
+    ministry | embassy | church | orchestra | laboratory | workshop | garage | salon | spa | gym | bar | pub | brewery
+    winery | vineyard | warehouse | station | magazine | publisher | bookshop | consultancy | manufacturer | retailer
+    airline | hospice | daycare | foundation | ngo | union | prison | insurer | observatory | archive | gallery
+    (?:publishing|auction|coffee|fashion|opera|guest) house | (?:care|nursing|retirement|children's) home
+    (?:dental|medical|law|legal|architecture|architectural|veterinary|vet|gp|private|design|group) practice
+    (?:power|car|chemical|treatment|bottling|steel|manufacturing) plant
+    (?:hotel|supermarket|restaurant|retail) chain"""
 )
-_EMPLOYER = re.compile(
+_EMPLOYER = Regex(
     rf"(?:at|for|with|by)\s+(?P<employer>(?:the |a |an )?(?:[\w&.'-]+ ){{0,3}}?{_WORKPLACE}\b)", re.IGNORECASE
 )
-_NAMED_EMPLOYER = re.compile(
+_NAMED_EMPLOYER = Regex(
     r"(?:at|for|with|by)\s+(?P<employer>(?:the )?(?!I\b|I'm\b)[A-Z][\w&.'-]*(?: (?:of |and |& )?[A-Z][\w&.'-]*){0,4})"
 )
-_END = re.compile(
+_END = Regex(
     r"\s+(?:at|for|in|with|and|but|who|that|which|since|because|so|now|here|there|from|on|by|these "
     r"days|currently|where|"
     r"right now|too|as well|while|when|to|again|this|last)\b.*$|\s*[,.;!(\u2014].*$",
     re.IGNORECASE | re.DOTALL,
 )
-_NO_CAREER = re.compile(r"\b(?:you|it|this|that|your|well|part|slave|follows?)\b", re.IGNORECASE)
-_NO_EMPLOYER = re.compile(r"(?:Christmas|Easter|\w+days?\b|(?:an?|the) company$|my |our |this |that )")
+_NO_CAREER = Regex(r"\b(?:you|it|this|that|your|well|part|slave|follows?)\b", re.IGNORECASE)
+_NO_EMPLOYER = Regex(r"(?:Christmas|Easter|\w+days?\b|(?:an?|the) company$|my |our |this |that )")
 
 
 def employer(text: str) -> str | None:
@@ -47,7 +55,8 @@ def career(job: str, rest: str = "", text: str | None = None) -> Iterator[Found]
         yield one("employer", f"{D}.employer", where, f"Works at {where}")
 
 
-_OCCUPATION = re.compile(rf"(?:[\w/&-]+ ){{0,4}}?{lex.any_of(lex.OCCUPATIONS)}$", re.IGNORECASE)
+_CRAFT: Final = r"[a-z]{2,}(?:keeper|ologist|smith|ographer|wright|monger|iatrist)"
+_OCCUPATION = Regex(rf"(?:[\w/&-]+ ){{0,4}}?(?:{lex.any_of(lex.OCCUPATIONS)}|{_CRAFT})$", re.IGNORECASE)
 
 
 def is_occupation(job: str) -> bool:
@@ -77,6 +86,13 @@ def _works_at(match: re.Match[str]) -> Iterator[Found]:
             yield from _works_as(role)
 
 
+def _joined(match: re.Match[str]) -> Iterator[Found]:
+    yield one("employer", f"{D}.employer", match["where"], f"Works at {match['where']}")
+    role = re.match(r".*?\bas an? (?P<career>.+)", match["rest"])
+    if role:
+        yield from _works_as(role)
+
+
 def _works_in(match: re.Match[str]) -> Iterator[Found]:
     yield from career(f"works in {match['what']}", match["rest"], f"Works in {match['what']}")
 
@@ -99,7 +115,9 @@ def _jobless(match: re.Match[str]) -> Iterator[Found]:
 
 def _left_job(match: re.Match[str]) -> Iterator[Found]:
     changes = (Change(f"{D}.career", "remove"), Change(f"{D}.employer", "remove"))
-    yield Found("career", "No longer has their former job", changes, ended=True)
+    how = match["how"].casefold()
+    text = f"{how} their job" if "job" in match[0].casefold() else how
+    yield Found("career", text[:1].upper() + text[1:], changes, ended=True)
 
 
 def _left_employer(match: re.Match[str]) -> Iterator[Found]:
@@ -170,16 +188,26 @@ RULES: Final[tuple[Rule, ...]] = (
     ),
     rule(
         rf"(?:I|I've) {JUST}(?:started|got a job|joined|started working|started a new job|got a new job|"
-        r"(?:got|was) hired)"
-        r"\s+(?P<where>(?:at|by|for)\s+(?-i:[A-Z]).+)",
+        r"(?:got|was) hired|found a job|landed a job)"
+        r"\s+(?P<where>(?:at|by|for|with)\s+(?:(?-i:[A-Z])|an?\b|the\b).+)",
+        _works_at,
+    ),
+    rule(
+        rf"{I_DO}have an? (?:[a-z-]+ ){{0,2}}?job\s+(?P<where>(?:at|with|for)\s+.+)",
         _works_at,
     ),
     rule(rf"(?:{I_DO}work|{I_AM}working) in\s+(?:the )?(?P<what>(?:[a-z]+ )?{_INDUSTRY}\b)(?P<rest>.*)", _works_in),
+    rule(
+        rf"(?:I|I've) {JUST}joined (?P<where>an? (?:[\w&.'-]+ ){{0,3}}?"
+        r"(?:company|startup|start-up|firm|agency|practice|"
+        r"publisher|consultancy|bank|hospital|clinic)\b)(?P<rest>.*)",
+        _joined,
+    ),
     rule(rf"{I_DO}teach\s+(?P<what>[a-z].+)", _teaches),
     rule(rf"{I_DO}(?:run|own)\s+(?P<what>(?:an?|my own|our own)\s+(?:[a-z-]+ ){{0,3}}{_BUSINESS})\b", _runs),
     rule(rf"{I_AM}(?P<state>{lex.any_of(lex.JOBLESS)}){NOW}", _jobless),
-    rule(rf"I {JUST}(?:quit|lost|left|resigned from)\s+(?:my|the)\s+(?:\w+ )?job\b", _left_job),
-    rule(r"I (?:got|was) (?:fired|laid off|let go|made redundant)\b", _left_job),
+    rule(rf"I {JUST}(?P<how>quit|lost|left|resigned from)\s+(?:my|the)\s+(?:\w+ )?job\b", _left_job),
+    rule(r"I (?P<how>(?:got|was) (?:fired|laid off|let go|made redundant))\b", _left_job),
     rule(r"I (?:no longer work|don't work)\s+(?P<where>(?:at|for)\s+.+?)(?:\s+anymore)?$", _left_employer),
     rule(rf"(?:{I_DO}study|{I_AM}(?:studying|majoring in|doing a degree in))\s+{_SUBJECTS}{_SCHOOL}", _studies),
     rule(
