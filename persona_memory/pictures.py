@@ -87,12 +87,19 @@ def progress(console: Console, found: Mapping[str, int]) -> None:
 
 def receipt(console: Console, found: ErasureReceipt) -> None:
     """What was erased, and what is outside our reach."""
-    gone = ", ".join(f"{count} {what}" for what, count in found.erased.items() if count)
+    gone = ", ".join(_counted(count, what.replace("_", " ")) for what, count in found.erased.items() if count)
     console.print(f"erased of {escape(found.user_id)}: {gone or 'nothing'} (receipt {found.id})")
-    state = "the bytes are gone" if found.complete else "the bytes go as soon as nobody reads the file"
+    state = "the bytes are gone" if found.complete else "not complete yet: the worker finishes it"
     console.print(state, style="green" if found.complete else "yellow")
     for place in found.remains:
         console.print(f"outside our reach: {escape(place)}", style="dim")
+
+
+def _counted(count: int, things: str) -> str:
+    """ "1 memory", "2 memories"."""
+    if count == 1:
+        things = f"{things[:-3]}y" if things.endswith("ies") else things.removesuffix("s")
+    return f"{count} {things}"
 
 
 def _topic_row(topic: Topic) -> tuple[str, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from dataclasses import asdict
 from datetime import datetime
 from enum import StrEnum
@@ -231,7 +230,9 @@ def export(
 @app.command()
 def forget(
     user: User,
-    ids: Annotated[list[str] | None, typer.Argument(help="Memories (m…) or turns (t…) to erase.")] = None,
+    ids: Annotated[
+        list[str] | None, typer.Argument(help="Memories (m…), turns (t…) or profile fields to erase.")
+    ] = None,
     everything: Annotated[bool, typer.Option("--everything", help="Erase all of the person.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     learn: Annotated[
@@ -250,7 +251,7 @@ def forget(
     what was erased.
     """
     if bool(ids) == everything:
-        raise typer.BadParameter("name what to erase (ids m… or t…), or --everything")
+        raise typer.BadParameter("name what to erase (ids m… or t…, or profile fields), or --everything")
     from persona_memory.cli.forgetting import forget_all, forget_some
 
     with at_work(home, url, namespace, embeddings=embeddings, index=index, model=model) as memory:
@@ -281,9 +282,8 @@ def worker(
             memory.flush()
             _say_what_is_parked(memory)
         return
-    stopping = threading.Event()
-    with opened_to_work(home, url, namespace, stopping, embeddings=embeddings, index=index, model=model) as memory:
-        stop_on_signals(memory, stopping)
+    with opened_to_work(home, url, namespace, embeddings=embeddings, index=index, model=model) as memory:
+        stop_on_signals(memory)
         note("persona-memory worker: at work; Ctrl-C ends it")
         memory.run_worker()
         note("persona-memory worker: stopped; what is left waits in the ledger")

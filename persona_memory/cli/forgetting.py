@@ -11,6 +11,7 @@ from persona_memory import ErasureReceipt, Memory, PersonaMemory, pictures
 from persona_memory.cli.output import note, out
 from persona_memory.cli.peeking import Peek
 from persona_memory.errors import NotFound
+from persona_memory.types import ProfileEdit
 
 RULES = "rules"
 
@@ -35,10 +36,11 @@ def forget_some(
         NotFound: the person has no such memory or turn; nobody was asked, and nothing was erased.
     """
     before = {one.id: one for one in memory.memories(user_id=user, superseded=True)}
-    turns = _turns(peek, user, ids, before)
+    fields = {edit.field: edit for edit in memory.history(user_id=user)}
+    turns = _turns(peek, user, ids, before, fields)
     if ask:
         for one in ids:
-            _line(f"{one}  {_shown(one, before, turns)}")
+            _line(f"{one}  {_shown(one, before, fields, turns)}")
         for beside in before.values():
             if beside.id not in ids and not turns.keys().isdisjoint(beside.sources):
                 _line(f"rests on the same words, and may go with them: {beside.text} ({beside.id})")
@@ -53,15 +55,18 @@ def forget_some(
     return receipt
 
 
-def _turns(peek: Peek, user: str, ids: Sequence[str], known: dict[str, Memory]) -> dict[int, str]:
-    """The texts of the turns that are meant: named themselves, or as what a memory rests on."""
+def _turns(
+    peek: Peek, user: str, ids: Sequence[str], known: Mapping[str, Memory], fields: Mapping[str, ProfileEdit]
+) -> dict[int, str]:
+    """The texts of the turns that are meant: named themselves, or as what a memory or a field rests on."""
     named = {int(one[1:]) for one in ids if one[:1] == "t" and one[1:].isdigit()}
     sources = {seq for one in ids if one in known for seq in known[one].sources}
+    sources |= {seq for one in ids if one in fields for seq in fields[one].evidence}
     found = peek.texts(user, sorted(named | sources))
-    missing = sorted(one for one in set(ids) - known.keys() if one not in {f"t{seq}" for seq in named & found.keys()})
-    if missing:
+    there = known.keys() | fields.keys() | {f"t{seq}" for seq in named & found.keys()}
+    if missing := sorted(set(ids) - there):
         raise NotFound(
-            f"user {user!r} has no memory or turn {missing!r}; nothing was erased. "
+            f"user {user!r} has no memory, turn or profile field {missing!r}; nothing was erased. "
             "`persona-memory show` and `recall` print the ids"
         )
     return found
@@ -96,7 +101,9 @@ def _learn_again(
             _line(f"learnt again from what is left: {one.text}")
 
 
-def _shown(one: str, known: dict[str, Memory], turns: dict[int, str]) -> str:
+def _shown(one: str, known: Mapping[str, Memory], fields: Mapping[str, ProfileEdit], turns: Mapping[int, str]) -> str:
+    if one in fields:
+        return f"the profile field, with its history and the sentences that state it (now {fields[one].value!r})"
     if one not in known:
         return f"“{turns[int(one[1:])]}”"
     words = ", ".join(f"t{seq}" for seq in known[one].sources)

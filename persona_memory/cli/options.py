@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,11 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from persona_memory import PersonaMemory, PersonaMemoryError
-from persona_memory.cli.signals import stoppable, stoppable_embedder
+from persona_memory.cli.signals import stoppable
 from persona_memory.errors import InvalidInput, MissingExtra
 from persona_memory.ledger import people
 from persona_memory.opening import HOME_VARIABLE, chat_model, home_folder
-from persona_memory.retrieval import default_embedder
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -65,39 +63,19 @@ def opened(
 
 
 def opened_to_work(
-    home: Path | None,
-    url: str | None,
-    namespace: str,
-    stopping: threading.Event,
-    *,
-    embeddings: str | None,
-    index: str | None,
-    model: str | None,
+    home: Path | None, url: str | None, namespace: str, *, embeddings: str | None, index: str | None, model: str | None
 ) -> PersonaMemory:
-    """The memory for a command that learns and embeds much; it does so no longer soon after `stopping` is set."""
+    """The memory for a command that learns and indexes itself."""
     learner = model_named(model)
-    chosen = stoppable_embedder(embedder(embeddings) or default_embedder(), stopping)
-    return PersonaMemory.open(
-        home, url=url, namespace=namespace, embeddings=chosen, index=index, model=learner, worker=False
-    )
+    return opened(home, url, namespace, embeddings=embeddings, index=index, model=learner, worker=False)
 
 
 @contextmanager
 def at_work(
-    home: Path | None,
-    url: str | None,
-    namespace: str,
-    *,
-    embeddings: str | None,
-    index: str | None,
-    model: str | None,
+    home: Path | None, url: str | None, namespace: str, *, embeddings: str | None, index: str | None, model: str | None
 ) -> Iterator[PersonaMemory]:
     """As `opened_to_work`, for a command that Ctrl-C interrupts: then it stops promptly and says so."""
-    stopping = threading.Event()
-    with (
-        opened_to_work(home, url, namespace, stopping, embeddings=embeddings, index=index, model=model) as memory,
-        stoppable(stopping),
-    ):
+    with opened_to_work(home, url, namespace, embeddings=embeddings, index=index, model=model) as memory, stoppable():
         yield memory
 
 

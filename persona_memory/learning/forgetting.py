@@ -17,6 +17,7 @@ from persona_memory.learning import fold
 from persona_memory.learning.spans import (
     holds,
     lost_words,
+    names,
     sentences,
     without_echoes,
     without_phrases,
@@ -87,21 +88,29 @@ def expire(
     return _erase(tx, person, old, (), (), identify=identify, now=now) if old else None
 
 
-def meant(connection: Connection, person: Person, about: str, *, before: int) -> tuple[tuple[str, ...], dict[int, str]]:
-    """Memory ids, or phrases by turn, that a request like "forget my address" means, if it named none.
+def meant(
+    connection: Connection, person: Person, about: str, *, ids: Collection[str], before: int
+) -> tuple[tuple[str, ...], dict[int, str]]:
+    """Memory ids, and phrases by turn, that a request like "forget my address" means.
 
-    The memories that hold most of its words; where none does, what the person's own turns say of it.
+    Sentences of the person's own that name the thing in the request's very words always go. Beside them go the memories
+    that were named with the request; where none was, those that hold most of its words; where none does, the sentences
+    that do.
 
     Args:
+        ids: memories that whoever understood the request has named.
         before: sequence number of the turn that asks; only what was said before it can be meant.
     """
     thing = about.partition(",")[0]  # "my address, I don't want it stored" means the address
-    known = derived.read_memories(connection, person)
-    ids = tuple(one.id for one in known if holds(one.text, thing) and min(one.sources, default=before) < before)
-    if ids:
-        return ids, {}
     said = [turn for turn in events.turns(connection, person) if turn.role == "user" and turn.seq < before]
-    return (), {turn.seq: thing for turn in said if any(holds(piece, thing) for piece in sentences(turn.text))}
+    phrases = {turn.seq: thing for turn in said if any(names(piece, thing) for piece in sentences(turn.text))}
+    found = tuple(ids)
+    if not found:
+        known = derived.read_memories(connection, person)
+        found = tuple(one.id for one in known if holds(one.text, thing) and min(one.sources, default=before) < before)
+    if not found:
+        phrases |= {turn.seq: thing for turn in said if any(holds(piece, thing) for piece in sentences(turn.text))}
+    return found, phrases
 
 
 def shaken(connection: Connection, person: Person, lost: Collection[int]) -> set[int]:

@@ -148,10 +148,7 @@ def _forget_as_asked(
     learning: Learning, tx: Connection, person: Person, request: dict[str, Any], *, now: datetime
 ) -> None:
     """Carry out a "please forget that": what it means goes, and so does the request, which names it again."""
-    ids: tuple[str, ...] = tuple(request["ids"])
-    phrases: dict[int, str] = {}
-    if not ids:
-        ids, phrases = forgetting.meant(tx, person, request["about"], before=request["seq"])
+    ids, phrases = forgetting.meant(tx, person, request["about"], ids=request["ids"], before=request["seq"])
     wanted = Wanted(memory_ids=ids, phrases=phrases, requests={request["seq"]: request["about"]})
     gone = forgetting.forget(tx, person, wanted, identify=learning.identify(person), now=now)
     _receipt(learning, tx, person, gone, now=now)

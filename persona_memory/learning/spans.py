@@ -14,6 +14,8 @@ _SENTENCE = re.compile(r"[^.!?\n]+(?:[.!?]+(?=\s|$)|\n|$)|[^\n]+")
 
 _ASKS = re.compile(r"\b(?:forget|delete|erase|remove|don't (?:remember|store|keep|save))\b", re.IGNORECASE)
 
+_PLAIN = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
+
 MEANT = 0.6
 """Share of a request's words that a memory must hold to be meant by it."""
 
@@ -88,6 +90,14 @@ def holds(text: str, phrase: str) -> bool:
     """Whether the text holds most of the phrase's words."""
     words = set(tokens(phrase))
     return bool(words) and len(words.intersection(tokens(text))) >= MEANT * len(words)
+
+
+def names(text: str, phrase: str) -> bool:
+    """Whether the text has the phrase's words in a row, small words included, and at least two of them."""
+    wanted = _PLAIN.findall(phrase.casefold())
+    words = _PLAIN.findall(text.casefold())
+    rows = zip(*(words[place:] for place in range(len(wanted))), strict=False)
+    return len(wanted) > 1 and any(list(row) == wanted for row in rows)
 
 
 def lost_words(pairs: Iterable[tuple[str, str]]) -> Lost:

@@ -122,8 +122,9 @@ def policy_of(found: Counters) -> Policy:
 
 
 def all_ids(connection: Connection, namespace: str) -> list[str]:
-    """Every person of the namespace, sorted."""
-    query = select(users.c.user_id).where(users.c.namespace == namespace).order_by(users.c.user_id)
+    """Every person of the namespace of whom something is stored, sorted."""
+    known = [users.c.namespace == namespace, users.c.last_seq > 0]
+    query = select(users.c.user_id).where(*known).order_by(users.c.user_id)
     return list(connection.execute(query).scalars())
 
 

@@ -42,7 +42,7 @@ def test_forget_erases_a_memory_with_its_words(cli: Cli, ana: str, home: Path) -
     (rex,) = [one for one, text in memories(cli).items() if "Rex" in text]
     done = cli("forget", rex, "--user", ana, "--yes")
     assert done.code == 0
-    assert "erased of ana: 1 memories" in done.out
+    assert "erased of ana: 1 memory" in done.out
     assert "the bytes are gone" in done.out
     assert cli("worker", "--once").code == 0
     assert not any("Rex" in text for text in memories(cli).values())
@@ -68,6 +68,16 @@ def test_bytes_that_a_reader_holds_up_go_with_the_next_worker(
     assert held == []
 
 
+def test_forget_erases_a_profile_field(cli: Cli, ana: str) -> None:
+    """By its path, as `show` prints it, after saying what it holds."""
+    field = "demographics.pets"
+    assert field in cli("show", "profile", "--user", ana, "--json").out
+    asked = cli("forget", field, "--user", ana, stdin="y\n")
+    assert asked.code == 0
+    assert "the profile field, with its history" in asked.out
+    assert field not in cli("show", "profile", "--user", ana, "--json").out
+
+
 def test_forget_erases_a_whole_person(cli: Cli, ana: str) -> None:
     """--everything; afterwards nobody of that name is known."""
     assert "erased of ana" in cli("forget", "--user", ana, "--everything", "--yes").out
@@ -88,7 +98,7 @@ def test_forget_refuses_what_is_not_there_and_erases_nothing(cli: Cli, ana: str)
     """One unknown id among known ones: all or none."""
     done = cli("forget", "t1", "m404", "--user", ana, "--yes")
     assert done.code == 1
-    assert "no memory or turn ['m404']; nothing was erased" in done.err
+    assert "no memory, turn or profile field ['m404']; nothing was erased" in done.err
     assert "Porto" in cli("export", "--user", ana).out
 
 
@@ -97,7 +107,7 @@ def test_an_unknown_id_is_refused_before_anybody_is_asked(cli: Cli, ana: str) ->
     for unknown in ("m404", "t404", "rex"):
         done = cli("forget", unknown, "--user", ana, stdin="y\n")
         assert (done.code, done.out) == (1, "")
-        assert f"no memory or turn ['{unknown}']; nothing was erased" in done.err
+        assert f"no memory, turn or profile field ['{unknown}']; nothing was erased" in done.err
 
 
 def test_before_it_asks_it_shows_what_is_meant(cli: Cli, ana: str) -> None:

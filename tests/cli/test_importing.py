@@ -150,6 +150,7 @@ def test_what_was_forgotten_or_deleted_stays_out_and_is_named(
     assert (done.code, "forgotten or deleted here before: 4." in done.err) == (0, True)
     assert "import the file into another one (--home or --namespace)" in done.err
     assert "learning" not in done.err
+    assert cli("show", "--json").out.strip() == "[]", "nobody comes back by a file that stays out"
     assert "4 new\n" in cli("import", *files["openai"], "--home", tmp_path / "other").err
 
 

@@ -75,6 +75,14 @@ def test_only_the_sentence_goes_that_a_request_means(open_memory: Open) -> None:
     assert said(memory) == ["The weather was lovely in Porto."]
 
 
+def test_a_request_takes_what_names_the_thing_beside_the_memories_that_it_means(memory: PersonaMemory) -> None:
+    """An address that nothing was learnt from goes with the memories that were understood to be meant."""
+    say(memory, "I live in Lisbon.", "My address is Rua Verde 12.", "I went to an address book fair.", thread="t1")
+    say(memory, "Please forget my address.", thread="t2")
+    assert "Rua Verde" not in str(memory.export(user_id="ana"))
+    assert "I went to an address book fair." in said(memory)
+
+
 def test_what_another_conversation_says_alike_stays_when_a_turn_is_forgotten(memory: PersonaMemory) -> None:
     """A greeting that two conversations share is no echo of the one that is erased; the reply to it is."""
     memory.observe(
