@@ -107,8 +107,12 @@ def _as_json(one: ExtractedMemory, new_id: str, replaces: list[str], at: datetim
 
 
 def _is_older(one: ExtractedMemory, at: datetime, known: Memory) -> bool:
-    """Whether what would replace a known memory was said before it: earlier in the log, or dated so by an import."""
-    return max(one.sources) < max(known.sources, default=0) or at < known.valid_from - DAY
+    """Whether what would replace a known memory was said before it: earlier in the log, or dated so by an import.
+
+    The date of an event says when it takes place, not when it was told: a plan lies ahead of what changes it.
+    """
+    earlier_day = known.kind != "episodic" and at < known.valid_from - DAY
+    return max(one.sources) < max(known.sources, default=0) or earlier_day
 
 
 def _print(kind: str, text: str, valid_from: datetime) -> tuple[str, str, str]:

@@ -81,10 +81,13 @@ def imports_of(package: str) -> Iterator[tuple[str, str]]:
                 yield from ((str(file.relative_to(ROOT)), alias.name) for alias in node.names)
 
 
+distributions = cache(importlib.metadata.packages_distributions)
+
+
 @cache
 def distribution_of(module: str) -> str | None:
     """The normalised name of the distribution that brings a module; None for Python's own and for what is absent."""
-    candidates = importlib.metadata.packages_distributions().get(module.partition(".")[0], [])
+    candidates = distributions().get(module.partition(".")[0], [])
     if len(set(candidates)) > 1:  # a namespace package such as langgraph: the file decides
         paths = {module.replace(".", "/") + end for end in (".py", "/__init__.py")}
         files = {name: {str(file) for file in importlib.metadata.files(name) or ()} for name in candidates}

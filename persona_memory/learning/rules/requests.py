@@ -37,6 +37,8 @@ _IDIOM = Regex(
     r"paragraph|sentence|word|comma|space|spaces|duplicates?|item|element|node|folder|app|account)\b",
     re.IGNORECASE,
 )
+_OWNED = Regex(r"\b(?:of|for|to|from) my\b", re.IGNORECASE)
+"""Something of one's own: “the code of my bicycle lock” is no program."""
 _ABOUT = Regex(
     r"^(?:please )?(?:everything|all|anything|whatever|what)?\s*(?:that )?(?:i (?:just |have |ever "
     r")?(?:said|told you|mentioned|"
@@ -103,10 +105,15 @@ def forget_requests(turn: Turn, earlier: Sequence[Turn], memories: Sequence[Memo
     found = []
     for sentence in sentences(turn.text):
         match = _FORGET.match(sentence.text) or _KEEP_NOT.match(sentence.text)
-        if match and not sentence.text.rstrip().endswith("?!") and not _IDIOM.search(match["what"]):
+        if match and not sentence.text.rstrip().endswith("?!") and not _is_idiom(match["what"]):
             what = re.sub(r"[\s,]*(?:\b(?:please|thanks|thank you|ok|okay)\b)?[\s.!?]*$", "", match["what"], flags=re.I)
             found.append(_request(what, turn, earlier, memories))
     return found
+
+
+def _is_idiom(what: str) -> bool:
+    """Whether "forget …" is about files and code, or says "never mind". What is somebody's own is meant."""
+    return bool(_IDIOM.search(what)) and not _OWNED.search(what)
 
 
 def _request(what: str, turn: Turn, earlier: Sequence[Turn], memories: Sequence[Memory]) -> ForgetRequest:
