@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection
 from dataclasses import replace
 from datetime import datetime
@@ -18,6 +19,8 @@ from persona_memory.ledger import Person, derived, erasure, events, jobs, people
 from persona_memory.types import ErasureReceipt
 
 HOST = "copies that the host keeps (its checkpointer, its logs) and what the model provider has stored"
+_TURN = re.compile(r"t[0-9]{1,18}")
+
 POSTGRES = "dead rows of Postgres until its next VACUUM, its write-ahead log and its backups"
 
 
@@ -62,6 +65,7 @@ class Erasing:
         with self._ledger.write() as tx:
             people.lock(tx, person)
             counts = erasure.delete_person(tx, person, secret=self._ledger.secret)
+            counts["users"] = min(counts["users"], counts["events"])  # the row of an unknown person was made just now
             receipt = self._receipt(tx, person, counts, None, now)
         return self._finished(receipt)
 
@@ -81,7 +85,7 @@ class Erasing:
             found = people.lock(tx, person)
             events.mark_pending(tx, person)
             jobs.drop_parked(tx, person, "learn")  # their turns are to be learnt again with all others
-            people.bump(tx, person, epoch=1, relearn=found.last_seq)
+            people.bump(tx, person, epoch=1, relearn=found.last_seq, reprofile=True)
             self._queue(tx, person, now, due=now)
         self._wake()
 
@@ -98,7 +102,7 @@ class Erasing:
         remains = [HOST] if self._ledger.is_sqlite else [HOST, POSTGRES]
         problem = finish(self._learning)
         if problem is not None:
-            remains.append(f"vectors in an index that did not answer; the worker deletes them when it does ({problem})")
+            remains.append(f"not gone yet, the worker finishes it: {problem}")
         with self._ledger.read() as connection:
             complete = erasure.is_complete(connection, self._ledger.namespace, receipt.id)
         self._wake()
@@ -110,9 +114,12 @@ def _wanted(connection: Connection, person: Person, ids: Collection[str]) -> Wan
 
     Raises:
         NotFound: one of them is nothing that the person has.
+        InvalidInput: there is none, or one is no string.
     """
+    if not ids or not all(isinstance(one, str) for one in ids):
+        raise InvalidInput(f"memory_ids is {ids!r}; pass the ids of memories (m…), turns (t…) or profile fields")
     memories = {memory.id for memory in derived.read_memories(connection, person, ids=ids)}
-    numbers = [int(one[1:]) for one in ids if one[:1] == "t" and one[1:].isdigit()]
+    numbers = [int(one[1:]) for one in ids if _TURN.fullmatch(one)]
     turns = {turn.seq for turn in events.turns(connection, person, seqs=numbers)}
     fields = {edit.field for edit in derived.read_edits(connection, person)}.intersection(ids)
     if missing := sorted(set(ids) - memories - fields - {f"t{seq}" for seq in turns}):

@@ -22,7 +22,7 @@ from persona_memory.exporting import export_person
 from persona_memory.knowledge import profile_gaps
 from persona_memory.learning.context import Learning
 from persona_memory.learning.worker import Retry, Worker
-from persona_memory.ledger import Durability, Ledger, Person, derived, events, jobs, people, vectors
+from persona_memory.ledger import Durability, Ledger, Person, derived, erasure, events, jobs, people, vectors
 from persona_memory.messages import text_of, utc
 from persona_memory.profile import ProfileSchema, default_schema, fold_profile, schema_of
 from persona_memory.protocols import Embedder, ParametricMemory, TokenCounter, VectorIndex
@@ -134,7 +134,7 @@ class PersonaMemory:
             extractor=extractor,
             optimizer=optimizer,
             schema=_schema(schema),
-            semantic=opening.semantic(embeddings, opening.index_maker(index, ledger=ledger, home=folder)),
+            semantic=opening.semantic(embeddings, index, ledger=ledger, home=folder),
             executor=ThreadPoolExecutor(8, thread_name_prefix="persona-memory"),
             clock=clock,
             parametric=parametric,
@@ -164,7 +164,8 @@ class PersonaMemory:
             messages: LangChain messages, dicts with "role" and "content", or (role, text) pairs; in order.
             speaker: the person's name, where several humans share the thread.
             at: when it was said, for messages without a time of their own; default now.
-            resent: False says that messages without ids are new even if they repeat the last ones. None: found out.
+            resent: False says that messages without ids are new even if they repeat the last ones, or begin a thread
+                just as one that was deleted. None: found out.
 
         Raises:
             InvalidInput: a message cannot be read; nothing of this call is stored.
@@ -246,6 +247,10 @@ class PersonaMemory:
         """
         if policy.retention_days is not None and policy.retention_days < 1:
             raise InvalidInput(f"retention_days is {policy.retention_days!r}; pass at least 1, or None to keep")
+        if isinstance(policy.never_infer, str) or isinstance(policy.incognito_threads, str):
+            raise InvalidInput(
+                "never_infer and incognito_threads hold several names; pass a tuple, such as ('health',)"
+            )
         for category in policy.never_infer:
             if not self._learning.schema.matching(category):
                 raise InvalidInput(f"the profile has no section or field {category!r}")
@@ -466,6 +471,11 @@ class PersonaMemory:
     async def adelete_user(self, *, user_id: str) -> ErasureReceipt:
         """As `delete_user`, off the event loop."""
         return await self._async(lambda: self.delete_user(user_id=user_id))
+
+    def receipts(self, *, user_id: str) -> list[ErasureReceipt]:
+        """The receipts of all that was erased of a person, oldest first: by calls, in chat and by retention."""
+        with self._ledger.read() as connection:
+            return erasure.read_receipts(connection, self._person(user_id), secret=self._ledger.secret)
 
     def rebuild(self, *, user_id: str) -> None:
         """Derive everything of a person again from the log and its recorded answers: free, and the same each time."""

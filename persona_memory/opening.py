@@ -12,7 +12,7 @@ from persona_memory.ledger.index import LedgerIndex
 from persona_memory.profile import LLMOptimizer, RuleOptimizer
 from persona_memory.protocols import Extractor, Optimizer, VectorIndex
 from persona_memory.retrieval import Semantic, default_embedder
-from persona_memory.retrieval.semantic import MakeIndex
+from persona_memory.retrieval.semantic import MakeIndex, NamedFailures
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -43,10 +43,11 @@ def index_maker(index: str | VectorIndex | None, *, ledger: Ledger, home: Path) 
         InvalidInput: it is none of these.
     """
     namespace = ledger.namespace
-    if index is None or index == "ledger":
+    if in_ledger(index):
         return lambda fingerprint, dimension: LedgerIndex(ledger, fingerprint=fingerprint)
     if isinstance(index, VectorIndex):
-        return lambda fingerprint, dimension: index
+        named = NamedFailures(index)
+        return lambda fingerprint, dimension: named
     if index == "edge":
         return lambda fingerprint, dimension: _edge(home / "edge", namespace, fingerprint, dimension)
     if isinstance(index, str) and index.startswith(("http://", "https://")):
@@ -54,6 +55,11 @@ def index_maker(index: str | VectorIndex | None, *, ledger: Ledger, home: Path) 
     raise InvalidInput(
         f"index is {index!r}; pass None (in the ledger), 'edge', the http(s) URL of a Qdrant server, or a VectorIndex"
     )
+
+
+def in_ledger(index: str | VectorIndex | None) -> bool:
+    """Whether vectors are searched in the ledger itself."""
+    return index is None or index == "ledger"
 
 
 def learners(
@@ -99,9 +105,10 @@ def chat_model(model: BaseChatModel | str) -> BaseChatModel:
     return made
 
 
-def semantic(embeddings: Any, make: MakeIndex) -> Semantic:
+def semantic(embeddings: Any, index: str | VectorIndex | None, *, ledger: Ledger, home: Path) -> Semantic:
     """The embedder (the local default where none is given) with its index."""
-    return Semantic(default_embedder() if embeddings is None else embeddings, make)
+    make = index_maker(index, ledger=ledger, home=home)
+    return Semantic(default_embedder() if embeddings is None else embeddings, make, in_ledger=in_ledger(index))
 
 
 def _edge(folder: Path, namespace: str, fingerprint: str, dimension: int) -> VectorIndex:

@@ -97,7 +97,7 @@ class Reading:
         state.seen = now
 
     def _reload_derived(self, connection: Connection, state: PersonState) -> None:
-        # Memories of what the person has closed since stay theirs to see and erase, but nobody is told them.
+        # Memories of what the person has closed since stay theirs to see and erase, but are recalled no longer.
         policy = people.policy_of(people.counters(connection, state.person))
         memories = derived.read_memories(connection, state.person)
         state.view.set_memories([one for one in memories if not closed_by(one.text, self.schema, policy)])

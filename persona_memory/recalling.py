@@ -161,12 +161,13 @@ def weigh(found: Found, *, budget: int, count: TokenCounter) -> Weighed:
         share = int(budget * PROFILE_SHARE) if hits else budget
         profile_text = _profile_text(found, budget=share, count=count)
         whole = _profile_text(found, budget=UNBOUNDED, count=count)
-        used = count(profile_text) + SEPARATOR if profile_text else 0
-        packed = pack(
-            hits, budget=budget - used, count=count, render=lambda chosen: render_memories(chosen, now=found.now)
-        )
+        used = count(profile_text) if profile_text else 0
+        between = SEPARATOR if profile_text else 0
+        room = max(0, budget - used - between)
+        packed = pack(hits, budget=room, count=count, render=lambda chosen: render_memories(chosen, now=found.now))
     needed = packed.needed + (count(whole) if whole else 0)
-    return Weighed(profile_text, packed, used + packed.tokens, needed, watch.timings)
+    tokens_taken = used + (between + packed.tokens if packed.text else 0)
+    return Weighed(profile_text, packed, tokens_taken, needed, watch.timings)
 
 
 def decide(found: Found, weighed: Weighed, *, budget: int, parametric: ParametricMemory | None) -> Route:

@@ -156,6 +156,7 @@ class Writing:
         if stored.revised:
             lost = events.earlier_wordings(tx, person, stored.revised)
             events.mark_pending(tx, person, forgetting.shaken(tx, person, lost))
+            people.bump(tx, person, reprofile=True)
             fold.rebuild(tx, person, identify=self._learning.identify(person))
         waiting = events.count_pending(tx, person)
         self.queue(tx, person, now, due=now if waiting >= self._learn_after else now + self._quiet)

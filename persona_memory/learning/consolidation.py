@@ -6,7 +6,7 @@ The recorded answer holds resolved decisions only, so that applying it, now or i
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -35,13 +35,15 @@ def resolve(
     *,
     by: str,
     known: Sequence[Memory],
+    said_at: Mapping[int, datetime],
     canonical: Callable[[str], str],
     identify: Callable[[str, str, Sequence[int]], str],
 ) -> dict[str, Any]:
     """The answer to record, as JSON.
 
     Args:
-        known: the person's current memories, for finding duplicates.
+        known: the person's memories, superseded ones included.
+        said_at: when the turns were said that the known memories rest on.
         canonical: the tracked topic that a name means, or the name itself.
         identify: (kind, text, sources) to the memory's id.
     """
@@ -59,13 +61,17 @@ def resolve(
         same = by_text.get(mark) or _near(one, current.values())
         if same is not None and same not in replaces:
             ids.append(same)
-            support.append(_as_json(one, same, [], at))
+            ended = [old.id for old in known if old.superseded_by == same]  # stay so if the first source goes
+            untrue = [old for old in replaces if old in current and not _is_older(one, at, current[old], said_at)]
+            support.append(_as_json(one, same, [*ended, *untrue], at))
+            by_text = {text: kept for text, kept in by_text.items() if kept not in untrue}
             continue
         new_id = identify(one.kind, one.text, one.sources)
         ids.append(new_id)
         if new_id in held:
             continue  # learnt before, and superseded since
-        newer = next((current[old] for old in replaces if old in current and _is_older(one, at, current[old])), None)
+        replaced = [current[old] for old in replaces if old in current]
+        newer = next((old for old in replaced if _is_older(one, at, old, said_at)), None)
         if newer is not None:
             added.append({**_as_json(one, new_id, [], at), "until": newer.valid_from.isoformat(), "newer": newer.id})
             continue
@@ -106,13 +112,10 @@ def _as_json(one: ExtractedMemory, new_id: str, replaces: list[str], at: datetim
     }  # fmt: skip
 
 
-def _is_older(one: ExtractedMemory, at: datetime, known: Memory) -> bool:
-    """Whether what would replace a known memory was said before it: earlier in the log, or dated so by an import.
-
-    The date of an event says when it takes place, not when it was told: a plan lies ahead of what changes it.
-    """
-    earlier_day = known.kind != "episodic" and at < known.valid_from - DAY
-    return max(one.sources) < max(known.sources, default=0) or earlier_day
+def _is_older(one: ExtractedMemory, at: datetime, known: Memory, said_at: Mapping[int, datetime]) -> bool:
+    """Whether what would replace a known memory was said before it: earlier in the log, or dated so by an import."""
+    told = [said_at[seq] for seq in known.sources if seq in said_at]
+    return max(one.sources) < max(known.sources, default=0) or (bool(told) and at < max(told) - DAY)
 
 
 def _print(kind: str, text: str, valid_from: datetime) -> tuple[str, str, str]:

@@ -6,12 +6,15 @@ from persona_memory.errors import EmbeddingError, IndexUnavailable
 from persona_memory.learning.context import Learning
 from persona_memory.learning.index import withdraw
 from persona_memory.ledger import erasure
+from persona_memory.ledger.index import LedgerIndex
+
+READ = "somebody reads the file at this moment"
 
 
 def finish(learning: Learning) -> str | None:
-    """Clear the index of what was erased, then make the bytes disappear; returns why the index could not be cleared.
+    """Clear the index of what was erased, then make the bytes disappear; returns what could not be done, and why.
 
-    What does not work now stays noted with its receipt and is tried again by the worker.
+    It stays noted with its receipt, and the worker tries again.
     """
     ledger = learning.ledger
     with ledger.read() as connection:
@@ -19,10 +22,21 @@ def finish(learning: Learning) -> str | None:
     problem = None
     try:
         for receipt_id, gone in waiting.items():
-            withdraw(learning, learning.semantic.space(), learning.person(gone.user_id), points=gone.points)
+            _clear(learning, gone)
             with ledger.write() as tx:
                 erasure.withdrawn(tx, ledger.namespace, receipt_id)
     except (IndexUnavailable, EmbeddingError) as error:
-        problem = str(error)
+        problem = f"vectors stay in the index: {error}"
     erasure.scrub(ledger)
+    if problem is None and erasure.unfinished(ledger):
+        problem = READ
     return problem
+
+
+def _clear(learning: Learning, gone: erasure.Outside) -> None:
+    """Delete from an index outside the ledger; of the one in the ledger only what is cached is left."""
+    space = learning.semantic.known_space
+    if not learning.semantic.in_ledger:
+        withdraw(learning, learning.semantic.space(), learning.person(gone.user_id), points=gone.points)
+    elif space is not None and isinstance(space.index, LedgerIndex):
+        space.index.drop(gone.user_id)

@@ -20,8 +20,10 @@ from persona_memory.learning.spans import (
     names,
     sentences,
     without_echoes,
+    without_field,
     without_phrases,
     without_quote,
+    without_repeats,
     without_request,
 )
 from persona_memory.ledger import derived, erasure, events, people
@@ -83,9 +85,16 @@ def forget(tx: Connection, person: Person, wanted: Wanted, *, identify: fold.Ide
 def expire(
     tx: Connection, person: Person, *, before: datetime, identify: fold.Identify, now: datetime
 ) -> Forgotten | None:
-    """Erase the turns that are older than the person's retention allows, and only those; None when there are none."""
-    old = {turn.seq: "" for turn in events.turns(tx, person) if turn.at < before}
-    return _erase(tx, person, old, (), (), identify=identify, now=now) if old else None
+    """Erase what was said before the person's retention began, and only that; None when there is nothing.
+
+    Turns, wordings that were edited since, and corrections of profile fields. What the host has set stays.
+    """
+    old = dict.fromkeys(events.said_before(tx, person, before), "")
+    fields = events.in_order(tx, person, kinds=("field",))
+    corrections = [one for one in fields if one.at < before and one.data.get("basis") == "stated"]
+    for event in corrections:
+        erasure.rewrite_answer(tx, person, event.seq, {})
+    return _erase(tx, person, old, (), (), identify=identify, now=now) if old or corrections else None
 
 
 def meant(
@@ -99,17 +108,19 @@ def meant(
 
     Args:
         ids: memories that whoever understood the request has named.
-        before: sequence number of the turn that asks; only what was said before it can be meant.
+        before: sequence number of the turn that asks; only what was said until then can be meant.
+            (What it says of the thing itself goes with the request.)
     """
     thing = about.partition(",")[0]  # "my address, I don't want it stored" means the address
     said = [turn for turn in events.turns(connection, person) if turn.role == "user" and turn.seq < before]
-    phrases = {turn.seq: thing for turn in said if any(names(piece, thing) for piece in sentences(turn.text))}
+    told = [(turn.seq, piece) for turn in said for piece in sentences(turn.text)]
+    phrases = {seq: thing for seq, piece in told if names(piece, thing)}
     found = tuple(ids)
     if not found:
         known = derived.read_memories(connection, person)
-        found = tuple(one.id for one in known if holds(one.text, thing) and min(one.sources, default=before) < before)
+        found = tuple(one.id for one in known if holds(one.text, thing) and min(one.sources, default=before) <= before)
     if not found:
-        phrases |= {turn.seq: thing for turn in said if any(holds(piece, thing) for piece in sentences(turn.text))}
+        phrases |= {seq: thing for seq, piece in told if holds(piece, thing)}
     return found, phrases
 
 
@@ -158,6 +169,20 @@ def without(
     return {**data, **kept} if changed else None
 
 
+def replace_answers(
+    tx: Connection, person: Person, job: str, read: Collection[int], *, before: int, identify: fold.Identify
+) -> None:
+    """What a job's answers up to the number `before` say of these turns goes, for what is understood of them now."""
+    changed = False
+    for event in events.in_order(tx, person, kinds=("answer",)):
+        kept = without(event, read) if event.seq <= before and event.data["job"] == job else None
+        if kept is not None:
+            erasure.rewrite_answer(tx, person, event.seq, kept)
+            changed = True
+    if changed:
+        fold.rebuild(tx, person, identify=identify)
+
+
 def _erase(
     tx: Connection,
     person: Person,
@@ -185,6 +210,7 @@ def _erase(
     vector_rows.delete_points(tx, person, None, vector_rows.points_of(tx, person, [f"t{seq}" for seq in left]))
     erasure.clean_jobs(tx, person)
     events.mark_pending(tx, person, {*left, *again})
+    people.bump(tx, person, reprofile=True)
     data = {"memories": len(memory_ids), "turns": sorted(left)}
     events.append(tx, person, found, [NewEvent("forget", now, data=data)], now=now)
     fold.rebuild(tx, person, identify=identify)
@@ -202,34 +228,35 @@ def _remaining(
 ) -> dict[int, str]:
     """What is left of each turn that loses something, and of the turns that say again what is lost."""
     said = {turn.seq: turn.text for turn in turns}
-    left = dict(said)
+    left = {seq: without_request(said[seq], about) for seq, about in wanted.requests.items() if seq in said}
+    left = said | left
     for memory in asked:
         for seq in said.keys() & set(memory.sources):
             left[seq] = without_quote(left[seq], said[seq], quotes.get(memory.id, ""), memory.text)
-    for seq, phrases in _phrases(wanted, edits).items():
+    for seq in said.keys() & wanted.phrases.keys():
+        left[seq] = without_phrases(left[seq], [wanted.phrases[seq]])
+    for (seq, path), values in _stated(edits).items():
         if seq in said:
-            left[seq] = without_phrases(left[seq], phrases)
+            left[seq] = without_field(left[seq], path, values)
     # Where it cannot be told which sentence says it, a turn goes as a whole, small talk included.
     untold = {seq for seq in said if not left[seq] and len(sentences(said[seq])) > 1}
     lost = lost_words((said[seq], left[seq]) for seq in said.keys() - untold if left[seq] != said[seq])
-    left = {seq: without_echoes(text, lost) for seq, text in left.items()}
+    for turn in turns:
+        again = without_echoes if turn.role == "assistant" else without_repeats
+        left[turn.seq] = again(left[turn.seq], lost)
     whole = untold | (said.keys() & set(wanted.turns))
     left |= _replies_without(turns, left, whole) | dict.fromkeys(whole, "")
-    for seq in said.keys() & wanted.requests.keys():
-        left[seq] = min(left[seq], without_request(said[seq], wanted.requests[seq]), key=len)
     return {seq: text.strip() for seq, text in left.items() if text != said[seq]}
 
 
-def _phrases(wanted: Wanted, edits: Sequence[ProfileEdit]) -> dict[int, list[str]]:
-    """By turn, the phrases whose sentences go: what was asked for, and the stated values of profile fields."""
-    phrases: defaultdict[int, list[str]] = defaultdict(list)
-    for seq, phrase in wanted.phrases.items():
-        phrases[seq].append(phrase)
+def _stated(edits: Sequence[ProfileEdit]) -> dict[tuple[int, str], list[str]]:
+    """By turn and field, the values that were stated there."""
+    found: defaultdict[tuple[int, str], list[str]] = defaultdict(list)
     for edit in edits:
         values = edit.value if isinstance(edit.value, tuple | list) else [edit.value]
         for seq in edit.evidence if edit.basis == "stated" else ():
-            phrases[seq] += [str(value) for value in values if value is not None]
-    return phrases
+            found[seq, edit.field] += [str(value) for value in values if value is not None]
+    return found
 
 
 def _replies_without(turns: Sequence[Turn], left: Mapping[int, str], whole: Collection[int]) -> dict[int, str]:

@@ -6,9 +6,8 @@ from collections.abc import Collection
 
 from persona_memory.errors import StaleJob
 from persona_memory.learning.context import Learning
-from persona_memory.ledger import Person, jobs, people
+from persona_memory.ledger import Person, erasure, jobs, people
 from persona_memory.ledger import vectors as vector_rows
-from persona_memory.ledger.index import LedgerIndex
 from persona_memory.protocols import Vector
 from persona_memory.retrieval import Space, chunks
 from persona_memory.types import Job
@@ -44,20 +43,20 @@ def _store_points(learning: Learning, space: Space, job: Job, items: list[str], 
         jobs.check(tx, person, job)
         vector_rows.store(tx, person, space.fingerprint, points)
         vector_rows.mark_embedded(tx, person, space.fingerprint, items)
-    if isinstance(space.index, LedgerIndex):
+    if learning.semantic.in_ledger:
         return
-    space.index.upsert(person.user_id, points)
     try:
-        with learning.ledger.read() as connection:
-            jobs.check(connection, person, job)
-    except StaleJob:
-        withdraw(learning, space, person, points=list(points))
-        raise
+        space.index.upsert(person.user_id, points)
+    finally:
+        _check_written(learning, job, points)
 
 
 def _finish_indexing(learning: Learning, space: Space, job: Job) -> None:
     person = learning.person(job.user_id)
-    reconcile(learning, space, person)
+    try:
+        reconcile(learning, space, person)
+    finally:
+        _check_written(learning, job, None)
     with learning.ledger.write() as tx:
         people.lock(tx, person)
         jobs.check(tx, person, job)
@@ -66,13 +65,35 @@ def _finish_indexing(learning: Learning, space: Space, job: Job) -> None:
         jobs.finish(tx, person, job, now=learning.clock())
 
 
+def _check_written(learning: Learning, job: Job, points: Collection[str] | None) -> None:
+    """Pass if what was just written to the index may stay there.
+
+    Raises:
+        StaleJob: the person was deleted, or something was forgotten, meanwhile. What was written is noted as an erasure
+            that the worker has to finish.
+    """
+    if learning.semantic.in_ledger:
+        return
+    person = learning.person(job.user_id)
+    with learning.ledger.write() as tx:
+        try:
+            jobs.check(tx, person, job)
+        except StaleJob as error:
+            stale = error
+        else:
+            return
+        secret, now = learning.ledger.secret, learning.clock()
+        erasure.write_receipt(tx, person, {}, points=points, secret=secret, now=now)
+    raise stale
+
+
 def reconcile(learning: Learning, space: Space, person: Person) -> None:
     """Make an index outside the ledger hold exactly the ledger's points of the person.
 
     Raises:
         IndexUnavailable: it does not answer.
     """
-    if isinstance(space.index, LedgerIndex):
+    if learning.semantic.in_ledger:
         return
     held = space.index.ids(person.user_id)  # before the ledger is read: what comes later is no orphan
     with learning.ledger.read() as connection:
@@ -89,9 +110,6 @@ def withdraw(learning: Learning, space: Space, person: Person, *, points: Collec
     Raises:
         IndexUnavailable: it does not answer.
     """
-    if isinstance(space.index, LedgerIndex):
-        space.index.drop(person.user_id)
-        return
     doomed = space.index.ids(person.user_id) if points is None else set(points)
     with learning.ledger.read() as connection:
         kept = vector_rows.point_ids(connection, person, space.fingerprint)

@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 
 from persona_memory.errors import LearningError
 from persona_memory.knowledge import canonical
-from persona_memory.learning import fold, forgetting
+from persona_memory.learning import forgetting
 from persona_memory.learning.consolidation import resolve
 from persona_memory.learning.context import Learning, record
 from persona_memory.learning.forgetting import Forgotten, Wanted
@@ -61,24 +61,29 @@ async def learn(learning: Learning, job: Job) -> None:
 
 def _read_window(learning: Learning, person: Person) -> Window | None:
     with learning.ledger.read() as connection:
-        policy = people.policy_of(people.counters(connection, person))
-        if policy.paused:
-            return None
+        found = people.counters(connection, person)
         fresh = _fitting(events.pending(connection, person, limit=WINDOW_TURNS))
-        if not fresh:
+        if people.policy_of(found).paused or not fresh:
             return None
-        before = events.before(connection, person, fresh[0], limit=BEFORE_TURNS)
-        known = [memory for memory in derived.read_memories(connection, person) if memory.current]
-        evidence, _ = derived.read_evidence(connection, person)
-        saved = events.statements(connection, person, [turn.seq for turn in fresh])
+        if not found.relearn:
+            return _window(connection, person, found, fresh)
+    with learning.ledger.rehearse() as tx:  # what is known without the answers that are about to be replaced
+        read, identify = [turn.seq for turn in fresh], learning.identify(person)
+        forgetting.replace_answers(tx, person, "learn", read, before=found.relearn, identify=identify)
+        return _window(tx, person, found, fresh)
+
+
+def _window(connection: Connection, person: Person, found: people.Counters, fresh: Sequence[Turn]) -> Window:
+    known = [memory for memory in derived.read_memories(connection, person) if memory.current]
+    evidence, _ = derived.read_evidence(connection, person)
     text = "\n".join(turn.text for turn in fresh)
     return Window(
         fresh=tuple(fresh),
-        before=tuple(before),
+        before=tuple(events.before(connection, person, fresh[0], limit=BEFORE_TURNS)),
         memories=tuple(relevant_memories(text, known, limit=SHOWN_MEMORIES)),
         topics=tuple(dict.fromkeys(one.topic for one in evidence)),
-        statements=saved,
-        closed=policy.never_infer,
+        statements=events.statements(connection, person, [turn.seq for turn in fresh]),
+        closed=people.policy_of(found).never_infer,
     )
 
 
@@ -102,14 +107,18 @@ def _store_learnt(learning: Learning, person: Person, job: Job, window: Window, 
         jobs.check(tx, person, job)
         read = [turn.seq for turn in window.fresh]
         if found.relearn:
-            _replace_answers(tx, person, read, before=found.relearn, identify=identify)
+            forgetting.replace_answers(tx, person, "learn", read, before=found.relearn, identify=identify)
         evidence, _ = derived.read_evidence(tx, person)
         topics = list(dict.fromkeys(one.topic for one in evidence))
+        known = derived.read_memories(tx, person)
+        replaced = {old for one in extraction.memories for old in one.replaces}
+        sources = {seq for one in known if one.id in replaced for seq in one.sources}
         answer = resolve(
             _allowed(learning, extraction, people.policy_of(found)),
             window,
             by=learning.extractor.name,
-            known=derived.read_memories(tx, person),
+            known=known,
+            said_at=events.moments(tx, person, sources),
             canonical=_canonical(topics),
             identify=identify,
         )
@@ -121,17 +130,6 @@ def _store_learnt(learning: Learning, person: Person, job: Job, window: Window, 
         for request in answer["forget"]:
             _forget_as_asked(learning, tx, person, request, now=now)
         return jobs.adopt(tx, person, job)
-
-
-def _replace_answers(
-    tx: Connection, person: Person, read: Sequence[int], *, before: int, identify: fold.Identify
-) -> None:
-    """What earlier answers said of these turns goes, in the transaction that stores what is learnt of them now."""
-    for event in events.in_order(tx, person, kinds=("answer",)):
-        kept = forgetting.without(event, read) if event.seq <= before else None
-        if kept is not None:
-            erasure.rewrite_answer(tx, person, event.seq, kept)
-    fold.rebuild(tx, person, identify=identify)
 
 
 def _allowed(learning: Learning, extraction: Extraction, policy: Policy) -> Extraction:
@@ -183,7 +181,8 @@ def _finish_learning(learning: Learning, person: Person, job: Job) -> None:
             if gone is not None:
                 _receipt(learning, tx, person, gone, now=now)
                 job = jobs.adopt(tx, person, job)
-        people.bump(tx, person, relearn=0)
+                jobs.enqueue(tx, person, "learn", due=now, now=now)  # what was cited with it is learnt again
+                jobs.enqueue(tx, person, "index", due=now, now=now)
         if optimization_due(tx, person, learning.optimizer):
             jobs.enqueue(tx, person, "optimize", due=now, now=now)
         jobs.finish(tx, person, job, now=now)

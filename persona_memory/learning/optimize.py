@@ -3,71 +3,128 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import groupby
+from dataclasses import dataclass, replace
+from datetime import datetime
+from itertools import chain, groupby
 from typing import Any
 
 from sqlalchemy import Connection
 
-from persona_memory.learning import fold
-from persona_memory.learning.context import Learning, finish, record
+from persona_memory.learning import fold, forgetting
+from persona_memory.learning.context import Learning, record
 from persona_memory.ledger import Person, derived, events, jobs, people
 from persona_memory.profile import accept, fold_profile
 from persona_memory.protocols import Optimizer, ProfileView
-from persona_memory.types import Job, Turn
+from persona_memory.types import Job, Memory, Policy, ProfileEdit, Turn
 
 
 def optimization_due(connection: Connection, person: Person, optimizer: Optimizer) -> bool:
-    """Whether `every` sessions were learnt since the last round. The first round comes after the first session."""
+    """Whether `every` sessions were learnt since the last round.
+
+    The first round comes after the first session, and one that has to make up for lost edits comes at once.
+    """
     sessions = {turn.session for turn in events.unprofiled(connection, person)}
-    first = people.counters(connection, person).optimizations == 0
-    return len(sessions) >= (1 if first else optimizer.every)
+    found = people.counters(connection, person)
+    return len(sessions) >= (1 if found.reprofile or not found.optimizations else optimizer.every)
 
 
 async def optimize(learning: Learning, job: Job) -> None:
     """Optimise the profile dictionary over what was learnt since, `every` sessions at a time."""
     person = learning.person(job.user_id)
     while not learning.ending.is_set():
-        view = await learning.in_executor(_read_view, learning, person)
-        if view is None:
-            await learning.in_executor(finish, learning, person, job)
+        rounds = await learning.in_executor(_read_rounds, learning, person)
+        if not rounds.turns:
+            await learning.in_executor(_finish, learning, person, job)
             return
-        proposals = await learning.optimizer.propose(view)
-        await learning.in_executor(_store_optimized, learning, person, job, view, proposals)
+        proposals = []
+        for turns in rounds.turns:
+            proposals.append(await learning.optimizer.propose(rounds.view(learning, turns)))
+            rounds.judge(learning, turns, proposals[-1])
+        await learning.in_executor(_store, learning, person, job, rounds, proposals)
 
 
-def _read_view(learning: Learning, person: Person) -> ProfileView | None:
-    with learning.ledger.read() as connection:
-        if not optimization_due(connection, person, learning.optimizer):
-            return None
-        turns = _first_sessions(events.unprofiled(connection, person), learning.optimizer.every)
+@dataclass(frozen=True, slots=True)
+class _Rounds:
+    """What is optimised and stored together: one round, or all of them where everything is learnt again.
+
+    Attributes:
+        edits: of the profile so far, those of earlier rounds included; without those that are to be replaced.
+        turns: what each round reads, oldest first.
+    """
+
+    edits: list[ProfileEdit]
+    turns: list[list[Turn]]
+    memories: list[Memory]
+    policy: Policy
+    now: datetime
+
+    def view(self, learning: Learning, turns: list[Turn]) -> ProfileView:
+        """What the optimiser sees in one round."""
         seqs = {turn.seq for turn in turns}
-        found = derived.read_memories(connection, person)
-        profile = fold_profile(derived.read_edits(connection, person), learning.schema)
-        policy = people.policy_of(people.counters(connection, person))
-    memories = tuple(memory for memory in found if memory.current and seqs.intersection(memory.sources))
-    return ProfileView(profile, learning.schema, tuple(turns), memories, policy)
+        memories = tuple(one for one in self.memories if one.current and seqs.intersection(one.sources))
+        profile = fold_profile(self.edits, learning.schema)
+        return ProfileView(profile, learning.schema, tuple(turns), memories, self.policy)
 
-
-def _first_sessions(turns: Sequence[Turn], count: int) -> list[Turn]:
-    sessions = [list(session) for _, session in groupby(turns, key=lambda turn: turn.session)]
-    return [turn for session in sessions[:count] for turn in session]
-
-
-def _store_optimized(learning: Learning, person: Person, job: Job, view: ProfileView, proposals: Sequence[Any]) -> None:
-    now = learning.clock()
-    shown = {turn.seq: turn for turn in view.turns}
-    with learning.ledger.write() as tx:
-        found = people.lock(tx, person)
-        jobs.check(tx, person, job)
-        profile = fold_profile(derived.read_edits(tx, person), learning.schema)
-        policy = people.policy_of(found)
-        accepted = accept(proposals, profile=profile, schema=learning.schema, policy=policy, shown=shown)
-        answer = {
+    def judge(self, learning: Learning, turns: list[Turn], proposals: Sequence[ProfileEdit]) -> dict[str, Any]:
+        """The answer to record for one round; what it accepts counts for the next one."""
+        shown, profile = {turn.seq: turn for turn in turns}, fold_profile(self.edits, learning.schema)
+        accepted = accept(
+            proposals, profile=profile, schema=learning.schema, policy=self.policy, shown=shown, now=self.now
+        )
+        self.edits.extend(accepted.edits)
+        return {
             "job": "optimize",
             "by": learning.optimizer.name,
             "read": sorted(shown),
             "edits": [fold.edit_to_json(edit) for edit in accepted.edits],
             "refused": [{**fold.edit_to_json(edit), "reason": reason} for edit, reason in accepted.refused],
         }
-        record(tx, person, found, answer, now=now, identify=learning.identify(person))
-        events.mark_profiled(tx, person, list(shown))
+
+
+def _read_rounds(learning: Learning, person: Person) -> _Rounds:
+    with learning.ledger.read() as connection:
+        found = people.counters(connection, person)
+        due = optimization_due(connection, person, learning.optimizer)
+        turns = events.unprofiled(connection, person) if due else []
+        rounds = _in_rounds(turns, learning.optimizer.every)
+        edits = derived.read_edits(connection, person)
+        memories = derived.read_memories(connection, person)
+    if found.relearn:
+        replaced = {turn.seq for turn in turns}
+        edits = [edit for edit in edits if edit.basis == "host" or replaced.isdisjoint(edit.evidence)]
+    else:
+        rounds = rounds[:1]
+    return _Rounds(edits, rounds, memories, people.policy_of(found), learning.clock())
+
+
+def _in_rounds(turns: Sequence[Turn], count: int) -> list[list[Turn]]:
+    """The turns of `count` sessions each."""
+    sessions = [list(session) for _, session in groupby(turns, key=lambda turn: turn.session)]
+    return [list(chain(*sessions[start : start + count])) for start in range(0, len(sessions), count)]
+
+
+def _store(
+    learning: Learning, person: Person, job: Job, rounds: _Rounds, proposals: Sequence[Sequence[ProfileEdit]]
+) -> None:
+    """Judge once more, by what is known now (the host may have set a field meanwhile), and record the answers."""
+    read = [turn.seq for turns in rounds.turns for turn in turns]
+    identify = learning.identify(person)
+    with learning.ledger.write() as tx:
+        found = people.lock(tx, person)
+        jobs.check(tx, person, job)
+        if found.relearn:
+            forgetting.replace_answers(tx, person, "optimize", read, before=found.relearn, identify=identify)
+        now_known = replace(rounds, edits=derived.read_edits(tx, person), policy=people.policy_of(found))
+        for turns, proposed in zip(rounds.turns, proposals, strict=True):
+            answer = now_known.judge(learning, turns, proposed)
+            record(tx, person, people.counters(tx, person), answer, now=rounds.now, identify=identify)
+        events.mark_profiled(tx, person, read)
+
+
+def _finish(learning: Learning, person: Person, job: Job) -> None:
+    """The job is done; so is what was to be learnt or optimised again, unless turns still wait for it."""
+    with learning.ledger.write() as tx:
+        people.lock(tx, person)
+        if events.is_profiled(tx, person):
+            people.bump(tx, person, relearn=0, reprofile=False)
+        jobs.finish(tx, person, job, now=learning.clock())

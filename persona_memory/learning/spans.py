@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from persona_memory.learning.consolidation import content_words
+from persona_memory.profile.statements import statements
 from persona_memory.retrieval import tokens
 
 _SENTENCE = re.compile(r"[^.!?\n]+(?:[.!?]+(?=\s|$)|\n|$)|[^\n]+")
@@ -29,12 +30,12 @@ class Lost:
 
     Attributes:
         runs: three words in a row, of any of the sentences.
-        sizes: distinct words of each sentence.
+        said: the distinct words of each sentence.
         places: the sentences that hold a word.
     """
 
     runs: frozenset[tuple[str, str, str]]
-    sizes: tuple[int, ...]
+    said: tuple[frozenset[str], ...]
     places: dict[str, list[int]]
 
 
@@ -72,18 +73,34 @@ def without_phrases(text: str, phrases: Sequence[str]) -> str:
     return "".join(rest) if len(rest) < len(sentences(text)) else ""
 
 
+def without_field(text: str, field: str, values: Sequence[str]) -> str:
+    """The text without the sentences that state a profile field: in words of its values, or as the rules read them.
+
+    Nothing is left where none can be told.
+    """
+    rest = [piece for piece in sentences(text) if not _states(piece, field, values)]
+    return "".join(rest) if len(rest) < len(sentences(text)) else ""
+
+
 def without_request(text: str, about: str) -> str:
     """The text without its sentences that ask to forget: they name again what is to go. "" where none can be told."""
     pieces = sentences(text)
     asks = [bool(_ASKS.search(piece)) or holds(piece, about) for piece in pieces]
-    return "".join(piece for piece, goes in zip(pieces, asks, strict=True) if not goes).strip() if any(asks) else ""
+    return "".join(piece for piece, goes in zip(pieces, asks, strict=True) if not goes) if any(asks) else ""
 
 
 def without_echoes(text: str, lost: Lost) -> str:
-    """The text without sentences that say the lost words again: a reply that repeated them, the same said elsewhere."""
-    pieces = sentences(text)
-    rest = [piece for piece in pieces if not _echoes(tokens(piece), lost)]
-    return text if len(rest) == len(pieces) else "".join(rest)
+    """A reply's text without the sentences that take up the lost words: three in a row, or most of them.
+
+    Of a sentence with one telling word ("I'm pregnant.") that word is enough.
+    """
+    return _without(text, lambda words: _echoes(words, lost))
+
+
+def without_repeats(text: str, lost: Lost) -> str:
+    """A person's text without the sentences that say the same as a lost one, small words aside. No looser than that:
+    people say many things in like words ("I ran 5 km with Tom", "I ran 10 km with Eva")."""
+    return _without(text, lambda words: bool(words) and frozenset(words) in lost.said)
 
 
 def holds(text: str, phrase: str) -> bool:
@@ -103,24 +120,38 @@ def names(text: str, phrase: str) -> bool:
 def lost_words(pairs: Iterable[tuple[str, str]]) -> Lost:
     """The words of the sentences that went, from pairs of (what a text was, what is left of it)."""
     runs: set[tuple[str, str, str]] = set()
-    sizes: list[int] = []
+    said: list[frozenset[str]] = []
     places: defaultdict[str, list[int]] = defaultdict(list)
     for original, left in pairs:
-        kept = set(sentences(left))
-        for words in (tokens(piece) for piece in sentences(original) if piece not in kept):
+        kept = {piece.strip() for piece in sentences(left)}
+        for words in (tokens(piece) for piece in sentences(original) if piece.strip() not in kept):
             runs.update(_runs(words))
-            for word in set(words):
-                places[word].append(len(sizes))
-            sizes.append(len(set(words)))
-    return Lost(frozenset(runs), tuple(sizes), places)
+            said.append(frozenset(words))
+            for word in said[-1]:
+                places[word].append(len(said) - 1)
+    return Lost(frozenset(runs), tuple(said), places)
+
+
+def _states(sentence: str, field: str, values: Sequence[str]) -> bool:
+    changes = (change for statement in statements(sentence) for change in statement.changes)
+    return any(holds(sentence, value) for value in values) or any(change.field == field for change in changes)
+
+
+def _without(text: str, goes: Callable[[Sequence[str]], bool]) -> str:
+    pieces = sentences(text)
+    rest = [piece for piece in pieces if not goes(tokens(piece))]
+    return text if len(rest) == len(pieces) else "".join(rest)
 
 
 def _echoes(words: Sequence[str], lost: Lost) -> bool:
-    """Whether a sentence's words repeat a lost one's: three in a row, or most of them (two at least)."""
     if not lost.runs.isdisjoint(_runs(words)):
         return True
     shared = Counter(place for word in set(words) for place in lost.places.get(word, ()))
-    return any(count > 1 and count >= ECHO * lost.sizes[place] for place, count in shared.items())
+    return any(_takes_up(count, len(lost.said[place])) for place, count in shared.items())
+
+
+def _takes_up(shared: int, size: int) -> bool:
+    return shared >= ECHO * size and (shared > 1 or size == 1)
 
 
 def _runs(words: Sequence[str]) -> Iterable[tuple[str, str, str]]:

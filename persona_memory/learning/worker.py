@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 
-from persona_memory.errors import EmbeddingError, LedgerError, StaleJob
+from persona_memory.errors import LedgerError, PersonaMemoryError, StaleJob
 from persona_memory.learning import erasures
 from persona_memory.learning.consolidate import consolidate
 from persona_memory.learning.context import Learning, T
@@ -46,7 +46,7 @@ GRACE_S = 10.0
 GIVING_BACK_S = 5.0
 
 ERASURE_S = 30.0
-"""Seconds after which an index that did not answer is asked again to delete what was erased."""
+"""Seconds after which an erasure that an index or a reader of the file has held up is tried again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +156,7 @@ class Worker:
                 try:
                     await self._round()
                     self._complaint = ""
-                except LedgerError as error:  # a locked or unreachable ledger passes; the jobs wait in it
+                except PersonaMemoryError as error:  # a locked or unreachable ledger passes; the jobs wait in it
                     self._complain(str(error))
                     await asyncio.sleep(self.poll)
                 self._looked.set()
@@ -232,22 +232,23 @@ class Worker:
         ledger, now = self.learning.ledger, self.learning.clock()
         person = self.learning.person(job.user_id)
         shown = (str(error) if isinstance(error, WindowError) else f"{type(error).__name__}: {error}")[:1000]
-        final = job.attempts >= self.retry.attempts
         seqs = error.seqs if isinstance(error, WindowError) else ()
-        log.warning(
-            "persona-memory: %s job %d failed (attempt %d): %s", job.kind, job.id, job.attempts, type(error).__name__
-        )
         with ledger.write() as tx:
-            if not final:
-                jobs.retry_later(tx, job, shown, due=now + self.retry.delay(job.attempts))
+            found = people.lock(tx, person)
+            held = jobs.held(tx, job)  # windows that were stored since have begun its attempts anew
+            if held is None:
+                log.info("persona-memory: %s job %d is no longer held; its failure was dropped", job.kind, job.id)
                 return
-            try:
-                people.lock(tx, person)
-                jobs.park(tx, person, job, shown, seqs, now=now)
-                if job.kind == "learn" and events.count_pending(tx, person):
-                    jobs.enqueue(tx, person, "learn", due=now, now=now)
-            except StaleJob as stale:
-                log.info("persona-memory: %s", stale)
+            log.warning(
+                "persona-memory: %s job %d failed (attempt %d): %s",
+                job.kind, job.id, held.attempts, type(error).__name__,
+            )  # fmt: skip
+            if held.attempts < self.retry.attempts or held.epoch != found.epoch:
+                jobs.retry_later(tx, held, shown, due=now + self.retry.delay(held.attempts))
+                return
+            jobs.park(tx, person, held, shown, seqs, now=now)
+            if job.kind == "learn" and events.count_pending(tx, person):
+                jobs.enqueue(tx, person, "learn", due=now, now=now)
 
     def _release(self, held: list[Job]) -> None:
         """Give these back, unless they are done."""
@@ -288,7 +289,7 @@ class Worker:
         """Queue indexing for everybody whose vectors come from another embedder."""
         try:
             space = await self.learning.semantic.aspace()
-        except EmbeddingError as error:  # the embedder is down: new turns queue their own jobs, which are retried
+        except PersonaMemoryError as error:  # embedder or index are down: new turns queue jobs, which are retried
             log.warning("persona-memory: %s", error)
             return
         await self._in_executor(self._queue_unembedded, space.fingerprint)
@@ -322,7 +323,7 @@ class Worker:
             return
         problem = erasures.finish(self.learning)
         if problem is not None:
-            self._complain(problem)
+            log.warning("persona-memory: an erasure is not complete: %s", problem)
             self._next_erasure = time.monotonic() + ERASURE_S
 
     async def _in_executor(self, call: Callable[..., T], *args: object) -> T:

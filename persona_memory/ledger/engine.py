@@ -75,6 +75,15 @@ class Ledger:
             with connection.begin():
                 yield connection
 
+    @contextmanager
+    def rehearse(self) -> Iterator[Connection]:
+        """A write transaction that is rolled back: how the ledger would be."""
+        with self.translated(), self.engine.connect() as connection:
+            connection = connection.execution_options(persona_memory_write=True)
+            with connection.begin() as transaction:
+                yield connection
+                transaction.rollback()
+
     def close(self) -> None:
         """Close all connections."""
         self.engine.dispose()

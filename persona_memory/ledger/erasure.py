@@ -112,12 +112,23 @@ def scrub(ledger: Ledger) -> None:
             raw = connection.connection.driver_connection
             assert raw is not None
             raw.execute("VACUUM")
-            busy, *_ = raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            busy = _checkpoint(raw)
     except LedgerLocked:
         return
     if not busy:
         with ledger.write() as tx:
             tx.execute(update(receipts).where(_of(ledger.namespace), receipts.c.id.in_(ids)).values(complete=True))
+
+
+def _checkpoint(raw: Any) -> bool:
+    """Empty the write-ahead log; returns whether a reader kept it from that. Waiting for one would shut writers out."""
+    (waits,) = raw.execute("PRAGMA busy_timeout").fetchone()
+    raw.execute("PRAGMA busy_timeout = 0")
+    try:
+        busy, *_ = raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    finally:
+        raw.execute(f"PRAGMA busy_timeout = {waits}")
+    return bool(busy)
 
 
 def unfinished(ledger: Ledger) -> bool:

@@ -97,6 +97,18 @@ def earlier_wordings(connection: Connection, person: Person, seqs: Collection[in
     return found
 
 
+def moments(connection: Connection, person: Person, seqs: Collection[int]) -> dict[int, datetime]:
+    """When these turns were said; one that claims to be from the future was said when it was recorded."""
+    query = select(events.c.seq, events.c.at, events.c.recorded_at).where(person.owns(events), events.c.seq.in_(seqs))
+    return {seq: min(at, recorded) for seq, at, recorded in connection.execute(query)}
+
+
+def said_before(connection: Connection, person: Person, moment: datetime) -> list[int]:
+    """Sequence numbers of the turns and statements that were said before, edited wordings included."""
+    mine = [person.owns(events), events.c.kind.in_(LEARNABLE), events.c.text != "", events.c.at < moment]
+    return list(connection.execute(select(events.c.seq).where(*mine).order_by(events.c.seq)).scalars())
+
+
 def count_pending(connection: Connection, person: Person) -> int:
     """How many turns are still to be learnt."""
     query = select(func.count()).where(_stands(person), events.c.state == "pending")
@@ -138,6 +150,12 @@ def unprofiled(connection: Connection, person: Person) -> list[Turn]:
     learnt = [events.c.state != "pending", or_(first_pending.is_(None), events.c.seq < first_pending)]
     query = select(*_TURN).where(*mine, *learnt).order_by(events.c.seq)
     return [_turn(row) for row in connection.execute(query)]
+
+
+def is_profiled(connection: Connection, person: Person) -> bool:
+    """Whether the profile optimiser has seen every turn that stands."""
+    query = select(events.c.seq).where(_stands(person), events.c.profiled.is_(False)).limit(1)
+    return connection.execute(query).one_or_none() is None
 
 
 def mark_profiled(tx: Connection, person: Person, seqs: Collection[int]) -> None:

@@ -106,6 +106,12 @@ def check(tx: Connection, person: Person, job: Job) -> None:
         raise StaleJob(f"job {job.id!r} ({job.kind}) began before a forget or delete; its result was dropped")
 
 
+def held(connection: Connection, job: Job) -> Job | None:
+    """The job as it stands now, after parts of it were stored; None when it is no longer held."""
+    row = connection.execute(select(*_JOB).where(_held(job))).one_or_none()
+    return None if row is None else _job(row)
+
+
 def finish(tx: Connection, person: Person, job: Job, *, now: datetime) -> None:
     """The job is done: it goes, or is queued again when something was added while it ran.
 

@@ -47,6 +47,7 @@ class Counters:
     embedder: str | None = None
     optimizations: int = 0
     relearn: int = 0
+    reprofile: bool = False
     policy: Mapping[str, Any] | None = None
     overflows: tuple[bool, ...] = ()
 
@@ -96,7 +97,7 @@ def lock(tx: Connection, person: Person) -> Counters:
     if row is None:
         # A person who comes back after an erasure starts from a random epoch: nothing cached of them can match.
         insert_ignore(tx, users, [{**person.key(), "policy": asdict(Policy()), "epoch": secrets.randbelow(2**52) + 1}])
-        row = tx.execute(query).one()
+        return lock(tx, person)  # not there if somebody deletes the person at this moment
     return _counters(row)
 
 

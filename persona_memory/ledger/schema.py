@@ -69,8 +69,10 @@ users = Table(
     Column("epoch", BigInteger, nullable=False, default=0),
     Column("embedder", Text),
     Column("optimizations", Integer, nullable=False, default=0),
-    # While everything is learnt again: answers up to this number are replaced, window by window.
+    # While everything is learnt again: answers up to this number are replaced. 0 when the profile is done, too.
     Column("relearn", BigInteger, nullable=False, default=0),
+    # Edits of the profile were lost with what they cited: the next optimisation does not wait for more sessions.
+    Column("reprofile", Boolean, nullable=False, default=False),
     Column("policy", JSON, nullable=False, default=dict),
     # Whether each of the last turns did not fit the budget, oldest first: what the router escalates on.
     Column("overflows", JSON, nullable=False, default=list),

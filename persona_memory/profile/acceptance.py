@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from persona_memory.errors import InvalidInput
@@ -55,6 +55,7 @@ class _Round:
     shown: Collection[int]
     closed: frozenset[str]
     allowance: int
+    now: datetime | None
     edits: list[ProfileEdit] = field(default_factory=list)
     refused: list[tuple[ProfileEdit, str]] = field(default_factory=list)
 
@@ -66,6 +67,7 @@ def accept(
     schema: ProfileSchema,
     policy: Policy,
     shown: Collection[int] | Mapping[int, Turn],
+    now: datetime | None = None,
 ) -> Accepted:
     """The proposals that hold for this profile, each with checked value and evidence.
 
@@ -74,10 +76,11 @@ def accept(
             not hang on the order in which a model wrote them down.
         shown: what the optimiser saw, by sequence number. Given as turns, only those of role "user" count as the
             person's own words; given as bare numbers, all of them do.
+        now: what claims to be said later counts as said now. None: times are taken as they are.
     """
     turns = shown if isinstance(shown, Mapping) else None
     changeable = max(1, int(LARGEST_SHARE * len(profile.entries)))
-    state = _Round(profile, profile.entries, schema, policy, turns, set(shown), schema.closed(policy), changeable)
+    state = _Round(profile, profile.entries, schema, policy, turns, set(shown), schema.closed(policy), changeable, now)
     for proposal in sorted(proposals, key=lambda edit: max(edit.evidence, default=0)):
         try:
             _judge(state, proposal)
@@ -192,9 +195,10 @@ def _check_contradiction(state: _Round, edit: ProfileEdit, entry: ProfileEntry, 
 def _newer(state: _Round, edit: ProfileEdit, entry: ProfileEntry) -> bool:
     """Later in the log, and not of an older day: an old chat may be imported after a new one."""
     said_at = None if state.turns is None else max(state.turns[seq].at for seq in edit.evidence)
+    known_at = entry.at if state.now is None else min(entry.at, state.now)
     if not entry.evidence:
-        return said_at is not None and said_at > entry.at
-    return max(edit.evidence) > max(entry.evidence) and (said_at is None or said_at > entry.at - DAY)
+        return said_at is not None and said_at > known_at
+    return max(edit.evidence) > max(entry.evidence) and (said_at is None or said_at > known_at - DAY)
 
 
 def _changes(edit: ProfileEdit, entry: ProfileEntry | None, spec: FieldSpec) -> bool:

@@ -7,6 +7,7 @@ memory extractor are made of this.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -130,10 +131,14 @@ def slots_of(memory: str) -> frozenset[str]:
 def closed_by(text: str, schema: ProfileSchema, policy: Policy) -> bool:
     """Whether a text (a quote, or a memory in the third person) states what the person's policy closes."""
     closed = schema.closed(policy)
-    if not closed:
-        return False
-    said = (*statements(text), *statements(first_person(text)), *statements(first_person(affirmed(text))))
-    return any(change.field in closed for statement in said for change in statement.changes)
+    return bool(closed) and not closed.isdisjoint(_fields_of(text))
+
+
+@functools.lru_cache(maxsize=8192)
+def _fields_of(text: str) -> frozenset[str]:
+    """The profile fields that a text states something of."""
+    said = (*statements(text), *statements(first_person(text)))
+    return frozenset(change.field for statement in said for change in statement.changes)
 
 
 # ── short answers ──────────────────────────────────────────────────────────────────────────────────────────────────

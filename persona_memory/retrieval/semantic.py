@@ -7,11 +7,11 @@ both come into being at first use, and a later change of dimension is an error t
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from persona_memory.errors import EmbeddingError, PersonaMemoryError
+from persona_memory.errors import EmbeddingError, IndexUnavailable, PersonaMemoryError
 from persona_memory.protocols import Embedder, Vector, VectorIndex
 from persona_memory.retrieval.embeddings import fingerprint, normalise
 from persona_memory.retrieval.gate import UNRELATED, background
@@ -37,13 +37,19 @@ class Semantic:
     Args:
         embedder: any LangChain `Embeddings`.
         make_index: called once, when the dimension is known.
+        in_ledger: whether the index lives in the ledger, and so holds nothing that the ledger does not.
     """
 
-    def __init__(self, embedder: Embedder, make_index: MakeIndex) -> None:
-        self.embedder = embedder
+    def __init__(self, embedder: Embedder, make_index: MakeIndex, *, in_ledger: bool = True) -> None:
+        self.embedder, self.in_ledger = embedder, in_ledger
         self._make_index = make_index
         self._space: Space | None = None
         self._lock = threading.Lock()
+
+    @property
+    def known_space(self) -> Space | None:
+        """The vector space, if it has been used."""
+        return self._space
 
     def space(self) -> Space:
         """The vector space; for an embedder that is not ours the first call embeds a few texts to learn about it.
@@ -121,6 +127,56 @@ class Semantic:
                 weights = weights_for(name, background=unrelated)
                 self._space = Space(name, dimension, self._make_index(name, dimension), weights)
             return self._space
+
+
+class NamedFailures:
+    """A host's index whose failures have our name, so that recall goes on by words and jobs are tried again.
+
+    Args:
+        index: any `VectorIndex`.
+    """
+
+    def __init__(self, index: VectorIndex) -> None:
+        self.index = index
+
+    def upsert(self, user_id: str, points: Mapping[str, Vector]) -> None:
+        """As the index does."""
+        with _index_failures_named():
+            self.index.upsert(user_id, points)
+
+    def delete(self, user_id: str, ids: Collection[str]) -> None:
+        """As the index does."""
+        with _index_failures_named():
+            self.index.delete(user_id, ids)
+
+    def delete_user(self, user_id: str) -> None:
+        """As the index does."""
+        with _index_failures_named():
+            self.index.delete_user(user_id)
+
+    def ids(self, user_id: str) -> set[str]:
+        """As the index does."""
+        with _index_failures_named():
+            return self.index.ids(user_id)
+
+    def search(self, user_id: str, vector: Vector, *, limit: int) -> list[tuple[str, float]]:
+        """As the index does."""
+        with _index_failures_named():
+            return self.index.search(user_id, vector, limit=limit)
+
+    def close(self) -> None:
+        """As the index does."""
+        self.index.close()
+
+
+@contextmanager
+def _index_failures_named() -> Iterator[None]:
+    try:
+        yield
+    except PersonaMemoryError:
+        raise
+    except Exception as error:
+        raise IndexUnavailable(f"the index failed with {type(error).__name__}: {error}") from error
 
 
 @contextmanager

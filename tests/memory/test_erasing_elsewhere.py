@@ -6,6 +6,8 @@ that were used before.
 
 from __future__ import annotations
 
+import sqlite3
+import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -16,7 +18,7 @@ import numpy as np
 import pytest
 from sqlalchemy import select
 
-from persona_memory import PersonaMemory
+from persona_memory import PersonaMemory, Retry
 from persona_memory.errors import IndexUnavailable
 from persona_memory.ledger import Ledger, Person, erasure
 from persona_memory.ledger.schema import receipts as table
@@ -34,10 +36,13 @@ class Interrupted:
 
     index: VectorIndex
     down: bool = False
+    failure: Exception | None = None
     on_upsert: list[Callable[[], Any]] = field(default_factory=list)
 
     def reach(self) -> VectorIndex:
         """The index behind, if the network stands."""
+        if self.failure is not None:
+            raise self.failure
         if self.down:
             raise IndexUnavailable("the network is cut")
         return self.index
@@ -102,6 +107,50 @@ def test_an_erasure_waits_for_an_index_that_is_down(
         later.flush(timeout=60)
     assert index.ids("ana") == set()
     assert receipts(ledger) == {True}
+
+
+def test_a_reader_of_the_file_keeps_nobody_from_writing(open_memory: Open, tmp_path: Path) -> None:
+    """While somebody reads, an erasure is not complete and says why; others write on at once; the worker finishes."""
+    memory = open_memory()
+    told(memory)
+    with sqlite3.connect(tmp_path / "home" / "memory.db") as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM events").fetchone()
+        started = time.monotonic()
+        receipt = memory.forget(["t1"], user_id="ana")
+        memory.observe([("user", "I like tea.")], user_id="ben")
+        assert time.monotonic() - started < 5
+        assert not receipt.complete
+        assert any("somebody reads the file" in place for place in receipt.remains)
+        reader.rollback()
+    reader.close()
+    memory.flush(timeout=60)
+    assert [one.complete for one in memory.receipts(user_id="ana")] == [True]
+
+
+def test_an_index_that_raises_errors_of_its_own_stops_nobody(open_memory: Open, index: Interrupted) -> None:
+    """Recall goes on by words, erasures are noted, learning goes on, and its jobs are retried and parked."""
+    memory = open_memory(index=index, retry=Retry(attempts=2, backoff=0.0))
+    told(memory)
+    index.failure = ConnectionError("no route to host")
+    assert memory.recall("Where is the bicycle?", user_id="ana").degraded is not None
+    memory.observe([("user", "I live in Oslo.")], user_id="ana", thread_id="t2")
+    memory.flush(timeout=60)
+    assert [job.kind for job in memory.jobs(user_id="ana")] == ["index"]
+    assert [one.text for one in memory.memories(user_id="ana")] == ["Lives in Oslo"]
+    assert not memory.forget(["t1"], user_id="ana").complete
+
+
+def test_an_edge_folder_in_use_stops_no_learning(open_memory: Open) -> None:
+    """A second process that asks for it learns and recalls by words."""
+    pytest.importorskip("qdrant_edge")
+    first = open_memory(index="edge")
+    told(first)
+    second = open_memory(index="edge", retry=Retry(attempts=2, backoff=0.0))
+    second.observe([("user", "I live in Oslo.")], user_id="ben")
+    second.flush(timeout=60)
+    assert [one.text for one in second.memories(user_id="ben")] == ["Lives in Oslo"]
+    assert second.recall("Oslo", user_id="ben").hits
 
 
 def test_deleting_again_finishes_what_the_first_time_could_not(open_memory: Open, index: Interrupted) -> None:

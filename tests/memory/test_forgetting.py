@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from persona_memory import NotFound, PersonaMemory, Policy
+from persona_memory import InvalidInput, NotFound, PersonaMemory, Policy
 from persona_memory.testing import ScriptedChatModel
 
 from .conftest import Clock, Open
@@ -231,3 +231,71 @@ def test_everything_that_writes_has_an_async_twin(memory: PersonaMemory) -> None
         assert memory.users() == []
 
     asyncio.run(use())
+
+
+def test_people_say_many_things_in_like_words(memory: PersonaMemory) -> None:
+    """Forgetting one run takes no other run, however alike they are told."""
+    runs = [
+        "I ran 5 km in the park with Tom.",
+        "I ran 10 km in the park with Eva.",
+        "I ran 8 km by the river with Tom.",
+        "I paid 40 euros for physio after the park run with Tom.",
+    ]
+    for place, text in enumerate(runs):
+        say(memory, text, thread=f"t{place}")
+    kept = memory.remember(runs[0], user_id="ana")
+    memory.flush(timeout=30)
+    memory.forget([kept.id], user_id="ana")
+    assert said(memory) == runs[1:]
+
+
+@pytest.mark.parametrize("whole", [True, False], ids=["turn", "memory"])
+def test_a_fact_of_one_word_goes_from_the_replies_too(memory: PersonaMemory, whole: bool) -> None:
+    """Sensitive facts are short: "I'm pregnant." leaves no word that a reply could keep."""
+    memory.observe(
+        [("user", "I'm pregnant."), ("assistant", "Congratulations, you are pregnant! How are you?")],
+        user_id="ana",
+        thread_id="t1",
+    )
+    memory.flush(timeout=30)
+    one = memory.remember("I'm pregnant.", user_id="ana")
+    memory.forget(["t1"] if whole else [one.id], user_id="ana")
+    if whole:
+        memory.forget([one.id], user_id="ana")
+    assert "pregnant" not in str(memory.export(user_id="ana"))
+    assert said(memory) == ["How are you?"]
+
+
+def test_a_fact_and_the_request_to_forget_it_may_share_a_message(open_memory: Open) -> None:
+    """Both sentences go, and the rest of the message stays."""
+    address = {"text": "The user's home address is 5 Elm Street.", "turns": [1], "quote": "I live at 5 Elm Street."}
+    asks = {"turn": 1, "about": "home address", "memories": []}
+    empty: dict[str, Any] = {"memories": [], "topics": [], "forget": []}
+    answers = [{**empty, "memories": [address], "forget": [asks]}, empty]
+
+    def answer(_: Any, tools: list[dict[str, Any]]) -> Any:
+        if tools[0]["function"]["name"] == "ProfileAnswer":
+            return {"edits": []}
+        return answers.pop(0) if len(answers) > 1 else answers[0]
+
+    memory = open_memory(model=ScriptedChatModel(answers=answer))
+    say(memory, "I live at 5 Elm Street. Oh, please forget my home address. Nice day!", thread="t1")
+    assert said(memory) == ["Nice day!"]
+    assert known(memory) == []
+
+
+def test_a_field_takes_the_sentence_that_states_it_in_other_words(memory: PersonaMemory) -> None:
+    """The profile holds 34 where the person said thirty-four."""
+    say(memory, "I have two cats. I'm thirty-four years old. I work as a nurse.", thread="t1")
+    assert memory.profile(user_id="ana").get("demographics.age") == 34
+    memory.forget(["demographics.age"], user_id="ana")
+    assert said(memory) == ["I have two cats. I work as a nurse."]
+
+
+@pytest.mark.parametrize("ids", [["t²"], ["t" + "9" * 40], [None], [1], []], ids=str)
+def test_what_is_no_id_is_refused(memory: PersonaMemory, ids: Any) -> None:
+    """With a clear error, and nothing is erased."""
+    say(memory, "I live in Oslo.", thread="t1")
+    with pytest.raises((NotFound, InvalidInput)):
+        memory.forget(ids, user_id="ana")
+    assert said(memory) == ["I live in Oslo."]

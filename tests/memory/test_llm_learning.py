@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from langchain_core.messages import BaseMessage
 
-from persona_memory import PersonaMemory, Policy
+from persona_memory import PersonaMemory, Policy, Retry
 from persona_memory.testing import ScriptedChatModel
 
 from .conftest import Clock, Open
@@ -249,3 +249,22 @@ def test_an_older_statement_that_comes_later_is_history_at_once(open_memory: Ope
     old, new = sorted(memory.memories(user_id="ana", superseded=True), key=lambda one: one.valid_from)
     assert (old.text, old.superseded_by, old.valid_to) == ("The user lives in Oslo.", new.id, new.valid_from)
     assert new.current
+
+
+def test_a_window_that_was_stored_begins_the_attempts_anew(open_memory: Open) -> None:
+    """A backlog is not parked because an earlier window of it had failed before."""
+    failures = {"topic 3.": 1, "topic 30.": 1}
+
+    def answer(messages: list[BaseMessage], tools: list[dict[str, Any]]) -> Any:
+        if tools[0]["function"]["name"] == "ProfileAnswer":
+            return {"edits": []}
+        for topic in failures:
+            if f"about {topic}" in str(messages) and failures[topic]:
+                failures[topic] -= 1
+                return TimeoutError("the provider did not answer")
+        return EMPTY
+
+    memory = open_memory(model=ScriptedChatModel(answers=answer), retry=Retry(attempts=2, backoff=0.0))
+    memory.observe([("user", f"Let us talk about topic {place}.") for place in range(40)], user_id="ana")
+    memory.flush(timeout=60)
+    assert memory.progress(user_id="ana") == {"learnt": 40}

@@ -95,6 +95,15 @@ def test_recall_never_exceeds_the_budget(memory: PersonaMemory, budget: int, wor
     assert recall.tokens <= budget
 
 
+def test_every_budget_is_a_good_budget(memory: PersonaMemory) -> None:
+    """A profile that fills the budget to the last token leaves no room for a separator, and needs none."""
+    for interest in ("chess", "sailing", "jazz", "pottery", "astronomy"):
+        memory.feedback(interest, user_id="ana", field="personality.interests")
+    whole = memory.recall("hi", user_id="ana", max_tokens=800).tokens
+    for budget in range(whole + 10):
+        assert memory.recall("hi", user_id="ana", max_tokens=budget).tokens <= budget
+
+
 def test_another_persons_words_change_nothing(memory: PersonaMemory) -> None:
     """Scores are bit-equal before and after somebody else says fifty similar things."""
     memory.observe([("user", "My bicycle is in the cellar."), ("user", "I like tea.")], user_id="ana")

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import uuid
+from datetime import UTC, datetime
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from persona_memory import PersonaMemory, Policy
 from persona_memory.demo.conversations import sessions_of
 from persona_memory.ledger import Person, events
+from persona_memory.testing import ScriptedChatModel
 
 from .conftest import Clock, Open
 
@@ -94,3 +98,146 @@ def test_the_portions_in_which_it_is_learnt_do_not_matter(
     ours, theirs = state(in_portions, ids=False), state(at_once, ids=False)
     assert ours["memories"] == theirs["memories"]
     assert ours["profile"] == theirs["profile"]
+
+
+def spoken(memory: PersonaMemory, *texts: str) -> None:
+    """Each in a conversation of its own, learnt before the next."""
+    for text in texts:
+        memory.observe([("user", text)], user_id="ana", thread_id=text)
+        memory.flush(timeout=60)
+
+
+def values(memory: PersonaMemory) -> dict[str, Any]:
+    """The profile's values by field."""
+    return {name: entry.value for name, entry in memory.profile(user_id="ana").entries.items()}
+
+
+@pytest.mark.parametrize("change", ["forget", "edit", "relearn"])
+def test_a_profile_does_not_wait_for_more_sessions_when_edits_were_lost(open_memory: Open, change: str) -> None:
+    """With an optimiser that comes every third session, what still stands is back at the next one."""
+    memory = open_memory(optimize_every=3)
+    said = "My name is Ana. I live in Porto. I'm allergic to peanuts."
+    memory.observe([{"role": "user", "content": said, "id": "1"}], user_id="ana")
+    memory.flush(timeout=60)
+    assert values(memory)["demographics.location"] == "Porto"
+    if change == "forget":
+        nuts = next(one for one in memory.memories(user_id="ana") if "peanut" in one.text)
+        memory.forget([nuts.id], user_id="ana")
+    elif change == "edit":
+        edited = said.replace("I'm allergic to peanuts.", "I love jazz.")
+        memory.observe([{"role": "user", "content": edited, "id": "1"}], user_id="ana")
+    else:
+        memory.relearn(user_id="ana")
+        assert values(memory)["demographics.location"] == "Porto", "it stays until its replacement is stored"
+    memory.flush(timeout=60)
+    found = values(memory)
+    assert (found["demographics.name"], found["demographics.location"]) == ("Ana", "Porto")
+    assert ("health.allergies" in found) == (change == "relearn")
+
+
+def test_relearning_keeps_the_profiles_history(open_memory: Open, clock: Clock) -> None:
+    """Where the person lived before is known as of then, though all edits were made anew."""
+    memory = open_memory(optimize_every=1)
+    spoken(memory, "I live in Lisbon.")
+    moved = clock.now
+    clock.move(days=30)
+    spoken(memory, "I live in Porto now.")
+    before = [(edit.field, edit.value) for edit in memory.history(user_id="ana")]
+    memory.relearn(user_id="ana")
+    memory.flush(timeout=60)
+    assert [(edit.field, edit.value) for edit in memory.history(user_id="ana")] == before
+    assert memory.profile(user_id="ana", as_of=moved).get("demographics.location") == "Lisbon"
+    assert values(memory)["demographics.location"] == "Porto"
+
+
+def test_relearning_does_not_revive_a_statement_that_was_superseded(memory: PersonaMemory) -> None:
+    """What it replaces is shown again to whoever reads the turns again."""
+    memory.remember("I live in Porto.", user_id="ana")
+    spoken(memory, "I live in Rome now.")
+    before = state(memory, ids=False)["memories"]
+    memory.relearn(user_id="ana")
+    memory.flush(timeout=60)
+    assert state(memory, ids=False)["memories"] == before
+
+
+def test_a_pause_during_relearning_doubles_nothing(open_memory: Open) -> None:
+    """Turns that wait through a pause replace what was learnt of them before, whenever they are read."""
+    reading = "the old reading"
+
+    def answer(_: Any, tools: list[dict[str, Any]]) -> Any:
+        if tools[0]["function"]["name"] == "ProfileAnswer":
+            return {"edits": []}
+        return {"memories": [{"text": f"Pears: {reading}.", "turns": [1]}], "topics": [], "forget": []}
+
+    memory = open_memory(model=ScriptedChatModel(answers=answer))
+    spoken(memory, "I have something to say about pears.")
+    memory.set_policy(Policy(paused=True), user_id="ana")
+    memory.relearn(user_id="ana")
+    memory.flush(timeout=60)
+    reading = "an entirely different one"
+    memory.set_policy(Policy(), user_id="ana")
+    memory.flush(timeout=60)
+    assert [one.text for one in memory.memories(user_id="ana")] == ["Pears: an entirely different one."]
+
+
+def test_what_a_memory_has_superseded_stays_so_on_its_second_source(open_memory: Open) -> None:
+    """Rome was said twice; when the first time is forgotten, Porto does not come back."""
+    porto, rome = ({"text": f"The user lives in {city}.", "turns": [1]} for city in ("Porto", "Rome"))
+    script = [[porto], [{**rome, "replaces": [1]}], [rome]]
+
+    def answer(_: Any, tools: list[dict[str, Any]]) -> Any:
+        if tools[0]["function"]["name"] == "ProfileAnswer":
+            return {"edits": []}
+        return {"memories": script.pop(0) if script else [rome], "topics": [], "forget": []}
+
+    memory = open_memory(model=ScriptedChatModel(answers=answer))
+    spoken(memory, "I live in Porto.", "I live in Rome.", "Rome is home.")
+    (one,) = memory.memories(user_id="ana")
+    assert len(one.sources) == 2
+    memory.forget([f"t{min(one.sources)}"], user_id="ana")
+    memory.flush(timeout=60)
+    assert [one.text for one in memory.memories(user_id="ana")] == ["The user lives in Rome."]
+
+
+def test_a_restated_fact_ends_what_it_contradicts(open_memory: Open) -> None:
+    """ "No, I live in Porto, not in Lisbon!" is known already, and still makes Lisbon untrue."""
+    porto, lisbon = ({"text": f"The user lives in {city}.", "turns": [1]} for city in ("Porto", "Lisbon"))
+    script: list[dict[str, Any]] = [porto, lisbon, porto]
+
+    def answer(messages: Any, tools: list[dict[str, Any]]) -> Any:
+        if tools[0]["function"]["name"] == "ProfileAnswer":
+            return {"edits": []}
+        wrong = re.findall(r"(\d+)\. The user lives in Lisbon", str(messages[-1].content))
+        return {"memories": [{**script.pop(0), "replaces": [int(one) for one in wrong]}], "topics": [], "forget": []}
+
+    memory = open_memory(model=ScriptedChatModel(answers=answer))
+    spoken(memory, "I live in Porto.", "We stay in Lisbon.", "No, I live in Porto, not in Lisbon!")
+    (one,) = memory.memories(user_id="ana")
+    assert (one.text, len(one.sources)) == ("The user lives in Porto.", 2)
+
+
+def test_a_cancelled_plan_is_no_older_than_the_plan(open_memory: Open, clock: Clock) -> None:
+    """A memory that holds from next month on gives way to what is said next week."""
+    plan = {"text": "The user lives in Berlin.", "turns": [1], "date": "2026-04-01"}
+    stays = {"text": "The user stays in Porto.", "turns": [1], "replaces": [1]}
+    script = [[plan], [stays]]
+
+    def answer(_: Any, tools: list[dict[str, Any]]) -> Any:
+        if tools[0]["function"]["name"] == "ProfileAnswer":
+            return {"edits": []}
+        return {"memories": script.pop(0) if script else [], "topics": [], "forget": []}
+
+    memory = open_memory(model=ScriptedChatModel(answers=answer))
+    spoken(memory, "In April I'll be living in Berlin.")
+    clock.move(days=7)
+    spoken(memory, "It fell through, I stay in Porto.")
+    assert [one.text for one in memory.memories(user_id="ana")] == ["The user stays in Porto."]
+
+
+def test_a_message_from_the_future_freezes_nothing(memory: PersonaMemory) -> None:
+    """A wrong clock of a host makes no fact that later ones could not change."""
+    memory.observe([("user", "I live in Porto.")], user_id="ana", thread_id="t1", at=datetime(2062, 1, 1, tzinfo=UTC))
+    memory.flush(timeout=60)
+    spoken(memory, "I live in Rome now.")
+    assert [one.text for one in memory.memories(user_id="ana")] == ["Lives in Rome"]
+    assert values(memory)["demographics.location"] == "Rome"
