@@ -251,7 +251,7 @@ def forget(
     what was erased.
     """
     if bool(ids) == everything:
-        raise typer.BadParameter("name what to erase (ids m… or t…, or profile fields), or --everything")
+        raise typer.BadParameter("name ids or profile fields to erase, or --everything")
     from persona_memory.cli.forgetting import forget_all, forget_some
 
     with at_work(home, url, namespace, embeddings=embeddings, index=index, model=model) as memory:
