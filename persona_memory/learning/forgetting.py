@@ -240,22 +240,32 @@ def _remaining(
             left[seq] = without_field(left[seq], path, values)
     # Where it cannot be told which sentence says it, a turn goes as a whole, small talk included.
     untold = {seq for seq in said if not left[seq] and len(sentences(said[seq])) > 1}
-    lost = lost_words((said[seq], left[seq]) for seq in said.keys() - untold if left[seq] != said[seq])
-    for turn in turns:
-        again = without_echoes if turn.role == "assistant" else without_repeats
-        left[turn.seq] = again(left[turn.seq], lost)
+    told = " ".join([*(memory.text for memory in asked), *wanted.phrases.values(), *_values(edits)])
+    lost = lost_words(((said[seq], left[seq]) for seq in said.keys() - untold if left[seq] != said[seq]), told=told)
     whole = untold | (said.keys() & set(wanted.turns))
-    left |= _replies_without(turns, left, whole) | dict.fromkeys(whole, "")
+    left |= dict.fromkeys(whole, "")
+    near = {turn.thread_id for turn in turns if left[turn.seq] != said[turn.seq]}
+    for turn in turns:
+        if turn.role == "assistant":
+            left[turn.seq] = without_echoes(left[turn.seq], lost, near=turn.thread_id in near)
+        else:
+            left[turn.seq] = without_repeats(left[turn.seq], lost)
+    left |= _replies_without(turns, left, whole)
     return {seq: text.strip() for seq, text in left.items() if text != said[seq]}
+
+
+def _values(edits: Sequence[ProfileEdit]) -> list[str]:
+    """The values of these edits as texts."""
+    values = [edit.value if isinstance(edit.value, tuple | list) else (edit.value,) for edit in edits]
+    return [str(value) for several in values for value in several if value is not None]
 
 
 def _stated(edits: Sequence[ProfileEdit]) -> dict[tuple[int, str], list[str]]:
     """By turn and field, the values that were stated there."""
     found: defaultdict[tuple[int, str], list[str]] = defaultdict(list)
     for edit in edits:
-        values = edit.value if isinstance(edit.value, tuple | list) else [edit.value]
         for seq in edit.evidence if edit.basis == "stated" else ():
-            found[seq, edit.field] += [str(value) for value in values if value is not None]
+            found[seq, edit.field] += _values([edit])
     return found
 
 
@@ -265,5 +275,5 @@ def _replies_without(turns: Sequence[Turn], left: Mapping[int, str], whole: Coll
     for thread in {turn.thread_id for turn in turns if turn.seq in whole}:
         lost = lost_words((turn.text, "") for turn in turns if turn.thread_id == thread and turn.seq in whole)
         replies = [turn.seq for turn in turns if turn.thread_id == thread and turn.role == "assistant"]
-        changed |= {seq: without_echoes(left[seq], lost) for seq in replies}
+        changed |= {seq: without_echoes(left[seq], lost, near=True) for seq in replies}
     return changed

@@ -15,6 +15,8 @@ _SENTENCE = re.compile(r"[^.!?\n]+(?:[.!?]+(?=\s|$)|\n|$)|[^\n]+")
 
 _ASKS = re.compile(r"\b(?:forget|delete|erase|remove|don't (?:remember|store|keep|save))\b", re.IGNORECASE)
 
+_NAME = re.compile(r"(?<=[\w,;:] )[A-Z][\w'’-]+|\b\d{3,}\b|\b\w*\d\w*[a-z]\w*\b", re.UNICODE)
+
 _PLAIN = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
 
 MEANT = 0.6
@@ -29,12 +31,15 @@ class Lost:
     """Words of sentences that went, laid out so that another sentence is compared with all of them at once.
 
     Attributes:
-        runs: three words in a row, of any of the sentences.
+        pairs, runs: two and three words in a row, of any of the sentences.
+        names: words with a capital inside a sentence, and numbers of three digits and more.
         said: the distinct words of each sentence.
         places: the sentences that hold a word.
     """
 
-    runs: frozenset[tuple[str, str, str]]
+    pairs: frozenset[tuple[str, ...]]
+    runs: frozenset[tuple[str, ...]]
+    names: frozenset[str]
     said: tuple[frozenset[str], ...]
     places: dict[str, list[int]]
 
@@ -89,12 +94,15 @@ def without_request(text: str, about: str) -> str:
     return "".join(piece for piece, goes in zip(pieces, asks, strict=True) if not goes) if any(asks) else ""
 
 
-def without_echoes(text: str, lost: Lost) -> str:
-    """A reply's text without the sentences that take up the lost words: three in a row, or most of them.
+def without_echoes(text: str, lost: Lost, *, near: bool) -> str:
+    """A reply's text without the sentences that take up the lost words: most of them, three in a row, or a name.
 
     Of a sentence with one telling word ("I'm pregnant.") that word is enough.
+
+    Args:
+        near: the reply is of the same conversation, so that two words in a row are enough.
     """
-    return _without(text, lambda words: _echoes(words, lost))
+    return _without(text, lambda words: _echoes(words, lost, near=near))
 
 
 def without_repeats(text: str, lost: Lost) -> str:
@@ -111,25 +119,35 @@ def holds(text: str, phrase: str) -> bool:
 
 def names(text: str, phrase: str) -> bool:
     """Whether the text has the phrase's words in a row, small words included, and at least two of them."""
-    wanted = _PLAIN.findall(phrase.casefold())
-    words = _PLAIN.findall(text.casefold())
-    rows = zip(*(words[place:] for place in range(len(wanted))), strict=False)
-    return len(wanted) > 1 and any(list(row) == wanted for row in rows)
+    wanted = tuple(_PLAIN.findall(phrase.casefold()))
+    return len(wanted) > 1 and wanted in _rows(_PLAIN.findall(text.casefold()), len(wanted))
 
 
-def lost_words(pairs: Iterable[tuple[str, str]]) -> Lost:
-    """The words of the sentences that went, from pairs of (what a text was, what is left of it)."""
-    runs: set[tuple[str, str, str]] = set()
-    said: list[frozenset[str]] = []
+def lost_words(pairs: Iterable[tuple[str, str]], *, told: str | None = None) -> Lost:
+    """The words of the sentences that went, from pairs of (what a text was, what is left of it).
+
+    Args:
+        told: what is to be forgotten, where a part of a sentence is meant: only names that it holds count.
+    """
+    gone = [piece for original, left in pairs for piece in _gone(original, left)]
+    words = [tokens(piece) for piece in gone]
     places: defaultdict[str, list[int]] = defaultdict(list)
-    for original, left in pairs:
-        kept = {piece.strip() for piece in sentences(left)}
-        for words in (tokens(piece) for piece in sentences(original) if piece.strip() not in kept):
-            runs.update(_runs(words))
-            said.append(frozenset(words))
-            for word in said[-1]:
-                places[word].append(len(said) - 1)
-    return Lost(frozenset(runs), tuple(said), places)
+    for place, one in enumerate(words):
+        for word in set(one):
+            places[word].append(place)
+    names = {word for piece in gone for name in _NAME.findall(piece) for word in tokens(name)}
+    return Lost(
+        frozenset(pair for one in words for pair in _rows(one, 2)),
+        frozenset(run for one in words for run in _rows(one, 3)),
+        frozenset(names if told is None else names.intersection(tokens(told))),
+        tuple(map(frozenset, words)),
+        places,
+    )
+
+
+def _gone(original: str, left: str) -> list[str]:
+    kept = {piece.strip() for piece in sentences(left)}
+    return [piece for piece in sentences(original) if piece.strip() not in kept]
 
 
 def _states(sentence: str, field: str, values: Sequence[str]) -> bool:
@@ -143,8 +161,9 @@ def _without(text: str, goes: Callable[[Sequence[str]], bool]) -> str:
     return text if len(rest) == len(pieces) else "".join(rest)
 
 
-def _echoes(words: Sequence[str], lost: Lost) -> bool:
-    if not lost.runs.isdisjoint(_runs(words)):
+def _echoes(words: Sequence[str], lost: Lost, *, near: bool) -> bool:
+    rows, size = (lost.pairs, 2) if near else (lost.runs, 3)
+    if not lost.names.isdisjoint(words) or not rows.isdisjoint(_rows(words, size)):
         return True
     shared = Counter(place for word in set(words) for place in lost.places.get(word, ()))
     return any(_takes_up(count, len(lost.said[place])) for place, count in shared.items())
@@ -154,5 +173,6 @@ def _takes_up(shared: int, size: int) -> bool:
     return shared >= ECHO * size and (shared > 1 or size == 1)
 
 
-def _runs(words: Sequence[str]) -> Iterable[tuple[str, str, str]]:
-    return zip(words, words[1:], words[2:], strict=False)
+def _rows(words: Sequence[str], size: int) -> Iterable[tuple[str, ...]]:
+    """So many words in a row."""
+    return zip(*(words[place:] for place in range(size)), strict=False)

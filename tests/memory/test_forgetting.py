@@ -299,3 +299,32 @@ def test_what_is_no_id_is_refused(memory: PersonaMemory, ids: Any) -> None:
     with pytest.raises((NotFound, InvalidInput)):
         memory.forget(ids, user_id="ana")
     assert said(memory) == ["I live in Oslo."]
+
+
+@pytest.mark.parametrize("field", [True, False], ids=["field", "memory"])
+def test_a_reply_that_names_the_place_goes_with_it(memory: PersonaMemory, field: bool) -> None:
+    """ "How is Turin?" tells where the person lives, in this conversation or in another; her name stays."""
+    for thread, said_here in (("t1", "My name is Ida. I live in Turin."), ("t2", "Hello again.")):
+        memory.observe(
+            [("user", said_here), ("assistant", "Hello Ida. How is Turin?")], user_id="ana", thread_id=thread
+        )
+        memory.flush(timeout=30)
+    town = next(one.id for one in memory.memories(user_id="ana") if "Turin" in one.text)
+    memory.forget(["demographics.location" if field else town], user_id="ana")
+    memory.flush(timeout=30)
+    assert "Turin" not in str(memory.export(user_id="ana"))
+    assert said(memory) == ["My name is Ida.", "Hello Ida.", "Hello again.", "Hello Ida."]
+
+
+def test_a_reply_that_takes_up_a_detail_goes_with_the_address(memory: PersonaMemory) -> None:
+    """Two words in a row are enough in the same conversation."""
+    memory.observe(
+        [
+            ("user", "My new address is Rua das Flores 118, second floor."),
+            ("assistant", "A beautiful street. Do they know that it is on the second floor?"),
+        ],
+        user_id="ana",
+        thread_id="t1",
+    )
+    say(memory, "Please forget my address.", thread="t2")
+    assert said(memory) == ["A beautiful street."]
