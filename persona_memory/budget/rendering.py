@@ -34,20 +34,22 @@ def render_memories(hits: Sequence[Hit], *, now: datetime) -> str:
     Each is one line: its day (UTC), who said it or that it was noted, whether it has since changed, and its text.
     """
     oldest_first = sorted(hits, key=lambda hit: (hit.at, hit.sources, hit.id))
-    lines = [line for line in map(_memory_line, oldest_first) if line]
+    lines = [line for hit in oldest_first if (line := _memory_line(hit, now))]
     return guarded(MEMORIES_TAG, f"{MEMORIES_HEADER} Today is {_day(now)}.", lines)
 
 
-def _memory_line(hit: Hit) -> str:
+def _memory_line(hit: Hit, now: datetime) -> str:
     text = inert(hit.text)
     if not text:
         return ""
-    return f"- {_day(hit.at)} {_source(hit)}: {text}"
+    return f"- {_day(hit.at)} {_source(hit, now)}: {text}"
 
 
-def _source(hit: Hit) -> str:
-    """Who said it, or "noted" for a memory, and whether it has since changed: "Ana (user, has since changed)"."""
+def _source(hit: Hit, now: datetime) -> str:
+    """Who said it, or "noted", and how it stands: "Ana (user, has since changed)", "noted (still ahead)"."""
     notes = ["has since changed"] if hit.since_changed else []
+    if _day(hit.at) > _day(now):
+        notes.append("still ahead")
     if hit.kind == "memory" or hit.role is None:
         who = "noted"
     else:

@@ -250,7 +250,9 @@ def forget(
     What else those words told is learnt again. It cannot be undone, and a later import of the same messages leaves out
     what was erased.
     """
-    if bool(ids) == everything:
+    if ids and everything:
+        raise typer.BadParameter("either ids or --everything, not both")
+    if not ids and not everything:
         raise typer.BadParameter("name ids or profile fields to erase, or --everything")
     from persona_memory.cli.forgetting import forget_all, forget_some
 

@@ -64,6 +64,6 @@ def _read(console: Console) -> str:
 def _show(console: Console, kind: str, chunk: Any) -> None:
     if kind == "messages":
         console.print(chunk[0].text, end="", markup=False, highlight=False, soft_wrap=True)
-    elif chunk.get("type") == "persona_memory.route_adapter":
+    elif chunk.get("type") == "persona_memory.route_adapter" and sys.stdin.isatty():
         route = chunk["route"]
         console.print(f"{route['name']}: {route['reason']}", style="dim", markup=False, highlight=False)

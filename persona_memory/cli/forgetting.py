@@ -36,7 +36,7 @@ def forget_some(
         NotFound: the person has no such memory or turn; nobody was asked, and nothing was erased.
     """
     before = {one.id: one for one in memory.memories(user_id=user, superseded=True)}
-    fields = {edit.field: edit for edit in memory.history(user_id=user)}
+    fields = _by_field(memory.history(user_id=user))
     turns = _turns(peek, user, ids, before, fields)
     if ask:
         for one in ids:
@@ -56,12 +56,12 @@ def forget_some(
 
 
 def _turns(
-    peek: Peek, user: str, ids: Sequence[str], known: Mapping[str, Memory], fields: Mapping[str, ProfileEdit]
+    peek: Peek, user: str, ids: Sequence[str], known: Mapping[str, Memory], fields: Mapping[str, list[ProfileEdit]]
 ) -> dict[int, str]:
     """The texts of the turns that are meant: named themselves, or as what a memory or a field rests on."""
     named = {int(one[1:]) for one in ids if one[:1] == "t" and one[1:].isdigit()}
     sources = {seq for one in ids if one in known for seq in known[one].sources}
-    sources |= {seq for one in ids if one in fields for seq in fields[one].evidence}
+    sources |= {seq for one in ids for edit in fields.get(one, ()) for seq in edit.evidence}
     found = peek.texts(user, sorted(named | sources))
     there = known.keys() | fields.keys() | {f"t{seq}" for seq in named & found.keys()}
     if missing := sorted(set(ids) - there):
@@ -101,13 +101,28 @@ def _learn_again(
             _line(f"learnt again from what is left: {one.text}")
 
 
-def _shown(one: str, known: Mapping[str, Memory], fields: Mapping[str, ProfileEdit], turns: Mapping[int, str]) -> str:
+def _shown(
+    one: str, known: Mapping[str, Memory], fields: Mapping[str, list[ProfileEdit]], turns: Mapping[int, str]
+) -> str:
     if one in fields:
-        return f"the profile field, with its history and the sentences that state it (now {fields[one].value!r})"
+        history = ", ".join(_value(edit) for edit in fields[one])
+        return f"the profile field, with its history and the sentences that state it ({history})"
     if one not in known:
         return f"“{turns[int(one[1:])]}”"
     words = ", ".join(f"t{seq}" for seq in known[one].sources)
     return f"{known[one].text}, with its words in {words}" if words else known[one].text
+
+
+def _by_field(history: Sequence[ProfileEdit]) -> dict[str, list[ProfileEdit]]:
+    found: dict[str, list[ProfileEdit]] = {}
+    for edit in history:
+        found.setdefault(edit.field, []).append(edit)
+    return found
+
+
+def _value(edit: ProfileEdit) -> str:
+    values = edit.value if isinstance(edit.value, tuple | list) else (edit.value,)
+    return f"{edit.op} {' and '.join(map(str, values))}"
 
 
 def _line(text: str) -> None:

@@ -111,10 +111,10 @@ def plain_reply(messages: Sequence[BaseMessage], *, ranked: Sequence[str] = ()) 
         return "All right."
     if _GREETS.match(latest):
         return _greeting(known)
+    known = [line for line in known if line.who != "assistant"]  # what was said by itself is no news
     if not _ASKS.search(latest):
         return _acknowledgement(latest, known)
     in_thread = [_Known(text, "user", None, False, "thread") for text in earlier]
-    known = [line for line in known if line.who != "assistant"]  # what was said by itself is no news
     found = _best_scored(ranked, known) or _most_alike(latest, [*known, *in_thread])
     if not found and not ranked:
         found = [line for line in known if line.source == "memory" and not line.outdated][:3]

@@ -20,9 +20,10 @@ SHOWN = 4
 """Hits that are shown of a recall."""
 
 LEGEND = (
-    "How to read what is recalled: score (at most 1), date, what was “said” or noted, and the score's parts: words "
-    "that it shares with the question + meaning (similar embeddings) + session (more of that conversation fits) + "
-    "speaker (it is by or about the person who asks) + date (of the time that was asked about)."
+    "How to read what is recalled: score (relative to the best that could be), date, what was “said” or noted, and the "
+    "score's parts: words that it or the turns beside it share with the question + meaning (similar embeddings) + "
+    "session (more of that conversation fits) + speaker (it is by or about the person who asks) + date (of the time "
+    "that was asked about). “changed since” is given to the model as such."
 )
 _NAMES = {"dense": "meaning"}
 _CLIP = 160
@@ -69,7 +70,7 @@ def recalled(console: Console, found: Recall) -> None:
     for hit in found.hits[:SHOWN]:
         why = " + ".join(f"{_NAMES.get(name, name)} {value:.2f}" for name, value in hit.parts.items() if value > 0.005)
         quoted = f"“{escape(clipped(hit.text))}”" if hit.kind == "turn" else escape(clipped(hit.text))
-        rows.add_row(f"{hit.score:.2f}", f"{hit.at:%d %b}", f"{_who(hit)}{quoted} [dim]({why})[/]")
+        rows.add_row(f"{hit.score:.2f}", f"{hit.at:%d %b}", f"{_who(hit)}{quoted}{_changed(hit)} [dim]({why})[/]")
     if len(found.hits) > SHOWN:
         rows.add_row("", "", f"[dim]and {len(found.hits) - SHOWN} more[/]")
     if not found.hits:
@@ -109,6 +110,10 @@ def around(line: str, word: str) -> str:
     start = line.casefold().find(word.casefold())
     first, last = max(0, start - _CLIP // 2), start + len(word) + _CLIP // 2
     return ("…" if first else "") + line[first:last].strip() + ("…" if last < len(line) else "")
+
+
+def _changed(hit: Hit) -> str:
+    return " [yellow](changed since)[/]" if hit.since_changed else ""
 
 
 def _who(hit: Hit) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Table, delete, func, insert, select, update
+from sqlalchemy import Connection, Table, case, delete, func, insert, select, update
 
 from persona_memory.ledger.people import Person, insert_ignore
 from persona_memory.ledger.schema import DERIVED, memories, memory_sources, profile_edits, topic_evidence
@@ -30,9 +30,13 @@ def add_sources(tx: Connection, person: Person, memory_id: str, seqs: Iterable[i
 
 
 def supersede(tx: Connection, person: Person, old_id: str, *, new_id: str | None, at: datetime) -> None:
-    """End a memory's validity; it stays as history. `new_id` is None when it just ended."""
+    """End a memory's validity; it stays as history. `new_id` is None when it just ended.
+
+    What was still to come ends when it would have begun.
+    """
     ours = [person.owns(memories), memories.c.id == old_id, memories.c.superseded_by.is_(None)]
-    tx.execute(update(memories).where(*ours).values(valid_to=at, superseded_by=new_id))
+    ends = case((memories.c.valid_from > at, memories.c.valid_from), else_=at)
+    tx.execute(update(memories).where(*ours).values(valid_to=ends, superseded_by=new_id))
 
 
 def set_confidence(tx: Connection, person: Person, memory_id: str, confidence: float) -> None:

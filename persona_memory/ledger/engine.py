@@ -50,6 +50,7 @@ class Ledger:
         self.namespace = namespace
         self.url = url
         self.engine = _make_engine(url, durability)
+        self._closed = False
         self.is_sqlite = self.engine.dialect.name == "sqlite"
         with self.write() as tx:
             self.secret = _prepare(tx, shown=self.describe())
@@ -85,16 +86,20 @@ class Ledger:
                 transaction.rollback()
 
     def close(self) -> None:
-        """Close all connections."""
+        """Close all connections. Whatever uses the ledger afterwards gets a `LedgerError`."""
+        self._closed = True
         self.engine.dispose()
 
     @contextmanager
     def translated(self) -> Iterator[None]:
         """Database errors inside the block leave it under our names."""
+        if self._closed:
+            raise LedgerError(f"the memory on {self.describe()} is closed; open it again")
         try:
             yield
         except (DBAPIError, sqlite3.Error) as error:  # a raw sqlite3.Error comes from the pragmas of a new connection
-            raise _named(error, self.describe()) from error
+            # The driver's error alone: SQLAlchemy's would show a hundred lines of its own around it.
+            raise _named(error, self.describe()) from (error.orig if isinstance(error, DBAPIError) else error)
 
 
 def _make_engine(url: str, durability: Durability) -> Engine:
