@@ -132,7 +132,9 @@ def test_many_writers_of_one_person_on_postgres_keep_one_gapless_log(open_memory
 
     def write(place: int) -> None:
         for turn in range(10):
-            doors[place % 2].observe([("user", f"I love cheese number {place}{turn}.")], user_id="ana", thread_id=f"t{place}")
+            doors[place % 2].observe(
+                [("user", f"I love cheese number {place}{turn}.")], user_id="ana", thread_id=f"t{place}"
+            )
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(write, range(8)))
