@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 import typer
 from rich import box
@@ -44,6 +44,13 @@ def evaluate(
     ] = None,
     data: Annotated[Path, typer.Option("--data", help="The data set's file or folder.")] = Path(),
     model: Model = None,
+    local: Annotated[
+        Path | None, typer.Option("--local", help="Folder of a local causal language model, for personamem and mmlu.")
+    ] = None,
+    adapter: Annotated[Path | None, typer.Option("--adapter", help="PEFT adapter of --local, for mmlu.")] = None,
+    by: Annotated[
+        Literal["letter", "likelihood"], typer.Option("--by", help="How a chat model chooses among options.")
+    ] = "letter",
     embeddings: Annotated[str | None, typer.Option("--embeddings", help="minilm, hashing or provider:model.")] = None,
     quick: Annotated[bool, typer.Option("--quick", help="A small part of the data.")] = False,
     seed: Annotated[int, typer.Option("--seed", help="Of everything random.")] = 0,
@@ -58,13 +65,16 @@ def evaluate(
             needs = evaluation.data or "no data"
             out.print(f"[bold]{known:12}[/] {evaluation.about}\n{'':12} [dim]{needs}[/]", highlight=False)
         return
-    checkpoint = Checkpoint(_unfinished(cache.expanduser(), name, data, model, embeddings, quick, seed))
+    checkpoint = Checkpoint(
+        _unfinished(cache.expanduser(), name, data, model, local, adapter, by, embeddings, quick, seed)
+    )
     if len(checkpoint):
         note(f"going on with an interrupted run: {len(checkpoint)} parts are done already")
     with Progress(console=err, transient=True) as progress:
         settings = Settings(
-            data=data, model=model_named(model), embedder=embedder(embeddings), quick=quick, seed=seed,
-            cache=cache.expanduser(), checkpoint=checkpoint, watch=_Bars(progress),
+            data=data, model=model_named(model), local=local, adapter=adapter, by=by,
+            embedder=embedder(embeddings), quick=quick, seed=seed, cache=cache.expanduser(), checkpoint=checkpoint,
+            watch=_Bars(progress),
         )  # fmt: skip
         report = run(name, settings)
     if as_json:

@@ -19,12 +19,14 @@ class Evaluation:
     Attributes:
         about: what it measures, in one line.
         data: what to pass as --data, and where it is to be had; "" where nothing is needed.
-        needs_model: whether nothing can be measured without a chat model.
+        needs_model: whether nothing can be measured without a model.
+        local: whether a local language model will do in place of a chat model.
     """
 
     about: str
     data: str = ""
     needs_model: bool = False
+    local: bool = False
 
 
 EVALUATIONS: Mapping[str, Evaluation] = {
@@ -54,11 +56,21 @@ EVALUATIONS: Mapping[str, Evaluation] = {
     "profile": Evaluation("learning and keeping the profiles of simulated people"),
     "continuity": Evaluation("what memory does for conversations over ten sessions: facts used, gaps closed, tokens"),
     "personamem": Evaluation(
-        "choosing the answer that fits the person", "the folder of PersonaMem (32k)", needs_model=True
+        "choosing the reply that fits the person",
+        "the folder of PersonaMem (questions_32k.csv and shared_contexts_32k.jsonl of bowen-upenn/PersonaMem)",
+        needs_model=True,
+        local=True,
     ),
-    "mmlu": Evaluation("general ability, before and after an adapter", "the folder of MMLU", needs_model=True),
+    "mmlu": Evaluation(
+        "general ability, before and after an adapter",
+        "the folder of MMLU (dev and test of cais/mmlu)",
+        needs_model=True,
+        local=True,
+    ),
     "qa": Evaluation(
-        "answers to questions about long dialogues, by F1 and by a judge", "locomo10.json", needs_model=True
+        "answers to questions about long dialogues, by F1 and by a judge",
+        "locomo10.json of the repository snap-research/locomo",
+        needs_model=True,
     ),
 }
 """By name; the module of the same name in this room runs it."""
@@ -75,8 +87,9 @@ def run(name: str, settings: Settings) -> Report:
         raise InvalidInput(f"there is no evaluation {name!r}; there are: {', '.join(sorted(EVALUATIONS))}")
     if known.data and not settings.data.exists():
         raise InvalidInput(f"{str(settings.data)!r} does not exist; {name} needs {known.data}")
-    if known.needs_model and settings.model is None:
-        raise InvalidInput(f"{name} measures a chat model; pass --model provider:name")
+    if known.needs_model and settings.model is None and not (known.local and settings.local is not None):
+        other = ", or a local language model with --local FOLDER" if known.local else ""
+        raise InvalidInput(f"{name} measures a chat model; pass --model provider:name{other}")
     report: Report = import_module(f"persona_memory.evaluation.{name}").run(settings)
     notes = report.notes
     if settings.quick:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from persona_memory.evaluation.progress import Checkpoint, Quiet, Watch
 
@@ -21,6 +21,10 @@ class Settings:
     Attributes:
         data: file or folder of the data set.
         model: the chat model under test; None where an evaluation needs none.
+        local: folder of a local Hugging Face causal language model, which scores options by their likelihood.
+        adapter: folder of a PEFT adapter for `local`, to measure before and after.
+        by: how a chat model chooses among options: the letter that it writes, or the letters' likelihood, where the
+            model tells log-probabilities.
         embedder: for the dense parts; None for the local default.
         quick: a small part of the data, to see that all works. Its figures mean little, and the report says so.
         seed: of everything random: the bootstrap, samples, simulated people.
@@ -31,6 +35,9 @@ class Settings:
 
     data: Path
     model: BaseChatModel | None = None
+    local: Path | None = None
+    adapter: Path | None = None
+    by: Literal["letter", "likelihood"] = "letter"
     embedder: Embedder | None = None
     quick: bool = False
     seed: int = 0

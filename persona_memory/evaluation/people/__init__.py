@@ -1,7 +1,7 @@
 """Simulated people with known profiles: what is true of them when, and how they say it, all from one seed.
 
-`generate` makes them; `Person.stream` gives their sessions plainly worded, partly paraphrased, or with noise in between;
-`Person.golden` is what is true after a session. `oracle` understands all of it, as an upper bound for any learner.
+`generate` makes them; `Person.stream` gives their sessions plainly worded, partly paraphrased, or with noise in
+between; `Person.golden` is what is true after a session. `oracle` understands it all: an upper bound for any learner.
 """
 
 from persona_memory.evaluation.people.generate import SESSIONS, SIZES, generate

@@ -9,7 +9,7 @@ from persona_memory.evaluation.people.person import Golden, Value
 from persona_memory.retrieval import tokens
 
 ALIKE = 0.6
-"""Token F1 from which two values count as the same: "daughter Mia" and "Mia" (.67) do, "dog Rex" and "dog Max" do not."""
+"""Token F1 from which two values count as the same: "daughter Mia" and "Mia" (.67) do, "dog Rex" and "dog Max" not."""
 
 TASTES = frozenset(
     f"{name}"
@@ -17,8 +17,8 @@ TASTES = frozenset(
         "personality.interests", "personality.goals", "pattern.routines", "preference.likes", "preference.favourites",
     )
 )  # fmt: skip
-"""Fields between which even people would choose differently: a value that is true, but stands in another field of these,
-is missed where it belongs and is not counted as wrong where it stands."""
+"""Fields between which even people would choose differently: a value that is true, but stands in another of these
+fields, is missed where it belongs and is not counted as wrong where it stands."""
 
 INSTRUCTIONS = frozenset({"preference.styles", "preference.formats"})
 """Fields whose values are instructions in free words: an item that has all words of the true one says the same."""

@@ -10,7 +10,7 @@ from typing import Literal
 from persona_memory.types import Profile, ProfileEntry
 
 Stream = Literal["plain", "mixed", "noisy"]
-"""How a person's sessions are worded: each fact stated plainly; half of them paraphrased; that with noise in between."""
+"""How a person's sessions are worded: facts stated plainly; half of them paraphrased; that with noise in between."""
 
 Manner = Literal[
     "plain", "paraphrase", "change", "small talk", "joke", "quote", "hypothetical", "contradiction", "friend", "past"
