@@ -19,9 +19,9 @@ Reference answer: {reference}
 Given answer: {answer}
 
 The given answer is correct if it says what the reference says: the same facts, in whatever words and however long. \
-For dates and times, another way of writing the same moment is correct, another moment is not. An answer that says that \
-it does not know is correct only if the reference says so, too. An answer that says the right thing and contradicts it \
-is wrong.
+For dates and times, another way of writing the same moment is correct, another moment is not. An answer that says \
+that it does not know is correct only if the reference says so, too. An answer that says the right thing and \
+contradicts it is wrong.
 
 Answer with one word: CORRECT or WRONG."""
 

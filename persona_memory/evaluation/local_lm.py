@@ -1,4 +1,4 @@
-"""A local Hugging Face causal language model: how likely it finds a text after another. Loads torch where it is used."""
+"""A local Hugging Face causal language model: how likely it finds a text after another. Loads torch when used."""
 
 from __future__ import annotations
 

@@ -127,8 +127,8 @@ def _by_subject(subjects: Sequence[Subject], marks: Mapping[str, Marks], seed: i
 
 def _notes(after: Chooser | None) -> tuple[str, ...]:
     about = (
-        f"A local model reads {SHOTS} examples first, a chat model none; intervals are bootstrapped over subjects. Four "
-        "options: .25 is chance."
+        f"A local model reads {SHOTS} examples first, a chat model none; intervals are bootstrapped over subjects. "
+        "Four options: .25 is chance."
     )
     if after is not None:
         return (about,)

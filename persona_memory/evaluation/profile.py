@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from persona_memory.evaluation.people import Person, asking, generate, measures
 from persona_memory.evaluation.people.learning import Trial, items_of, told
 from persona_memory.evaluation.people.measures import Run
-from persona_memory.evaluation.people.oracle import oracle
+from persona_memory.evaluation.people.oracle import labels_by_text, oracle
 from persona_memory.evaluation.people.person import NOISE, Stream
 from persona_memory.evaluation.people.reading import handwritten, observations
 from persona_memory.evaluation.report import Report, Row, RowKind, Score, Table
@@ -55,7 +55,7 @@ Runs = Mapping[tuple[str, Stream, int], Run]
 def run(settings: Settings) -> Report:
     """Field precision, recall and F1, stale values, drift under noise, likeness, a simulated user; with intervals."""
     people = generate(QUICK_PEOPLE if settings.quick else PEOPLE, seed=settings.seed)
-    learners = [Learner("rules, no model", "ours"), Learner("oracle", "bound", oracle(people))]
+    learners = [Learner("rules, no model", "ours"), Learner("oracle", "bound", oracle(labels_by_text(people)))]
     if settings.model is not None:
         name = getattr(settings.model, "model_name", None) or settings.model._llm_type
         learners.insert(1, Learner(f"{name}", "ours", settings.model))

@@ -34,6 +34,16 @@ def mean(values: ArrayLike, clusters: Sequence[Hashable] | None = None, *, seed:
     return Score(float(numbers.mean()), float(low), float(high), n=len(numbers))
 
 
+def median(values: ArrayLike, *, seed: int = 0) -> Score:
+    """The median of values of shape (n,), with its interval; the values are taken for independent."""
+    numbers = np.asarray(values, dtype=float)
+    if not len(numbers):
+        return Score(float("nan"), n=0)
+    drawn = np.median(np.random.default_rng(seed).choice(numbers, (RESAMPLES // 4, len(numbers))), axis=1)
+    low, high = np.quantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return Score(float(np.median(numbers)), float(low), float(high), n=len(numbers))
+
+
 def difference(
     ours: ArrayLike, theirs: ArrayLike, clusters: Sequence[Hashable] | None = None, *, seed: int = 0
 ) -> Score:

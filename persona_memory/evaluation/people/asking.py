@@ -62,9 +62,12 @@ def ask(person: Person, known: Known, *, after: int) -> Iterator[Asked]:
 
 
 def prompt(known: dict[str, str], question: str) -> str:
-    """The text of the messages that a model gets, without the question itself."""
+    """The text of the messages that a model gets, without the question itself; what is so now comes last.
+
+    The system message, where the profile stands, says what is so now; the memories beside the question carry dates.
+    """
     messages = inject([HumanMessage(question)], known)
-    return "\n".join(str(message.text) for message in messages).replace(question, "")
+    return "\n".join(str(message.text) for message in reversed(messages)).replace(question, "")
 
 
 def holds(text: str, true: Sequence[Value], old: Sequence[Value] = ()) -> bool:

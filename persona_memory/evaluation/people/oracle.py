@@ -14,22 +14,28 @@ from langchain_core.messages import BaseMessage
 
 from persona_memory.evaluation.people.person import Label, Person
 from persona_memory.testing import ScriptedChatModel
+from persona_memory.types import EvidenceKind
 
 Labels = Mapping[str, tuple[Label, ...]]
+Topics = Mapping[str, tuple[str, EvidenceKind]]
+"""What a saying shows of a topic, by its text."""
 
 _SHOWN_TO_OPTIMISER = re.compile(r"^\[(\d+)\] user, \d{4}-\d\d-\d\d: (.*)$", re.MULTILINE)
 _SHOWN_TO_EXTRACTOR = re.compile(r"^(\d+)\. \[\d{4}-\d\d-\d\d\] person: (.*)$", re.MULTILINE)
 _KNOWN = re.compile(r"^(\d+)\. (?!\[)(.*)$", re.MULTILINE)
 
 
-def oracle(people: Iterable[Person]) -> ScriptedChatModel:
-    """The chat model that knows what these people mean. What is said elsewhere means nothing to it."""
-    labels = labels_by_text(people)
+def oracle(labels: Labels, topics: Topics | None = None) -> ScriptedChatModel:
+    """The chat model that knows what these sayings mean. All else means nothing to it."""
 
     def answer(messages: list[BaseMessage], tools: list[dict[str, Any]]) -> dict[str, Any]:
         prompt = str(messages[1].text)
         names = [tool["function"]["name"] for tool in tools]
-        return {"edits": list(edits(prompt, labels))} if "ProfileAnswer" in names else extraction(prompt, labels)
+        return (
+            {"edits": list(edits(prompt, labels))}
+            if "ProfileAnswer" in names
+            else extraction(prompt, labels, topics or {})
+        )
 
     return ScriptedChatModel(answers=answer, model_name="oracle")
 
@@ -55,8 +61,8 @@ def edits(prompt: str, labels: Labels) -> Iterator[dict[str, Any]]:
             }  # fmt: skip
 
 
-def extraction(prompt: str, labels: Labels) -> dict[str, Any]:
-    """The memories that the numbered turns of the extractor's prompt call for, with those that they replace."""
+def extraction(prompt: str, labels: Labels, topics: Topics) -> dict[str, Any]:
+    """The memories and topics that the extractor's prompt calls for, with the memories that they replace."""
     known = {text: int(number) for number, text in _KNOWN.findall(prompt.split("\n\n")[0])}
     memories = []
     for number, text in _SHOWN_TO_EXTRACTOR.findall(prompt):
@@ -67,4 +73,6 @@ def extraction(prompt: str, labels: Labels) -> dict[str, Any]:
             replaced = [] if label.op == "add" else [known[one] for one in gone if one in known]
             said = f"User's {name} no longer: {label.value}" if label.op == "remove" else told
             memories.append({"text": said, "turns": [int(number)], "replaces": replaced})
-    return {"memories": memories, "topics": [], "forget": []}
+    shown = [(int(number), *topics[text]) for number, text in _SHOWN_TO_EXTRACTOR.findall(prompt) if text in topics]
+    seen = [{"turn": number, "topic": topic, "shows": kind} for number, topic, kind in shown]
+    return {"memories": memories, "topics": seen, "forget": []}
