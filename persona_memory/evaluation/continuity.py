@@ -84,17 +84,18 @@ class Played:
 
 def run(settings: Settings) -> Report:
     """Facts used when they matter, adaptation after a change, gaps closed, tokens and milliseconds a turn."""
-    scenes = _scenes(settings)
+    scenes = scenes_of(settings)
     played: dict[str, list[Played]] = {name: [] for name in SYSTEMS}
     for scene in settings.watch.track(scenes, "scenes", total=len(scenes)):
         for name in SYSTEMS:
-            compute = partial(_play, settings, scene, name)
-            played[name].append(_from_json(settings.checkpoint.get(f"{name} {scene.user_id}", compute)))
+            compute = partial(play, settings, scene, name)
+            played[name].append(played_from(settings.checkpoint.get(f"{name} {scene.user_id}", compute)))
     tables = (_overall(played, settings.seed), _by_distance(played, settings.seed), _students(played, settings.seed))
     return Report("continuity", "Continuity over ten sessions", tables, _notes(scenes, settings))
 
 
-def _scenes(settings: Settings) -> list[Scene]:
+def scenes_of(settings: Settings) -> list[Scene]:
+    """The scenes of this run."""
     chats, students = (QUICK_CHATS, QUICK_STUDENTS) if settings.quick else (CHATS, STUDENTS)
     return [
         *chitchat(chats, seed=settings.seed),
@@ -106,7 +107,8 @@ def _scenes(settings: Settings) -> list[Scene]:
 # ── playing ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _play(settings: Settings, scene: Scene, name: str) -> dict[str, Any]:
+def play(settings: Settings, scene: Scene, name: str) -> dict[str, Any]:
+    """The scene with one of the systems, as `Played` in JSON values."""
     recorder = Recorder(settings.model)
     if name in (NONE, LAST):
         return asdict(_conversations(scene, NoMemory(recorder) if name == NONE else LastSession(recorder)))
@@ -202,7 +204,8 @@ def _status(statuses: Mapping[int, Mapping[str, str]], topic: str, session: int)
     return known.get(canonical(topic, list(known)))
 
 
-def _from_json(kept: Mapping[str, Any]) -> Played:
+def played_from(kept: Mapping[str, Any]) -> Played:
+    """The inverse of what `play` gives."""
     turns = tuple(Turn(**turn) for turn in kept["turns"])
     return Played(**{**kept, "turns": turns, "gaps": tuple(kept["gaps"]), "closed": tuple(kept["closed"])})
 

@@ -15,7 +15,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from persona_memory.evaluation.people import Person, asking, generate, measures
+from persona_memory.evaluation.options import name_of
+from persona_memory.evaluation.people import SESSIONS, Person, asking, generate, measures
 from persona_memory.evaluation.people.learning import Trial, items_of, told
 from persona_memory.evaluation.people.measures import Run
 from persona_memory.evaluation.people.oracle import labels_by_text, oracle
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
 
 PEOPLE = 42
-QUICK_PEOPLE = 6
+QUICK_PEOPLE, QUICK_SESSIONS = 6, 8
 EVERY = (1, 3, 5)
 STREAMS: Mapping[Stream, str] = {
     "plain": "plain statements", "mixed": "half of them paraphrased", "noisy": "and noise in between",
@@ -54,11 +55,9 @@ Runs = Mapping[tuple[str, Stream, int], Run]
 
 def run(settings: Settings) -> Report:
     """Field precision, recall and F1, stale values, drift under noise, likeness, a simulated user; with intervals."""
-    people = generate(QUICK_PEOPLE if settings.quick else PEOPLE, seed=settings.seed)
-    learners = [Learner("rules, no model", "ours"), Learner("oracle", "bound", oracle(labels_by_text(people)))]
-    if settings.model is not None:
-        name = getattr(settings.model, "model_name", None) or settings.model._llm_type
-        learners.insert(1, Learner(f"{name}", "ours", settings.model))
+    count, sessions = (QUICK_PEOPLE, QUICK_SESSIONS) if settings.quick else (PEOPLE, SESSIONS)
+    people = generate(count, seed=settings.seed, sessions=sessions)
+    learners = learners_of(settings, people)
     runs: Runs = {
         (learner.name, stream, every): _run(settings, people, learner, stream, every)
         for learner in learners
@@ -73,6 +72,12 @@ def run(settings: Settings) -> Report:
         *_elsewhere(settings),
     )
     return Report("profile", "Profiles of simulated people (T2)", tables, _notes(people))
+
+
+def learners_of(settings: Settings, people: Sequence[Person]) -> list[Learner]:
+    """The rules, the chat model where one is given, and the oracle that knows what these people mean."""
+    chat = [] if settings.model is None else [Learner(name_of(settings.model), "ours", settings.model)]
+    return [Learner("rules, no model", "ours"), *chat, Learner("oracle", "bound", oracle(labels_by_text(people)))]
 
 
 def _run(settings: Settings, people: Sequence[Person], learner: Learner, stream: Stream, every: int) -> Run:
