@@ -135,7 +135,7 @@ def _by_wording(people: Sequence[Person], learners: Sequence[Learner], runs: Run
 
 
 def _by_frequency(people: Sequence[Person], learners: Sequence[Learner], runs: Runs, seed: int) -> Table:
-    rows = []
+    rows, whole = [], len(people[0].stream("noisy"))
     for learner in learners:
         mixed = runs[learner.name, "mixed", 1]
         for every in EVERY:
@@ -143,13 +143,16 @@ def _by_frequency(people: Sequence[Person], learners: Sequence[Learner], runs: R
             cells: dict[str, Score | str] = {
                 "F1 at the end": measures.items(people, found, seed=seed)["F1"],
                 "F1, mean over sessions": measures.along(people, found, seed=seed),
-                "stale": measures.stale(people, found, seed=seed),
+                "stale, mean over sessions": measures.stale(people, found, seed=seed, sessions=whole),
                 "sessions until a change shows": measures.lag(people, found, seed=seed),
             }
             if every == 1:
                 cells["changed by noise"] = measures.drift(people, found, mixed, seed=seed)
             rows.append(Row(f"{learner.name}, k = {every}", cells, learner.kind))
-    columns = ("F1 at the end", "F1, mean over sessions", "stale", "sessions until a change shows", "changed by noise")
+    columns = (
+        "F1 at the end", "F1, mean over sessions", "stale, mean over sessions", "sessions until a change shows",
+        "changed by noise",
+    )  # fmt: skip
     return Table("By update frequency, with noise", columns, tuple(rows))
 
 
@@ -235,6 +238,8 @@ def _notes(people: Sequence[Person]) -> tuple[str, ...]:
         "Changed by noise: fields, of all that are true or learnt, that are worse than in the same run without noise. "
         "Stale: old values that the profile still shows after the last session. Sessions until a change shows: 0 is "
         "the same session; what never shows counts as all that were left.",
+        "The profile is revised after the first session and then every k sessions. What was said after the last "
+        "revision is missing at the end, which of 12 sessions are two for k = 3 and one for k = 5: compare the means.",
         "The simulated user asks a neutralized question (1), says what it has to fit (2), says the value (3). "
         "The rows of transcripts get credit for what stands in the prompt, whatever noise stands beside it.",
         "The oracle is a scripted chat model that knows the generator's labels and answers the library's own prompts: "

@@ -78,19 +78,26 @@ def similarity(people: Sequence[Person], run: Run, *, seed: int) -> Score:
     return mean(list(starmap(compare.similarity, last)), seed=seed)
 
 
-def stale(people: Sequence[Person], run: Run, *, seed: int) -> Score:
-    """Share of the values that are true no more which the profile still shows after the last session."""
+def stale(people: Sequence[Person], run: Run, *, seed: int, sessions: int = 1) -> Score:
+    """Share of the values that are true no more which the profile still shows after the last `sessions` sessions."""
     values, of = list[bool](), list[str]()
     for person in people:
-        golden = person.golden(len(run.profiles[person.user_id]))
-        gone = [
-            (field, old)
-            for field, old, _ in person.changes(len(run.profiles[person.user_id]))
-            if not any(compare.alike(old, true, field=field) for true in golden.get(field, ()))
-        ]
-        values += compare.stale(run.last(person), gone)
-        of += [person.user_id] * len(gone)
+        held = run.profiles[person.user_id]
+        for after in range(max(1, len(held) - sessions + 1), len(held) + 1):
+            gone = _gone(person, after)
+            values += compare.stale(held[after - 1], gone)
+            of += [person.user_id] * len(gone)
     return mean(values, of, seed=seed)
+
+
+def _gone(person: Person, after: int) -> list[tuple[str, Value]]:
+    """What was true before and is not after this session, and has not become true again."""
+    golden = person.golden(after)
+    return [
+        (field, old)
+        for field, old, _ in person.changes(after)
+        if not any(compare.alike(old, true, field=field) for true in golden.get(field, ()))
+    ]
 
 
 def lag(people: Sequence[Person], run: Run, *, seed: int) -> Score:
@@ -120,7 +127,10 @@ def drift(people: Sequence[Person], noisy: Run, clean: Run, *, seed: int) -> Sco
 
 
 def taken_in(people: Sequence[Person], noisy: Run, clean: Run, *, seed: int) -> dict[Manner, Score]:
-    """By kind of noise, the share of sayings whose bait the profile held at any time since, and not without noise."""
+    """By kind of noise, the share of sayings whose bait came into the profile with their session, and not without noise.
+
+    For k = 1: what a session says is in the profile after it.
+    """
     found: dict[Manner, list[tuple[bool, str]]] = {manner: [] for manner in NOISE}
     for person in people:
         held, other = noisy.profiles[person.user_id], clean.profiles[person.user_id]
@@ -128,8 +138,9 @@ def taken_in(people: Sequence[Person], noisy: Run, clean: Run, *, seed: int) -> 
             for saying in session.sayings:
                 if saying.bait is not None:
                     field, value = saying.bait.field, saying.bait.value
-                    believed = any(_has(one, field, value) for one in held[session.number - 1 :])
-                    anyway = any(_has(one, field, value) for one in other[session.number - 1 :])
+                    before = held[session.number - 2] if session.number > 1 else {}
+                    believed = _has(held[session.number - 1], field, value) and not _has(before, field, value)
+                    anyway = _has(other[session.number - 1], field, value)
                     found[saying.manner].append((believed and not anyway, person.user_id))
     return {
         manner: mean([believed for believed, _ in all_], [of for _, of in all_], seed=seed)
