@@ -127,7 +127,7 @@ def drift(people: Sequence[Person], noisy: Run, clean: Run, *, seed: int) -> Sco
 
 
 def taken_in(people: Sequence[Person], noisy: Run, clean: Run, *, seed: int) -> dict[Manner, Score]:
-    """By kind of noise, the share of sayings whose bait came into the profile with their session, and not without noise.
+    """By kind of noise, the share of sayings whose bait came into the profile with their session, and not otherwise.
 
     For k = 1: what a session says is in the profile after it.
     """
