@@ -35,7 +35,7 @@ from persona_memory.retrieval import tokens
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
 
-CHATS, STUDENTS = 12, 6
+CHATS, STUDENTS = 8, 3
 QUICK_CHATS, QUICK_STUDENTS = 2, 1
 ASKED_ALIKE = 0.6
 """Token F1 from which a model's sentence counts as the question that it was offered."""

@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from persona_memory.budget import MESSAGE_OVERHEAD
 from persona_memory.hosting import inject
@@ -24,13 +24,13 @@ ROLES: Mapping[str, str] = {"system": "system", "human": "user", "ai": "assistan
 
 @contextmanager
 def fresh_memory(
-    *, model: BaseChatModel | None = None, embedder: Embedder | None = None, every: int | None = None
+    *, model: BaseChatModel | None = None, embedder: Embedder | None = None, reader: Any = None
 ) -> Iterator[PersonaMemory]:
-    """An empty memory that learns when it is flushed, and is thrown away at the end."""
+    """An empty memory that learns when it is flushed, and is thrown away at the end; options as in `open`."""
     with (
         tempfile.TemporaryDirectory() as home,
         PersonaMemory.open(
-            home, model=model, embeddings=embedder, durability="NORMAL", optimize_every=every,
+            home, model=model, embeddings=embedder, durability="NORMAL", reader=reader,
             quiet=timedelta(0), learn_after=10_000, worker=False,
         ) as memory,
     ):  # fmt: skip

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from persona_memory.budget import counter_for
 from persona_memory.errors import InvalidInput, MissingExtra
 
 UNBOUNDED = 1_000_000
@@ -31,7 +32,7 @@ class LocalLM:
 
     def count(self, text: str) -> int:
         """The text's tokens."""
-        return len(self.tokenizer(text, add_special_tokens=False)["input_ids"])
+        return counter_for(self.tokenizer)(text)
 
     def prompt(self, messages: Sequence[Mapping[str, str]]) -> str:
         """The messages as the model was trained to read them; as plain lines where it has no chat template."""
@@ -55,7 +56,7 @@ class LocalLM:
         longest = max(map(len, tails))
         if not all(tails) or longest >= self.window:
             raise InvalidInput(f"an option has {longest} tokens; expected 1 to {self.window - 1}")
-        head = self.tokenizer(prompt)["input_ids"][-(self.window - longest) :]
+        head = self.tokenizer(prompt, verbose=False)["input_ids"][-(self.window - longest) :]
         device = next(self.model.parameters()).device
         with torch.inference_mode():
             read = self.model(torch.tensor([head], device=device), use_cache=True)

@@ -34,7 +34,7 @@ class LetterLikelihood:
     """A local model that compares the letters A to D as the next token, as the benchmark's authors do."""
 
     def __init__(self, lm: LocalLM, name: str) -> None:
-        self.lm, self.name, self.window, self.count = lm, name, lm.window, lm.count
+        self.lm, self.name, self.window, self.count, self.reader = lm, name, lm.window, lm.count, lm.tokenizer
 
     def choose(self, messages: Messages, options: Sequence[str]) -> int | None:
         """The likeliest letter's place after the last message as it stands; `options` only say how many there are."""

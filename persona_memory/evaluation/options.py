@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
-from persona_memory.budget import estimate
+from persona_memory.budget import counter_for, estimate
 from persona_memory.errors import InvalidInput
 from persona_memory.evaluation.local_lm import LocalLM, load
 from persona_memory.evaluation.settings import Settings
@@ -51,6 +51,10 @@ class Chooser(Protocol):
     def count(self) -> TokenCounter:
         """Counts tokens as it reads them."""
 
+    @property
+    def reader(self) -> Any:
+        """What `PersonaMemory.open` takes as `reader`, to keep its budget in this model's tokens."""
+
     def choose(self, messages: Messages, options: Sequence[str]) -> int | None:
         """The option's place from 0; None where the answer names none of them."""
 
@@ -63,6 +67,11 @@ class LetterChooser:
     name: str
     window: int = CHAT_WINDOW
     count: TokenCounter = estimate
+
+    @property
+    def reader(self) -> Any:
+        """The chat model."""
+        return self.model
 
     def choose(self, messages: Messages, options: Sequence[str]) -> int | None:
         """The place of the letter that the reply names."""
@@ -78,6 +87,11 @@ class LetterProbabilityChooser:
     name: str
     window: int = CHAT_WINDOW
     count: TokenCounter = estimate
+
+    @property
+    def reader(self) -> Any:
+        """The chat model."""
+        return self.model
 
     def choose(self, messages: Messages, options: Sequence[str]) -> int | None:
         """The place of the likeliest letter as the reply's first token.
@@ -108,8 +122,13 @@ class LikelihoodChooser:
     listed: bool = False
 
     @property
+    def reader(self) -> Any:
+        """The model's tokenizer."""
+        return self.lm.tokenizer
+
+    @property
     def window(self) -> int:
-        """The model's window, less room for options."""
+        """The model's own window."""
         return self.lm.window
 
     @property
@@ -151,7 +170,7 @@ def chat_chooser(settings: Settings) -> Chooser:
     if settings.model is None:
         raise InvalidInput("pass a chat model with --model provider:name, or a local model with --local FOLDER")
     make = LetterChooser if settings.by == "letter" else LetterProbabilityChooser
-    return make(settings.model, name_of(settings.model))
+    return make(settings.model, name_of(settings.model), count=counter_for(settings.model))
 
 
 def name_of(model: BaseChatModel) -> str:

@@ -75,7 +75,11 @@ def _history(
     """One history's questions, in the order in which they are asked; ours hears the history up to each."""
     keys = {question.id: f"{choosing.name} ours {question.id}" for question in questions}
     known = all(key in settings.checkpoint for key in keys.values())
-    opened = nullcontext() if known else fresh_memory(model=settings.model, embedder=settings.embedder)
+    opened = (
+        nullcontext()
+        if known
+        else fresh_memory(model=settings.model, embedder=settings.embedder, reader=choosing.reader)
+    )
     with opened as memory:
         told = 0
         for question in questions:

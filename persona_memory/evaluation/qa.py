@@ -101,7 +101,7 @@ def _dialogue(
         (condition, one, f"{condition} {one.dialogue} {one.place}") for one in questions for condition in CONDITIONS
     ]
     known = all(key in settings.checkpoint for condition, _, key in keys if condition == "ours")
-    opened = nullcontext() if known else fresh_memory(model=model, embedder=settings.embedder)
+    opened = nullcontext() if known else fresh_memory(model=model, embedder=settings.embedder, reader=model)
     with opened as memory:
         if memory is not None:
             _tell(memory, said)
