@@ -230,8 +230,8 @@ def _notes(people: Sequence[Person]) -> tuple[str, ...]:
     sayings = sum(len(session.sayings) for person in people for session in person.stream("noisy"))
     return (
         f"{len(people)} people with 6, 12 or 20 known fields, {len(people[0].stream('noisy'))} weekly sessions each, "
-        f"{sayings:,} messages with noise; intervals are bootstrapped over people. The templates were written "
-        "without looking at the rules, and the rules were not changed for them.",
+        f"{sayings:,} messages with noise; intervals are bootstrapped over people. The templates were not "
+        "fitted to the rules.",
         "An item counts as right from a token F1 of .6 with the true one. Persona similarity: mean token F1 of a "
         "field's values over all fields that either profile holds, times 10; the paper's figure (best: 6.07) is a "
         "model's judgement, so the two are not to be compared.",
