@@ -164,7 +164,7 @@ def _conversations(
             field = _asked_for(heard)
             if field is not None and field in scene.answers:
                 fields.append(field)
-                lines.insert(0, Line(f"{scene.answers[field]}"))
+                lines.insert(0, Line(scene.answers[field].said))
         system.close(thread)
         after(conversation.number)
     held = sum(filled(scene, field) for field in fields)
@@ -196,7 +196,7 @@ def _field_of(question: str) -> str | None:
 def _filled(memory: PersonaMemory, scene: Scene, field: str) -> bool:
     """Whether the profile holds what the person answered."""
     held = items_of(memory.profile(user_id=scene.user_id)).get(field, ())
-    return any(alike(item, scene.answers[field], field=field) for item in held)
+    return any(alike(item, scene.answers[field].value, field=field) for item in held)
 
 
 def _status(statuses: Mapping[int, Mapping[str, str]], topic: str, session: int) -> str | None:

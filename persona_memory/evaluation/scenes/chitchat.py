@@ -8,13 +8,16 @@ from random import Random
 from persona_memory.evaluation.people import Label, Person, generate
 from persona_memory.evaluation.people.generate import WORDINGS
 from persona_memory.evaluation.people.oracle import Labels, labels_by_text
-from persona_memory.evaluation.people.person import Golden, Value
+from persona_memory.evaluation.people.person import Golden
 from persona_memory.evaluation.people.wording import Wording
-from persona_memory.evaluation.scenes.script import SESSIONS, Conversation, Line, Need, Scene
+from persona_memory.evaluation.scenes.script import SESSIONS, Answer, Conversation, Line, Need, Scene
 from persona_memory.profile import default_schema
 
 MOST_FIELDS = 12
 """A new acquaintance tells no more than this of themselves."""
+
+STYLES, LENGTHS = "preference.styles", ("short", "detailed")
+"""What is answered when the question is "short or detailed?"."""
 
 _NUMBERS = range(1, SESSIONS + 1)
 
@@ -28,10 +31,14 @@ def chitchat(count: int, *, seed: int = 0) -> list[Scene]:
     return [_scene(person, Random(f"chitchat {seed} {person.user_id}")) for person in people[:count]]
 
 
-def answers_of(golden: Golden, random: Random) -> dict[str, Value]:
+def answers_of(golden: Golden, random: Random) -> dict[str, Answer]:
     """By field, what somebody of whom this is true answers; what is open is drawn."""
     drawn = {wording.field: wording.value(random.choice(wording.pool)) for wording in WORDINGS}
-    return {field: golden[field][0] if field in golden else value for field, value in drawn.items()}
+    values = {
+        **{field: golden.get(field, (value,))[0] for field, value in drawn.items()},
+        STYLES: random.choice(LENGTHS),
+    }
+    return {field: Answer(str(value).removeprefix("no "), value) for field, value in values.items()}
 
 
 def _scene(person: Person, random: Random) -> Scene:
@@ -46,10 +53,10 @@ def _scene(person: Person, random: Random) -> Scene:
     return Scene(person.user_id, "chit-chat", conversations, answers, labels=labels)
 
 
-def answer_labels(answers: Mapping[str, Value]) -> Labels:
+def answer_labels(answers: Mapping[str, Answer]) -> Labels:
     """What the short answers mean."""
     many = {spec.path for spec in default_schema().fields if spec.many}
-    return {f"{value}": (Label(field, "add" if field in many else "set", value),) for field, value in answers.items()}
+    return {one.said: (Label(field, "add" if field in many else "set", one.value),) for field, one in answers.items()}
 
 
 def _states(person: Person) -> list[tuple[Wording, range]]:

@@ -47,6 +47,14 @@ class Conversation:
 
 
 @dataclass(frozen=True, slots=True)
+class Answer:
+    """A short answer to the question for a profile field, and the value that it means: "mushrooms", "no mushrooms"."""
+
+    said: str
+    value: Value
+
+
+@dataclass(frozen=True, slots=True)
 class Course:
     """One topic of a student: the sessions after which it has shown as a gap, and after which it is mastered."""
 
@@ -68,7 +76,7 @@ class Scene:
     user_id: str
     kind: SceneKind
     conversations: tuple[Conversation, ...]
-    answers: Mapping[str, Value] = field(default_factory=dict)
+    answers: Mapping[str, Answer] = field(default_factory=dict)
     courses: tuple[Course, ...] = ()
     labels: Labels = field(default_factory=dict)
     topics: Topics = field(default_factory=dict)
