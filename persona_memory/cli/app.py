@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from persona_memory import PersonaMemory, __version__, pictures
+from persona_memory.cli.evaluating import evaluate
 from persona_memory.cli.options import (
     Embeddings,
     Home,
@@ -46,6 +47,9 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+app.command("eval")(evaluate)
 
 
 class Format(StrEnum):

@@ -1,0 +1,118 @@
+"""`persona-memory eval`: measure on real data, with the baselines of the same run."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Annotated, Literal, TypeVar
+
+import typer
+from rich import box
+from rich.progress import Progress
+from rich.table import Table as Shown
+
+from persona_memory.cli.options import Json, Model, embedder, model_named
+from persona_memory.cli.output import err, note, out, print_json
+from persona_memory.evaluation import EVALUATIONS, Report, Settings, Table, run
+from persona_memory.evaluation.progress import Checkpoint
+from persona_memory.evaluation.report import shown
+
+T = TypeVar("T")
+
+CACHE = Path("~/.cache/persona-memory")
+STYLES = {"ours": "bold", "ablation": "dim", "baseline": "", "part": "", "bound": "dim"}
+
+
+class _Bars:
+    """Progress bars on stderr, one per part of a run."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+
+    def track(self, items: Iterable[T], label: str, *, total: int) -> Iterator[T]:
+        """The items, one by one, each counted when it is done."""
+        bar = self._progress.add_task(label, total=total)
+        for item in items:
+            yield item
+            self._progress.advance(bar)
+
+
+def evaluate(
+    name: Annotated[
+        str | None, typer.Argument(help="What to measure; without a name all evaluations are listed.")
+    ] = None,
+    data: Annotated[Path, typer.Option("--data", help="The data set's file or folder.")] = Path(),
+    model: Model = None,
+    local: Annotated[
+        Path | None, typer.Option("--local", help="Folder of a local causal language model, for personamem and mmlu.")
+    ] = None,
+    adapter: Annotated[Path | None, typer.Option("--adapter", help="PEFT adapter of --local, for mmlu.")] = None,
+    by: Annotated[
+        Literal["letter", "likelihood"], typer.Option("--by", help="How a chat model chooses among options.")
+    ] = "letter",
+    embeddings: Annotated[str | None, typer.Option("--embeddings", help="minilm, hashing or provider:model.")] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="A small part of the data.")] = False,
+    seed: Annotated[int, typer.Option("--seed", help="Of everything random.")] = 0,
+    plot: Annotated[Path | None, typer.Option("--plot", help="Draw the tables into this folder.")] = None,
+    markdown: Annotated[Path | None, typer.Option("--markdown", help="Write the tables into this file.")] = None,
+    cache: Annotated[Path, typer.Option("--cache", help="Vectors and what an interrupted run has done.")] = CACHE,
+    as_json: Json = False,
+) -> None:
+    """Measure on real data, with the baselines of the same run. An interrupted run goes on where it stopped."""
+    if name is None:
+        for known, evaluation in EVALUATIONS.items():
+            needs = evaluation.data or "no data"
+            out.print(f"[bold]{known:12}[/] {evaluation.about}\n{'':12} [dim]{needs}[/]", highlight=False)
+        return
+    checkpoint = Checkpoint(
+        _unfinished(cache.expanduser(), name, data, model, local, adapter, by, embeddings, quick, seed)
+    )
+    if len(checkpoint):
+        note(f"going on with an interrupted run: {len(checkpoint)} parts are done already")
+    with Progress(console=err, transient=True) as progress:
+        settings = Settings(
+            data=data, model=model_named(model), local=local, adapter=adapter, by=by,
+            embedder=embedder(embeddings), quick=quick, seed=seed, cache=cache.expanduser(), checkpoint=checkpoint,
+            watch=_Bars(progress),
+        )  # fmt: skip
+        report = run(name, settings)
+    if as_json:
+        print_json(report.to_dict())
+    else:
+        _print(report)
+    if markdown is not None:
+        markdown.write_text(report.to_markdown(), encoding="utf-8")
+    if plot is not None:
+        from persona_memory.evaluation.plotting import plot as draw
+
+        for file in draw(report, plot):
+            note(f"drawn: {file}")
+    checkpoint.clear()
+
+
+def _unfinished(cache: Path, name: str, *choices: object) -> Path:
+    """The file of an interrupted run with the same settings."""
+    mark = hashlib.sha256(repr(choices).encode()).hexdigest()[:12]
+    return cache / "unfinished" / f"{name}-{mark}.jsonl"
+
+
+def _print(report: Report) -> None:
+    out.print(f"[bold]{report.title}[/]")
+    for table in report.tables:
+        out.print(_shown(table))
+    for remark in report.notes:
+        out.print(f"• {remark}", markup=False, highlight=False)
+    for key, value in report.provenance.items():
+        out.print(f"[dim]{key}: {value}[/]", highlight=False)
+
+
+def _shown(table: Table) -> Shown:
+    made = Shown(box=box.SIMPLE_HEAD, title=None, pad_edge=False)
+    made.add_column(table.title, overflow="fold")
+    for column in table.columns:
+        made.add_column(column, justify="right")
+    for row in table.rows:
+        name = f"  {row.name}" if row.kind == "ablation" else row.name
+        made.add_row(name, *(shown(row.cells.get(column)) for column in table.columns), style=STYLES[row.kind])
+    return made

@@ -1,0 +1,97 @@
+"""Which evaluations there are, what each needs, and running one by its name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from importlib import import_module
+
+from persona_memory.errors import InvalidInput
+from persona_memory.evaluation.provenance import provenance
+from persona_memory.evaluation.report import Report
+from persona_memory.evaluation.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """One evaluation.
+
+    Attributes:
+        about: what it measures, in one line.
+        data: what to pass as --data, and where it is to be had; "" where nothing is needed.
+        needs_model: whether nothing can be measured without a model.
+        local: whether a local language model will do in place of a chat model.
+    """
+
+    about: str
+    data: str = ""
+    needs_model: bool = False
+    local: bool = False
+
+
+EVALUATIONS: Mapping[str, Evaluation] = {
+    "locomo": Evaluation(
+        "recall of the turns that answer questions about long dialogues between two people",
+        "locomo10.json of the repository snap-research/locomo",
+    ),
+    "beam": Evaluation(
+        "recall of the messages that answer questions about long chats with an assistant; what is true now",
+        "the folder of BEAM's 100k chats (data set Mohammadta/BEAM)",
+    ),
+    "longmemeval": Evaluation(
+        "recall of the sessions that answer questions over many chats with an assistant",
+        "longmemeval_s.json of the repository xiaowu0162/LongMemEval",
+    ),
+    "assistments": Evaluation(
+        "predicting a student's next answer",
+        "the folder of ASSISTments 2009 (assist2009_updated_train.csv and _test.csv)",
+    ),
+    "fsrs": Evaluation(
+        "predicting whether a card is remembered", "a CSV of reviews exported from Anki (FSRS's format)"
+    ),
+    "mathdial": Evaluation(
+        "seeing in a tutoring dialogue whether the student has understood",
+        "test.jsonl of the data set eth-nlped/mathdial",
+    ),
+    "profile": Evaluation("learning and keeping the profiles of simulated people"),
+    "continuity": Evaluation("what memory does for conversations over ten sessions: facts used, gaps closed, tokens"),
+    "personamem": Evaluation(
+        "choosing the reply that fits the person",
+        "the folder of PersonaMem (questions_32k.csv and shared_contexts_32k.jsonl of bowen-upenn/PersonaMem)",
+        needs_model=True,
+        local=True,
+    ),
+    "mmlu": Evaluation(
+        "general ability, before and after an adapter",
+        "the folder of MMLU (dev and test of cais/mmlu)",
+        needs_model=True,
+        local=True,
+    ),
+    "qa": Evaluation(
+        "answers to questions about long dialogues, by F1 and by a judge",
+        "locomo10.json of the repository snap-research/locomo",
+        needs_model=True,
+    ),
+}
+"""By name; the module of the same name in this room runs it."""
+
+
+def run(name: str, settings: Settings) -> Report:
+    """Run an evaluation.
+
+    Raises:
+        InvalidInput: there is none of this name, its data are missing or not what it reads, or it needs a model.
+    """
+    known = EVALUATIONS.get(name)
+    if known is None:
+        raise InvalidInput(f"there is no evaluation {name!r}; there are: {', '.join(sorted(EVALUATIONS))}")
+    if known.data and not settings.data.exists():
+        raise InvalidInput(f"{str(settings.data)!r} does not exist; {name} needs {known.data}")
+    if known.needs_model and settings.model is None and not (known.local and settings.local is not None):
+        other = ", or a local language model with --local FOLDER" if known.local else ""
+        raise InvalidInput(f"{name} measures a chat model; pass --model provider:name{other}")
+    report: Report = import_module(f"persona_memory.evaluation.{name}").run(settings)
+    notes = report.notes
+    if settings.quick:
+        notes = ("A quick run on a small part of the data: it shows that all works, not how well.", *notes)
+    return replace(report, notes=notes, provenance=provenance())

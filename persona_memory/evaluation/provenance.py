@@ -1,0 +1,52 @@
+"""How a figure was made: command, commit, versions, machine. No path of the machine, no name of its user."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+PACKAGES = ("persona-memory", "numpy", "torch", "transformers", "qdrant-client", "fsrs")
+
+
+def provenance(command: Sequence[str] | None = None) -> dict[str, str]:
+    """Command, commit, date, versions and machine of this run."""
+    words = ["persona-memory", *sys.argv[1:]] if command is None else list(command)
+    return {
+        "command": " ".join(_portable(word) for word in words),
+        "commit": _commit(),
+        "date": f"{datetime.now(UTC):%Y-%m-%d}",
+        "versions": ", ".join(f"{name} {found}" for name in PACKAGES if (found := _version(name))),
+        "machine": f"Python {platform.python_version()}, {platform.system()} {platform.machine()}, "
+        f"{os.cpu_count()} cores",
+    }
+
+
+def _portable(word: str) -> str:
+    """The word, an absolute path as its last part."""
+    return f"…/{Path(word).name}" if Path(word).is_absolute() else word
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _commit() -> str:
+    """The commit of the source that runs; "unknown" for an installed package."""
+    folder = Path(__file__).parent
+    try:
+        found = subprocess.run(
+            ["git", "-C", str(folder), "describe", "--always", "--dirty", "--abbrev=8"],
+            capture_output=True, text=True, check=True, timeout=10,
+        )  # fmt: skip
+    except (OSError, subprocess.SubprocessError):
+        return "unknown"
+    return found.stdout.strip()

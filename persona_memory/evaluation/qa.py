@@ -1,0 +1,198 @@
+"""Questions about LoCoMo's long dialogues, answered by any chat model: from our recall, the full history, or nothing.
+
+    persona-memory eval qa --data locomo10.json --model provider:name
+
+Scored by SQuAD's token F1 and by a judge, which is the same model; its prompt is printed with the report.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from langchain_core.messages import convert_to_messages
+
+from persona_memory.budget import estimate
+from persona_memory.errors import InvalidInput
+from persona_memory.evaluation.answers import JUDGE_PROMPT, judged, squad_f1
+from persona_memory.evaluation.datasets.locomo_questions import KINDS, Question, read_questions
+from persona_memory.evaluation.histories import fresh_memory, newest_that_fit, with_recall
+from persona_memory.evaluation.options import CHAT_WINDOW, name_of
+from persona_memory.evaluation.report import Report, Row, RowKind, Score, Table
+from persona_memory.evaluation.settings import Settings
+from persona_memory.evaluation.statistics import mean
+from persona_memory.importers import ImportedMessage, read_locomo
+from persona_memory.memory import PersonaMemory
+
+if TYPE_CHECKING:
+    from langchain_core.language_models import BaseChatModel
+
+Condition = Literal["none", "full", "ours"]
+CONDITIONS: Mapping[Condition, tuple[str, RowKind]] = {
+    "none": ("no memory", "baseline"),
+    "full": ("full history, cut to the window", "baseline"),
+    "ours": ("profile and recall", "ours"),
+}
+BUDGET = 800
+ROOM = 1000
+QUICK_DIALOGUES, QUICK_QUESTIONS = 1, 6
+UNKNOWN = "not answerable"
+REFERENCE_UNKNOWN = "The conversation does not say."
+
+ANSWER_PROMPT = """\
+Answer this question about the conversations of {people} in as few words as possible, with dates instead of \
+"yesterday" or "last week". If it cannot be known, answer: unknown.
+
+{question}"""
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """One question in one condition."""
+
+    question: Question
+    f1: float
+    correct: bool | None
+    tokens: int
+
+
+def run(settings: Settings) -> Report:
+    """Token F1 and the judge's verdicts without memory, with the history in the prompt, and with our recall.
+
+    Raises:
+        InvalidInput: there is no chat model.
+    """
+    if settings.model is None:
+        raise InvalidInput("qa needs a chat model that writes answers; pass --model provider:name")
+    by_dialogue: dict[str, list[Question]] = defaultdict(list)
+    for question in read_questions(settings.data):
+        by_dialogue[question.dialogue].append(question)
+    said = _dialogues(settings.data)
+    if settings.quick:
+        by_dialogue = _part(by_dialogue)
+    answers: dict[Condition, list[Answered]] = {condition: [] for condition in CONDITIONS}
+    for name, questions in settings.watch.track(by_dialogue.items(), "dialogues", total=len(by_dialogue)):
+        for condition, answered in _dialogue(settings, settings.model, said[name], questions):
+            answers[condition].append(answered)
+    tables = (_table(answers, settings.seed), *_by_kind(answers, settings.seed))
+    return Report("qa", "Answers to questions about long dialogues (LoCoMo)", tables, _notes(settings.model))
+
+
+def _part(by_dialogue: Mapping[str, list[Question]]) -> dict[str, list[Question]]:
+    return {name: some[:QUICK_QUESTIONS] for name, some in list(by_dialogue.items())[:QUICK_DIALOGUES]}
+
+
+def _dialogues(path: Path) -> dict[str, list[ImportedMessage]]:
+    said: dict[str, list[ImportedMessage]] = defaultdict(list)
+    for message in read_locomo(path):
+        said[message.user_id].append(message)
+    return said
+
+
+def _dialogue(
+    settings: Settings, model: BaseChatModel, said: Sequence[ImportedMessage], questions: Sequence[Question]
+) -> Iterator[tuple[Condition, Answered]]:
+    keys = [
+        (condition, one, f"{condition} {one.dialogue} {one.place}") for one in questions for condition in CONDITIONS
+    ]
+    known = all(key in settings.checkpoint for condition, _, key in keys if condition == "ours")
+    opened = nullcontext() if known else fresh_memory(model=model, embedder=settings.embedder, reader=model)
+    with opened as memory:
+        if memory is not None:
+            _tell(memory, said)
+        for condition, question, key in keys:
+            f1, correct, tokens = settings.checkpoint.get(key, partial(_ask, model, condition, question, said, memory))
+            yield condition, Answered(question, f1, correct, tokens)
+
+
+def _tell(memory: PersonaMemory, said: Sequence[ImportedMessage]) -> None:
+    """The dialogue as its first speaker's memory, session by session."""
+    threads: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for one in said:
+        threads[one.thread_id].append(
+            {"role": "user", "content": one.text, "name": one.speaker, "id": one.message_id, "timestamp": one.at}
+        )
+    person = next(one.speaker for one in said if one.role == "user")
+    for thread, messages in threads.items():
+        memory.observe(messages, user_id="person", thread_id=thread, speaker=person)
+    memory.flush()
+
+
+def _ask(
+    model: BaseChatModel,
+    condition: Condition,
+    question: Question,
+    said: Sequence[ImportedMessage],
+    memory: PersonaMemory | None,
+) -> tuple[float, bool | None, int]:
+    """Token F1, the verdict and the prompt's tokens."""
+    people = " and ".join(sorted({one.speaker or "" for one in said}))
+    asked = ANSWER_PROMPT.format(people=people, question=question.text)
+    messages = [{"role": "user", "content": asked}]
+    if condition == "full":
+        messages = [{"role": "user", "content": f"{_history(said, asked)}\n\n{asked}"}]
+    elif condition == "ours" and memory is not None:
+        now = max(one.at for one in said if one.at is not None)
+        recall = memory.recall(question.text, user_id="person", max_tokens=BUDGET, now=now)
+        messages = with_recall(asked, recall)
+    answer = str(model.invoke(convert_to_messages(messages)).text).strip()
+    reference = REFERENCE_UNKNOWN if question.answer is None else question.answer
+    f1 = squad_f1(answer, "unknown" if question.answer is None else reference)
+    correct = judged(model, question=question.text, reference=reference, answer=answer)
+    return f1, correct, sum(estimate(message["content"]) for message in messages)
+
+
+def _history(said: Sequence[ImportedMessage], asked: str) -> str:
+    lines = [f"{one.at:%Y-%m-%d} {one.speaker}: {one.text}" for one in said]
+    kept = newest_that_fit(lines, budget=CHAT_WINDOW - ROOM - estimate(asked), count=estimate)
+    return "\n".join(lines[len(lines) - kept :])
+
+
+# ── tables ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _table(answers: Mapping[Condition, Sequence[Answered]], seed: int) -> Table:
+    rows = []
+    for condition, (name, kind) in CONDITIONS.items():
+        answerable = [one for one in answers[condition] if one.question.kind != UNKNOWN]
+        rows.append(Row(name, {**_scores(answerable, seed), "tokens": _tokens(answers[condition], seed)}, kind))
+    counted = sum(one.question.kind != UNKNOWN for one in answers["none"])
+    return Table(f"{counted:,} answerable questions", ("F1", "judged correct", "tokens"), tuple(rows), plot="F1")
+
+
+def _by_kind(answers: Mapping[Condition, Sequence[Answered]], seed: int) -> Iterator[Table]:
+    for measure in ("F1", "judged correct"):
+        rows = []
+        for kind in KINDS.values():
+            some = {c: [one for one in all_ if one.question.kind == kind] for c, all_ in answers.items()}
+            cells = {CONDITIONS[condition][0]: _scores(part, seed)[measure] for condition, part in some.items()}
+            rows.append(Row(f"{kind} ({len(some['none'])})", cells))
+        yield Table(f"{measure} by kind of question", tuple(name for name, _ in CONDITIONS.values()), tuple(rows))
+
+
+def _scores(answered: Sequence[Answered], seed: int) -> dict[str, Score]:
+    of = [one.question.dialogue for one in answered]
+    return {
+        "F1": mean([one.f1 for one in answered], of, seed=seed),
+        "judged correct": mean([bool(one.correct) for one in answered], of, seed=seed),
+    }
+
+
+def _tokens(answered: Sequence[Answered], seed: int) -> Score:
+    return mean([one.tokens for one in answered], [one.question.dialogue for one in answered], seed=seed)
+
+
+def _notes(model: BaseChatModel) -> tuple[str, ...]:
+    return (
+        f"Answers, learning and verdicts by {name_of(model)}; intervals are bootstrapped over dialogues. A judge of "
+        "the same family as the answerer is lenient with it: compare rows, not papers.",
+        f"Ours puts at most {BUDGET} tokens into the prompt; the full history is its newest {CHAT_WINDOW:,} tokens. A "
+        "verdict that cannot be read counts as wrong.",
+        f"What the model is asked: {ANSWER_PROMPT!r}",
+        f"What the judge is asked: {JUDGE_PROMPT!r}",
+    )

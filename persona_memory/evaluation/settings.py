@@ -1,0 +1,46 @@
+"""What the user of an evaluation decides, and the tools that every evaluation is handed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from persona_memory.evaluation.progress import Checkpoint, Quiet, Watch
+
+if TYPE_CHECKING:
+    from langchain_core.language_models import BaseChatModel
+
+    from persona_memory.protocols import Embedder
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """One run of an evaluation.
+
+    Attributes:
+        data: file or folder of the data set.
+        model: the chat model under test; None where an evaluation needs none.
+        local: folder of a local Hugging Face causal language model, which scores options by their likelihood.
+        adapter: folder of a PEFT adapter for `local`, to measure before and after.
+        by: how a chat model chooses among options: the letter that it writes, or the letters' likelihood, where the
+            model tells log-probabilities.
+        embedder: for the dense parts; None for the local default.
+        quick: a small part of the data, to see that all works. Its figures mean little, and the report says so.
+        seed: of everything random: the bootstrap, samples, simulated people.
+        cache: folder for vectors and other things that are dear to compute; they stay from run to run.
+        checkpoint: what an interrupted run has done already.
+        watch: hears how far the run is.
+    """
+
+    data: Path
+    model: BaseChatModel | None = None
+    local: Path | None = None
+    adapter: Path | None = None
+    by: Literal["letter", "likelihood"] = "letter"
+    embedder: Embedder | None = None
+    quick: bool = False
+    seed: int = 0
+    cache: Path = field(default_factory=lambda: Path.home() / ".cache" / "persona-memory")
+    checkpoint: Checkpoint = field(default_factory=Checkpoint)
+    watch: Watch = field(default_factory=Quiet)

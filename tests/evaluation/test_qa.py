@@ -1,0 +1,113 @@
+"""Answers about long dialogues: token F1, the judge, and what each condition is shown."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from langchain_core.messages import BaseMessage
+
+from persona_memory.errors import ImportFileError, InvalidInput
+from persona_memory.evaluation import Score, Settings, run
+from persona_memory.evaluation.answers import JUDGE_PROMPT, judged, squad_f1
+from persona_memory.evaluation.datasets.locomo_questions import read_questions
+from persona_memory.evaluation.progress import Checkpoint
+from persona_memory.retrieval.hashing import HashingEmbedder
+from persona_memory.testing import ScriptedChatModel
+
+DIALOGUE = {
+    "sample_id": "conv-1",
+    "conversation": {
+        "speaker_a": "Ana", "speaker_b": "Ben",
+        "session_1_date_time": "1:56 pm on 8 May, 2023",
+        "session_1": [
+            {"speaker": "Ana", "dia_id": "D1:1", "text": "I adopted a parrot called Captain."},
+            {"speaker": "Ben", "dia_id": "D1:2", "text": "I'm moving to Bergen."},
+        ],
+    },
+    "qa": [
+        {"question": "What is Ana's parrot called?", "answer": "Captain", "evidence": ["D1:1"], "category": 4},
+        {"question": "In which year did Ben move?", "answer": 2023, "evidence": ["D1:2"], "category": 2},
+        {"question": "What is Ben's cat called?", "adversarial_answer": "Tom", "evidence": [], "category": 5},
+    ],
+}  # fmt: skip
+
+
+@pytest.fixture
+def locomo(tmp_path: Path) -> Path:
+    """A made-up locomo10.json."""
+    path = tmp_path / "locomo10.json"
+    path.write_text(json.dumps([DIALOGUE]))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("answer", "reference", "f1"),
+    [
+        ("The Captain!", "captain", 1.0),
+        ("a parrot called Captain", "Captain", 0.5),
+        ("Tom", "Captain", 0.0),
+        ("", "Captain", 0.0),
+    ],
+)
+def test_token_f1_is_squads(answer: str, reference: str, f1: float) -> None:
+    """Articles, case and punctuation do not count."""
+    assert squad_f1(answer, reference) == pytest.approx(f1)
+
+
+@pytest.mark.parametrize(
+    ("reply", "verdict"), [("CORRECT", True), ("wrong.", False), ("INCORRECT", False), ("?", None)]
+)
+def test_the_judges_word_is_read(reply: str, verdict: bool | None) -> None:
+    """ "Incorrect" is not "correct", and no verdict is none."""
+    model = ScriptedChatModel(answers=[reply])
+    assert judged(model, question="Q", reference="R", answer="A") is verdict
+    assert model.calls[0].text == JUDGE_PROMPT.format(question="Q", reference="R", answer="A")
+
+
+def test_questions_without_an_answer_have_none(locomo: Path) -> None:
+    """Category 5; a number is an answer, too."""
+    first, second, third = read_questions(locomo)
+    assert (first.answer, second.answer, third.answer) == ("Captain", "2023", None)
+    locomo.write_text('[{"sample_id": "x", "qa": [{"question": "?", "category": 9}]}]')
+    with pytest.raises(ImportFileError, match="question 1"):
+        read_questions(locomo)
+
+
+def test_each_condition_is_shown_what_it_should_be(locomo: Path, tmp_path: Path) -> None:
+    """Nothing, the dated dialogue, or our recall; the report prints the judge's prompt in full."""
+
+    def answer(messages: list[BaseMessage], tools: list[Any]) -> str | dict[str, Any]:
+        prompt = "".join(str(message.text) for message in messages)
+        if tools:
+            return {"edits": []} if "edits" in str(tools) else {"memories": []}
+        if "You grade" in prompt:
+            return "CORRECT" if "Reference answer: Captain\nGiven answer: Captain" in prompt else "WRONG"
+        return "Captain" if "called Captain" in prompt else "unknown"
+
+    model = ScriptedChatModel(answers=answer)
+    checkpoint = Checkpoint(tmp_path / "done.jsonl")
+    settings = Settings(locomo, model=model, embedder=HashingEmbedder(), checkpoint=checkpoint)
+    report = run("qa", settings)
+    asked = [call.text for call in model.calls if not call.tools and "You grade" not in call.text][:3]
+    assert "Captain" not in asked[0]
+    assert "2023-05-08 Ben: I'm moving to Bergen." in asked[1]
+    assert "called Captain" in asked[2]
+    assert "recalled_memories" in asked[2]
+    by_name = {row.name: row.cells for row in report.tables[0].rows}
+    for name, right in (("no memory", 0), ("full history, cut to the window", 0.5), ("profile and recall", 0.5)):
+        score = by_name[name]["judged correct"]
+        assert isinstance(score, Score)
+        assert score.value == right
+    assert any(repr(JUDGE_PROMPT) in note for note in report.notes)
+    calls = len(model.calls)
+    assert run("qa", settings).to_dict()["tables"] == report.to_dict()["tables"]
+    assert len(model.calls) == calls
+
+
+def test_a_local_model_cannot_answer(locomo: Path) -> None:
+    """It scores options and writes nothing."""
+    with pytest.raises(InvalidInput, match="--model"):
+        run("qa", Settings(locomo, local=locomo.parent))
