@@ -19,9 +19,9 @@ from langchain_core.messages import convert_to_messages
 
 from persona_memory.budget import estimate
 from persona_memory.errors import InvalidInput
-from persona_memory.evaluation.answers import JUDGE_PROMPT, judged, squad_f1
 from persona_memory.evaluation.datasets.locomo_questions import KINDS, Question, read_questions
 from persona_memory.evaluation.histories import fresh_memory, newest_that_fit, with_recall
+from persona_memory.evaluation.judging import JUDGE_PROMPT, judged, squad_f1
 from persona_memory.evaluation.options import CHAT_WINDOW, name_of
 from persona_memory.evaluation.report import Report, Row, RowKind, Score, Table
 from persona_memory.evaluation.settings import Settings

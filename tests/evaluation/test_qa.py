@@ -11,8 +11,8 @@ from langchain_core.messages import BaseMessage
 
 from persona_memory.errors import ImportFileError, InvalidInput
 from persona_memory.evaluation import Score, Settings, run
-from persona_memory.evaluation.answers import JUDGE_PROMPT, judged, squad_f1
 from persona_memory.evaluation.datasets.locomo_questions import read_questions
+from persona_memory.evaluation.judging import JUDGE_PROMPT, judged, squad_f1
 from persona_memory.evaluation.progress import Checkpoint
 from persona_memory.retrieval.hashing import HashingEmbedder
 from persona_memory.testing import ScriptedChatModel
