@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from persona_memory.retrieval.gate import FEW, FULL, above, relevant
 from persona_memory.retrieval.query import Query
+from persona_memory.retrieval.superseding import superseded
 from persona_memory.retrieval.view import ROLES, PersonView
 from persona_memory.types import Hit, Turn
 
@@ -31,6 +32,9 @@ _NONE = np.int32(-1)
 
 BEST = 3
 """Turns of a session that speak for it."""
+
+POOL = 60
+"""Best rows among which a newer one may supersede an older one."""
 
 TOLD_WITHIN = 3 * 86_400.0
 """Seconds after an interval in which people still tell of it ("yesterday I …")."""
@@ -106,7 +110,12 @@ def rank(
             if query.all_of_it:
                 rows, surely = rows | then, surely or bool((keep & then).any())
             keep, limit = keep & rows, limit if surely else min(limit, FEW)
-        return _hits(view, parts, np.flatnonzero(keep), limit)
+        rows = _by_score(parts, np.flatnonzero(keep))
+        changed = superseded(view, query, rows[:POOL].tolist())
+        if changed:
+            parts["newer"] = _in_place_of(changed, sum(parts.values()))
+            rows = _by_score(parts, rows)
+        return [_hit(view, row, parts, since_changed=row in changed) for row in rows[:limit].tolist()]
 
 
 def _kept(view: PersonView, exclude: Collection[int]) -> NDArray[np.bool_]:
@@ -205,15 +214,23 @@ def _spoken_by(view: PersonView, query: Query) -> NDArray[np.bool_]:
     return said
 
 
-def _hits(view: PersonView, parts: _Parts, rows: NDArray[np.intp], limit: int) -> list[Hit]:
-    """The best of these rows as hits."""
+def _by_score(parts: _Parts, rows: NDArray[np.intp]) -> NDArray[np.intp]:
+    """These rows, best first, the newer of equals first."""
     scores = np.sum([part[rows] for part in parts.values()], axis=0)
-    best = rows[np.lexsort((-rows, -scores))[:limit]]
-    return [_hit(view, int(row), {name: float(part[row]) for name, part in parts.items()}) for row in best]
+    return rows[np.lexsort((-rows, -scores))]
 
 
-def _hit(view: PersonView, row: int, parts: Mapping[str, float]) -> Hit:
-    item, score = view.items[row], min(max(sum(parts.values()), 0.0), 1.0)
+def _in_place_of(changed: Mapping[int, int], scores: Floats) -> Floats:
+    """What lifts each row to the score of those that it supersedes, shape (n,): it then stands before them."""
+    lift = np.zeros_like(scores)
+    for old, new in changed.items():
+        lift[new] = max(lift[new], scores[old] - scores[new])
+    return lift
+
+
+def _hit(view: PersonView, row: int, all_parts: _Parts, *, since_changed: bool) -> Hit:
+    item, parts = view.items[row], {name: float(part[row]) for name, part in all_parts.items()}
+    score = min(max(sum(parts.values()), 0.0), 1.0)
     if isinstance(item, Turn):
         return Hit(
             id=f"t{item.seq}",
@@ -227,7 +244,7 @@ def _hit(view: PersonView, row: int, parts: Mapping[str, float]) -> Hit:
             speaker=item.speaker,
             thread_id=item.thread_id,
             message_id=item.message_id,
-            since_changed=item.seq in view.changed,
+            since_changed=since_changed or item.seq in view.changed,
         )
     source = view.turn(item.sources[0]) if item.sources else None
     return Hit(

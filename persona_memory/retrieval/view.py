@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from persona_memory.retrieval.bm25 import Bm25
 from persona_memory.retrieval.columns import Column
+from persona_memory.retrieval.values import Figure, figures
 from persona_memory.retrieval.words import tokens
 from persona_memory.types import Memory, Role, Turn
 
@@ -48,6 +49,7 @@ class PersonView:
         self.items: list[Turn | Memory] = []
         self.words = Bm25()
         self.changed: set[int] = set()
+        self._figures: dict[int, tuple[Figure, ...]] = {}
         self._table: Column[np.void] = Column(ROW)
         self._rows: dict[str, int] = {}
         self._speakers: dict[str, int] = {}
@@ -127,6 +129,12 @@ class PersonView:
         row = self.row_of(f"t{seq}")
         item = None if row is None else self.items[row]
         return item if isinstance(item, Turn) else None
+
+    def figures(self, row: int) -> tuple[Figure, ...]:
+        """The figures that a row's text tells; read when first asked for."""
+        if row not in self._figures:
+            self._figures[row] = figures(self.items[row].text)
+        return self._figures[row]
 
     def row_of(self, id: str) -> int | None:
         """The row of "t12" or of a memory's id; None where there is none."""
