@@ -2,6 +2,7 @@
 
     x(r) = w · words(r) + (1 − w) · meaning(r)                    both normalised to [0, 1] over the person's rows
     score(r) ∝ x(r) + session · s(r) + speaker · [said by whom it asks for] + date · [said when it asks for]
+                        + wish · [tells how the person always wants things]
 
 words: BM25 in which a row also holds its neighbours' words, by a share. meaning: the cosine, with a share of the
 neighbours'. s: the mean of the session's three best x. A plain weighted sum of normalised scores, not of ranks: ranks
@@ -48,17 +49,18 @@ class Weights:
         words: share of words against meaning, in [0, 1].
         near, far: what a turn lends its neighbours one and two turns away, for words.
         near_meaning: what a turn lends the turns beside it, for meaning.
-        session, speaker, date: the summands of the formula above.
+        session, speaker, date, wish: the summands of the formula above.
         background: the embedder's cosine of unrelated texts, see `gate.background`.
     """
 
-    words: float = 0.5
+    words: float = 0.45
     near: float = 0.3
     far: float = 0.2
     near_meaning: float = 0.2
     session: float = 0.2
-    speaker: float = 0.25
+    speaker: float = 0.35
     date: float = 0.2
+    wish: float = 0.15
     background: float = 0.0
 
 
@@ -172,8 +174,12 @@ def _base(found: Floats, cosines: Floats, near: Sequence[Rows], keep: NDArray[np
 def _parts(view: PersonView, query: Query, base: _Parts, then: NDArray[np.bool_], weights: Weights) -> _Parts:
     """All summands of the score by name, each of shape (n,), together in [0, 1] for rows that are kept."""
     session = _session_evidence(base["words"] + base["dense"], view.table["session"], view.sessions)
-    parts = base | {"session": weights.session * session, "speaker": weights.speaker * _spoken_by(view, query)}
-    room = 1 + weights.session + weights.speaker
+    parts = base | {
+        "session": weights.session * session,
+        "speaker": weights.speaker * _spoken_by(view, query),
+        "wish": weights.wish * view.table["wish"],
+    }
+    room = 1 + weights.session + weights.speaker + weights.wish
     if query.when is not None:
         parts["date"], room = weights.date * then, room + weights.date
     return {name: (part / room).astype(np.float32) for name, part in parts.items()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Collection, Iterable
 from typing import get_args
@@ -25,10 +26,18 @@ ROW = np.dtype(
         ("session", np.int32),  # number of the session, or −1
         ("speaker", np.int32),  # number of the speaker's name, or −1
         ("role", np.int8),  # number of the role in ROLES
+        ("wish", np.bool_),  # the person says how they always want things
         ("live", np.bool_),  # False once it was taken out
     ]
 )
 """What the ranking knows of one row besides its words."""
+
+
+WISH = re.compile(
+    r"\balways\b|\bI(?:'d| would)? (?:\w+ly )?prefer|\bI(?:'d| would) rather\b|\bnever (?:use|give|show|add|suggest|write)\b",
+    re.IGNORECASE,
+)
+"""Lasting wishes: "Always show the units", "I prefer plain text". They matter whenever their subject comes up."""
 
 
 class PersonView:
@@ -90,7 +99,8 @@ class PersonView:
                 self.table["after"][before] = row
             self._last_of_session[session] = row
             speaker = self._speakers.setdefault(turn.speaker, len(self._speakers)) if turn.speaker else -1
-            self._table.append((turn.at.timestamp(), before, -1, session, speaker, ROLES.index(turn.role), True))
+            wish = turn.role == "user" and WISH.search(turn.text) is not None
+            self._table.append((turn.at.timestamp(), before, -1, session, speaker, ROLES.index(turn.role), wish, True))
             self._append(f"t{turn.seq}", turn)
 
     def add_memory(self, memory: Memory) -> None:
@@ -104,7 +114,8 @@ class PersonView:
             session, speaker, role = -1, -1, ROLES.index("user")
             if source is not None:
                 session, speaker, role = (self.table[name][source] for name in ("session", "speaker", "role"))
-            self._table.append((memory.valid_from.timestamp(), -1, -1, session, speaker, role, True))
+            wish = memory.kind == "procedural"
+            self._table.append((memory.valid_from.timestamp(), -1, -1, session, speaker, role, wish, True))
             self._append(memory.id, memory)
 
     def set_memories(self, memories: Iterable[Memory]) -> None:
