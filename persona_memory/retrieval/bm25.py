@@ -139,7 +139,7 @@ class Bm25:
     def _length_norm(self, windows: Sequence[tuple[NDArray[np.int32], float]]) -> NDArray[np.float32]:
         """k1 · (1 − b + b · |d| / avg|d|) of each row with what it borrows from its neighbours, shape (n,)."""
         own = lengths = self._lengths.values
-        lent = np.append(own * self._lent(), np.float32(0))
+        lent: NDArray[np.float32] = np.append(own * self._lent(), np.float32(0))
         for neighbours, share in windows:
             lengths = lengths + np.float32(share) * lent[neighbours]
         average = float(lengths.sum()) / self._alive if self._total_length else 1.0
@@ -148,5 +148,4 @@ class Bm25:
 
     def _lent(self) -> NDArray[np.float32]:
         """The part of each row's words that its neighbours get their share of, shape (n,), in (0, 1]."""
-        part: NDArray[np.float32] = np.float32(LENT) / np.maximum(self._lengths.values, np.float32(LENT))
-        return part
+        return (LENT / np.maximum(self._lengths.values, LENT)).astype(np.float32)

@@ -51,6 +51,7 @@ class Weights:
         near_meaning: what a turn lends the turns beside it, for meaning.
         session, speaker, date, wish: the summands of the formula above.
         background: the embedder's cosine of unrelated texts, see `gate.background`.
+        superseding: whether a newer figure takes the place of an older one, see `superseding`.
     """
 
     words: float = 0.45
@@ -62,6 +63,7 @@ class Weights:
     date: float = 0.2
     wish: float = 0.15
     background: float = 0.0
+    superseding: bool = True
 
 
 def weights_for(fingerprint: str, *, background: float = 0.0) -> Weights:
@@ -112,12 +114,12 @@ def rank(
             if query.all_of_it:
                 rows, surely = rows | then, surely or bool((keep & then).any())
             keep, limit = keep & rows, limit if surely else min(limit, FEW)
-        rows = _by_score(parts, np.flatnonzero(keep))
-        changed = superseded(view, query, rows[:POOL].tolist())
+        best = _by_score(parts, np.flatnonzero(keep))
+        changed = superseded(view, query, best[:POOL].tolist()) if weights.superseding else {}
         if changed:
-            parts["newer"] = _in_place_of(changed, sum(parts.values()))
-            rows = _by_score(parts, rows)
-        return [_hit(view, row, parts, since_changed=row in changed) for row in rows[:limit].tolist()]
+            parts["newer"] = _in_place_of(changed, np.sum(list(parts.values()), axis=0))
+            best = _by_score(parts, best)
+        return [_hit(view, row, parts, since_changed=row in changed) for row in best[:limit].tolist()]
 
 
 def _kept(view: PersonView, exclude: Collection[int]) -> NDArray[np.bool_]:

@@ -14,7 +14,7 @@ from persona_memory.retrieval.values import Figure
 from persona_memory.retrieval.view import ROLES, PersonView
 from persona_memory.types import Turn
 
-CUED, PLAIN = (0.13, 0.5), (0.3, 4.0)
+CUED, PLAIN = (0.16, 0.5), (0.3, 4.0)
 """Least share of the question's information in the words around both figures, and least likeness of those words: where
 the newer is told as a change, and where not."""
 
@@ -75,9 +75,7 @@ def _news(
     ]
 
 
-def _match(
-    view: PersonView, pairs: Sequence[tuple[Figure, Figure]], worth: Mapping[str, float], total: float
-) -> float:
+def _match(view: PersonView, pairs: Sequence[tuple[Figure, Figure]], worth: Mapping[str, float], total: float) -> float:
     """How surely one of the newer figures takes the place of its older one; 0 where none does."""
     best = 0.0
     for old, new in pairs:

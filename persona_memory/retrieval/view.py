@@ -34,7 +34,8 @@ ROW = np.dtype(
 
 
 WISH = re.compile(
-    r"\balways\b|\bI(?:'d| would)? (?:\w+ly )?prefer|\bI(?:'d| would) rather\b|\bnever (?:use|give|show|add|suggest|write)\b",
+    r"\balways\b|\bI(?:'d| would)? (?:\w+ly )?prefer|\bI(?:'d| would) rather\b"
+    r"|\bnever (?:use|give|show|add|suggest|write)\b",
     re.IGNORECASE,
 )
 """Lasting wishes: "Always show the units", "I prefer plain text". They matter whenever their subject comes up."""
