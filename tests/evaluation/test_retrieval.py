@@ -80,7 +80,8 @@ def longmemeval_file(folder: Path) -> Path:
     """One question over two sessions, and one that nothing answers."""
     item = {
         "question_id": "q1", "question_type": "single-session-user", "question": "What is my greyhound called?",
-        "question_date": "2023/06/01 (Thu) 10:00", "haystack_dates": ["2023/05/02 (Tue) 10:00", "2023/05/01 (Mon) 10:00"],
+        "question_date": "2023/06/01 (Thu) 10:00",
+        "haystack_dates": ["2023/05/02 (Tue) 10:00", "2023/05/01 (Mon) 10:00"],
         "haystack_session_ids": ["later", "earlier"],
         "haystack_sessions": [
             [{"role": "user", "content": "How do I rest a knee?"}, {"role": "assistant", "content": "Sit."}],
@@ -103,7 +104,7 @@ def test_locomo_reads_evidence_of_several_ids_and_names_those_that_do_not_exist(
     conversations, missing, audited = locomo.read(locomo_file(tmp_path))
     first, second = conversations[0].questions
     assert first.evidence == {1, 2}
-    assert (second.evidence, second.corrected) == ({4}, {3})
+    assert (second.evidence, second.corrected) == (frozenset({4}), frozenset({3}))
     assert missing == ["conv-26 D9:9", "conv-99 D9:9"]
     assert audited
     assert [one.development for one in conversations] == [True, False]
@@ -167,10 +168,10 @@ def test_beam_reads_messages_without_their_marks_and_leaves_abstention_out(tmp_p
     conversation = first.conversation
     assert conversation.turns[0].text == "My snack budget for the movie marathon is $65."
     assert [(one.category, one.evidence) for one in conversation.questions] == [
-        ("knowledge update", {1, 7}),
-        ("information extraction", {3}),
+        ("knowledge update", frozenset({1, 7})),
+        ("information extraction", frozenset({3})),
     ]
-    assert [(one.old, one.new) for one in first.updates] == [({1}, {7})]
+    assert [(one.old, one.new) for one in first.updates] == [(frozenset({1}), frozenset({7}))]
     assert (conversation.development, second.conversation.development) == (False, True)
 
 
