@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
@@ -94,10 +94,16 @@ def _found(system: System, prepared: Prepared, question: int) -> Found:
     )
     if not system.injects:
         return found
-    told = worth_telling(hits) if system.kind == "ours" and hits else tuple(hits)
+    told = worth_telling(hits) if system.kind == "ours" and hits else _enough(hits)
     now = prepared.conversation.now
     packed = pack(told, budget=DEFAULT_BUDGET, count=estimate, render=lambda chosen: render_memories(chosen, now=now))
     return replace(found, injected=tuple(hit.sources[0] for hit in packed.chosen), tokens=packed.tokens)
+
+
+def _enough(hits: Sequence[Hit]) -> Sequence[Hit]:
+    """The first hits, as many as fill the budget twice: the others could not be injected anyway."""
+    sizes = np.cumsum([estimate(hit.text) for hit in hits])
+    return hits[: int(np.searchsorted(sizes, 2 * DEFAULT_BUDGET)) + 1]
 
 
 def _ours(
