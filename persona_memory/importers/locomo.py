@@ -42,12 +42,15 @@ class _Turn(BaseModel):
     blip_caption: str | None = None
 
 
-def read_locomo(path: str | Path) -> Iterator[ImportedMessage]:
+def read_locomo(path: str | Path, *, captions: bool = True) -> Iterator[ImportedMessage]:
     """All turns, dialogue by dialogue and session by session.
 
     The sample's id ("conv-26") is the user, a session is a thread ("conv-26/session_1"), "dia_id" ("D1:3") the message
     id; speaker_a is the person (role "user"), speaker_b somebody else (role "other"). A shared image is told by its
     caption.
+
+    Args:
+        captions: False leaves those of images out: most published figures are for the dialogue alone.
 
     Raises:
         ImportFileError: the file is not LoCoMo's.
@@ -60,10 +63,10 @@ def read_locomo(path: str | Path) -> Iterator[ImportedMessage]:
     for place, value in enumerate(document, 1):
         where = f"dialogue {place}"
         sample = parse(_Sample, value, source=source, line=None, where=where, expected=_FILE)
-        yield from _dialogue(sample, source)
+        yield from _dialogue(sample, source, captions=captions)
 
 
-def _dialogue(sample: _Sample, source: str) -> Iterator[ImportedMessage]:
+def _dialogue(sample: _Sample, source: str, *, captions: bool) -> Iterator[ImportedMessage]:
     talk, name = sample.conversation, sample.sample_id
     speakers = parse(_Speakers, talk, source=source, line=None, where=name, expected=_FILE)
     numbers = sorted(int(key.removeprefix("session_")) for key in talk if re.fullmatch(r"session_\d+", key))
@@ -82,7 +85,7 @@ def _dialogue(sample: _Sample, source: str) -> Iterator[ImportedMessage]:
                 known = f"{speakers.speaker_a!r} or {speakers.speaker_b!r}"
                 problem = f"{where}, turn {place + 1}: the speaker is {turn.speaker!r}; expected {known}"
                 raise ImportFileError(source, None, problem)
-            image = f" [shares an image: {turn.blip_caption}]" if turn.blip_caption else ""
+            image = f" [shares an image: {turn.blip_caption}]" if captions and turn.blip_caption else ""
             yield ImportedMessage(
                 user_id=name,
                 thread_id=f"{name}/{session}",

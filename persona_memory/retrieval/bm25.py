@@ -23,6 +23,11 @@ ORDINARY = 200
 """Documents from which on a person's own word statistics say how much a word tells."""
 
 
+LENT = 40
+"""Words, as many as a long remark has, that a document lends its neighbours at most: a reply of several hundred words
+would else speak for all that stands near it."""
+
+
 class Bm25:
     """Word statistics of one person's documents; a document's row is its place in the order of `add`.
 
@@ -126,16 +131,21 @@ class Bm25:
             counts = counts * keep[rows]
         tf = np.zeros(len(self) + 1, np.float32)  # the last place takes what has no neighbour (−1)
         tf[rows] = counts
+        lent = counts * self._lent()[rows] if windows else counts
         for neighbours, share in windows:
-            tf[neighbours[rows]] += np.float32(share) * counts
+            tf[neighbours[rows]] += np.float32(share) * lent
         return tf[:-1]
 
     def _length_norm(self, windows: Sequence[tuple[NDArray[np.int32], float]]) -> NDArray[np.float32]:
         """k1 · (1 − b + b · |d| / avg|d|) of each row with what it borrows from its neighbours, shape (n,)."""
-        own = self._lengths.values
-        lengths = own
+        own = lengths = self._lengths.values
+        lent: NDArray[np.float32] = np.append(own * self._lent(), np.float32(0))
         for neighbours, share in windows:
-            lengths = lengths + np.float32(share) * np.append(own, np.float32(0))[neighbours]
+            lengths = lengths + np.float32(share) * lent[neighbours]
         average = float(lengths.sum()) / self._alive if self._total_length else 1.0
         norm: NDArray[np.float32] = self.k1 * (1 - self.b + self.b * lengths / np.float32(average))
         return norm
+
+    def _lent(self) -> NDArray[np.float32]:
+        """The part of each row's words that its neighbours get their share of, shape (n,), in (0, 1]."""
+        return (LENT / np.maximum(self._lengths.values, LENT)).astype(np.float32)

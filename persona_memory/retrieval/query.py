@@ -46,10 +46,17 @@ CONTINUES = re.compile(r"^\W*(?:and|also|what about|how about|why|how come)\b")
 ANSWERS = frozenset("yes yeah yep sure please".split())
 THANKS = frozenset("thanks thank thx ty cheers".split())
 OWN = re.compile(r"\b(?:i|i'm|i've|i'd|i'll|me|my|mine|myself|we|our|ours|us)\b")
-YOURS = re.compile(
-    r"\b(?:you|your)\b.{0,40}\b(?:say|said|suggest\w*|recommend\w*|advi[sc]e\w*|tell|told|mention\w*|explain\w*|propose\w*|"
-    r"answer\w*|repl\w+|show\w*|give|gave|list\w*|teach|taught|promise\w*)\b"
+_TOLD = (
+    "said|suggested|recommended|advised|told|mentioned|explained|proposed|answered|replied|showed|shown|gave|given|listed|"
+    "taught|promised"
 )
+_TELL = "say|suggest|recommend|advise|tell|mention|explain|propose|answer|reply|show|give|list|teach|promise"
+YOURS = re.compile(
+    rf"\b(?:did|have|had) you (?:\w+ )?(?:{_TELL}|{_TOLD})\b|\byou(?:'ve|'d| have| had)?(?: \w+)? (?:{_TOLD})\b"
+    r"|\byour (?:\w+ )?(?:suggestion|recommendation|advice|explanation|proposal|answer|reply|replies|list|promise)s?\b"
+)
+"""What the assistant said: "did you suggest", "you told me", "your advice". Not "can you give me", which wants
+something new."""
 
 SHORT = 2
 """A message with more content words than this stands for itself."""

@@ -2,6 +2,7 @@
 
     x(r) = w · words(r) + (1 − w) · meaning(r)                    both normalised to [0, 1] over the person's rows
     score(r) ∝ x(r) + session · s(r) + speaker · [said by whom it asks for] + date · [said when it asks for]
+                        + wish · [tells how the person always wants things]
 
 words: BM25 in which a row also holds its neighbours' words, by a share. meaning: the cosine, with a share of the
 neighbours'. s: the mean of the session's three best x. A plain weighted sum of normalised scores, not of ranks: ranks
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 
 from persona_memory.retrieval.gate import FEW, FULL, above, relevant
 from persona_memory.retrieval.query import Query
+from persona_memory.retrieval.superseding import superseded
 from persona_memory.retrieval.view import ROLES, PersonView
 from persona_memory.types import Hit, Turn
 
@@ -32,6 +34,9 @@ _NONE = np.int32(-1)
 BEST = 3
 """Turns of a session that speak for it."""
 
+POOL = 60
+"""Best rows among which a newer one may supersede an older one."""
+
 TOLD_WITHIN = 3 * 86_400.0
 """Seconds after an interval in which people still tell of it ("yesterday I …")."""
 
@@ -44,18 +49,21 @@ class Weights:
         words: share of words against meaning, in [0, 1].
         near, far: what a turn lends its neighbours one and two turns away, for words.
         near_meaning: what a turn lends the turns beside it, for meaning.
-        session, speaker, date: the summands of the formula above.
+        session, speaker, date, wish: the summands of the formula above.
         background: the embedder's cosine of unrelated texts, see `gate.background`.
+        superseding: whether a newer figure takes the place of an older one, see `superseding`.
     """
 
-    words: float = 0.5
+    words: float = 0.45
     near: float = 0.3
     far: float = 0.2
     near_meaning: float = 0.2
     session: float = 0.2
-    speaker: float = 0.25
+    speaker: float = 0.35
     date: float = 0.2
+    wish: float = 0.15
     background: float = 0.0
+    superseding: bool = True
 
 
 def weights_for(fingerprint: str, *, background: float = 0.0) -> Weights:
@@ -106,7 +114,12 @@ def rank(
             if query.all_of_it:
                 rows, surely = rows | then, surely or bool((keep & then).any())
             keep, limit = keep & rows, limit if surely else min(limit, FEW)
-        return _hits(view, parts, np.flatnonzero(keep), limit)
+        best = _by_score(parts, np.flatnonzero(keep))
+        changed = superseded(view, query, best[:POOL].tolist()) if weights.superseding else {}
+        if changed:
+            parts["newer"] = _in_place_of(changed, np.sum(list(parts.values()), axis=0))
+            best = _by_score(parts, best)
+        return [_hit(view, row, parts, since_changed=row in changed) for row in best[:limit].tolist()]
 
 
 def _kept(view: PersonView, exclude: Collection[int]) -> NDArray[np.bool_]:
@@ -163,8 +176,12 @@ def _base(found: Floats, cosines: Floats, near: Sequence[Rows], keep: NDArray[np
 def _parts(view: PersonView, query: Query, base: _Parts, then: NDArray[np.bool_], weights: Weights) -> _Parts:
     """All summands of the score by name, each of shape (n,), together in [0, 1] for rows that are kept."""
     session = _session_evidence(base["words"] + base["dense"], view.table["session"], view.sessions)
-    parts = base | {"session": weights.session * session, "speaker": weights.speaker * _spoken_by(view, query)}
-    room = 1 + weights.session + weights.speaker
+    parts = base | {
+        "session": weights.session * session,
+        "speaker": weights.speaker * _spoken_by(view, query),
+        "wish": weights.wish * view.table["wish"],
+    }
+    room = 1 + weights.session + weights.speaker + weights.wish
     if query.when is not None:
         parts["date"], room = weights.date * then, room + weights.date
     return {name: (part / room).astype(np.float32) for name, part in parts.items()}
@@ -205,15 +222,23 @@ def _spoken_by(view: PersonView, query: Query) -> NDArray[np.bool_]:
     return said
 
 
-def _hits(view: PersonView, parts: _Parts, rows: NDArray[np.intp], limit: int) -> list[Hit]:
-    """The best of these rows as hits."""
+def _by_score(parts: _Parts, rows: NDArray[np.intp]) -> NDArray[np.intp]:
+    """These rows, best first, the newer of equals first."""
     scores = np.sum([part[rows] for part in parts.values()], axis=0)
-    best = rows[np.lexsort((-rows, -scores))[:limit]]
-    return [_hit(view, int(row), {name: float(part[row]) for name, part in parts.items()}) for row in best]
+    return rows[np.lexsort((-rows, -scores))]
 
 
-def _hit(view: PersonView, row: int, parts: Mapping[str, float]) -> Hit:
-    item, score = view.items[row], min(max(sum(parts.values()), 0.0), 1.0)
+def _in_place_of(changed: Mapping[int, int], scores: Floats) -> Floats:
+    """What lifts each row to the score of those that it supersedes, shape (n,): it then stands before them."""
+    lift = np.zeros_like(scores)
+    for old, new in changed.items():
+        lift[new] = max(lift[new], scores[old] - scores[new])
+    return lift
+
+
+def _hit(view: PersonView, row: int, all_parts: _Parts, *, since_changed: bool) -> Hit:
+    item, parts = view.items[row], {name: float(part[row]) for name, part in all_parts.items()}
+    score = min(max(sum(parts.values()), 0.0), 1.0)
     if isinstance(item, Turn):
         return Hit(
             id=f"t{item.seq}",
@@ -227,7 +252,7 @@ def _hit(view: PersonView, row: int, parts: Mapping[str, float]) -> Hit:
             speaker=item.speaker,
             thread_id=item.thread_id,
             message_id=item.message_id,
-            since_changed=item.seq in view.changed,
+            since_changed=since_changed or item.seq in view.changed,
         )
     source = view.turn(item.sources[0]) if item.sources else None
     return Hit(

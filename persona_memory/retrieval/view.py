@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Collection, Iterable
 from typing import get_args
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from persona_memory.retrieval.bm25 import Bm25
 from persona_memory.retrieval.columns import Column
+from persona_memory.retrieval.values import Figure, figures
 from persona_memory.retrieval.words import tokens
 from persona_memory.types import Memory, Role, Turn
 
@@ -24,10 +26,19 @@ ROW = np.dtype(
         ("session", np.int32),  # number of the session, or −1
         ("speaker", np.int32),  # number of the speaker's name, or −1
         ("role", np.int8),  # number of the role in ROLES
+        ("wish", np.bool_),  # the person says how they always want things
         ("live", np.bool_),  # False once it was taken out
     ]
 )
 """What the ranking knows of one row besides its words."""
+
+
+WISH = re.compile(
+    r"\balways\b|\bI(?:'d| would)? (?:\w+ly )?prefer|\bI(?:'d| would) rather\b"
+    r"|\bnever (?:use|give|show|add|suggest|write)\b",
+    re.IGNORECASE,
+)
+"""Lasting wishes: "Always show the units", "I prefer plain text". They matter whenever their subject comes up."""
 
 
 class PersonView:
@@ -48,6 +59,7 @@ class PersonView:
         self.items: list[Turn | Memory] = []
         self.words = Bm25()
         self.changed: set[int] = set()
+        self._figures: dict[int, tuple[Figure, ...]] = {}
         self._table: Column[np.void] = Column(ROW)
         self._rows: dict[str, int] = {}
         self._speakers: dict[str, int] = {}
@@ -88,7 +100,8 @@ class PersonView:
                 self.table["after"][before] = row
             self._last_of_session[session] = row
             speaker = self._speakers.setdefault(turn.speaker, len(self._speakers)) if turn.speaker else -1
-            self._table.append((turn.at.timestamp(), before, -1, session, speaker, ROLES.index(turn.role), True))
+            wish = turn.role == "user" and WISH.search(turn.text) is not None
+            self._table.append((turn.at.timestamp(), before, -1, session, speaker, ROLES.index(turn.role), wish, True))
             self._append(f"t{turn.seq}", turn)
 
     def add_memory(self, memory: Memory) -> None:
@@ -102,7 +115,8 @@ class PersonView:
             session, speaker, role = -1, -1, ROLES.index("user")
             if source is not None:
                 session, speaker, role = (self.table[name][source] for name in ("session", "speaker", "role"))
-            self._table.append((memory.valid_from.timestamp(), -1, -1, session, speaker, role, True))
+            wish = memory.kind == "procedural"
+            self._table.append((memory.valid_from.timestamp(), -1, -1, session, speaker, role, wish, True))
             self._append(memory.id, memory)
 
     def set_memories(self, memories: Iterable[Memory]) -> None:
@@ -127,6 +141,12 @@ class PersonView:
         row = self.row_of(f"t{seq}")
         item = None if row is None else self.items[row]
         return item if isinstance(item, Turn) else None
+
+    def figures(self, row: int) -> tuple[Figure, ...]:
+        """The figures that a row's text tells; read when first asked for."""
+        if row not in self._figures:
+            self._figures[row] = figures(self.items[row].text)
+        return self._figures[row]
 
     def row_of(self, id: str) -> int | None:
         """The row of "t12" or of a memory's id; None where there is none."""

@@ -88,6 +88,9 @@ def test_a_name_alone_asks_for_the_person() -> None:
         ("what's my favourite tea", "user"),
         ("What did you recommend for dinner?", "assistant"),
         ("your suggestion about the list you gave me", "assistant"),
+        ("you've already told me", "assistant"),
+        ("Can you list what I brought up?", "user"),
+        ("Could you list the capitals?", None),
         ("Who is the president of Peru?", None),
     ],
 )

@@ -1,0 +1,168 @@
+"""The ranking systems that are compared: baselines, ours, and ours without each of its parts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from persona_memory.budget import pack, render_memories
+from persona_memory.budget.tokens import estimate
+from persona_memory.evaluation.rankings import Found, Prepared
+from persona_memory.evaluation.report import RowKind
+from persona_memory.evaluation.vectors import Matrix
+from persona_memory.memory import DEFAULT_BUDGET
+from persona_memory.recalling import CANDIDATES, worth_telling
+from persona_memory.retrieval import Weights, rank, tokens
+from persona_memory.types import Hit, Turn
+
+Rank = Callable[[Prepared, int], list[Hit]]
+"""(conversation, question number) to hits, best first."""
+
+RRF_K = 60
+"""Reciprocal rank fusion's constant (Cormack, Clarke and Büttcher 2009)."""
+
+KEPT = 50
+"""Best turns that are kept of a ranking: the deepest that is reported."""
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    """One way to rank turns.
+
+    Attributes:
+        injects: whether what it would put into a prompt is measured, too.
+    """
+
+    name: str
+    kind: RowKind
+    rank: Rank
+    injects: bool = False
+
+
+def systems(*, named: bool) -> tuple[System, ...]:
+    """All that are compared; `named`: where speakers have names."""
+    return (*_baselines(named=named), System("ours", "ours", _ours(), injects=True), *_ablations(named=named))
+
+
+def _baselines(*, named: bool) -> Iterator[System]:
+    yield System("no memory", "baseline", lambda *_: [], injects=True)
+    yield System("BM25", "baseline", _by(_words), injects=True)
+    yield System("dense", "baseline", _by(lambda one, q: one.best_cosines(q)), injects=True)
+    yield System(
+        "hybrid RRF", "baseline", _by(lambda one, q: _fused(_words(one, q), one.best_cosines(q))), injects=True
+    )
+    if named:
+        yield System('dense, of "speaker: turn"', "baseline", _by(_named))
+        yield System(
+            'hybrid RRF, of "speaker: turn"', "baseline", _by(lambda one, q: _fused(_words(one, q), _named(one, q)))
+        )
+
+
+def _ablations(*, named: bool) -> Iterator[System]:
+    without = {
+        "its gate": _ours(gated=False),
+        "meaning": _ours(dense=lambda one, q: {}),
+        "words": _ours(lambda w: replace(w, words=0.0)),
+        "neighbours": _ours(lambda w: replace(w, near=0.0, far=0.0, near_meaning=0.0)),
+        "session": _ours(lambda w: replace(w, session=0.0)),
+        "speaker": _ours(lambda w: replace(w, speaker=0.0)),
+        "date": _ours(lambda w: replace(w, date=0.0)),
+        "wishes": _ours(lambda w: replace(w, wish=0.0)),
+        "supersession": _ours(lambda w: replace(w, superseding=False)),
+    }
+    for part, order in without.items():
+        yield System(f"without {part}", "ablation", order)
+    yield System("a quarter not embedded yet", "ablation", _ours(dense=_three_quarters))
+    if named:
+        yield System("with names in vectors", "ablation", _ours(dense=_named_dense))
+
+
+def answers(system: System, prepared: Prepared) -> list[Found]:
+    """What the system finds for each question of the conversation."""
+    return [_found(system, prepared, question) for question in range(len(prepared.queries))]
+
+
+def _found(system: System, prepared: Prepared, question: int) -> Found:
+    hits = system.rank(prepared, question)
+    found = Found(
+        turns=tuple(hit.sources[0] for hit in hits[:KEPT]),
+        changed=tuple(hit.sources[0] for hit in hits[:KEPT] if hit.since_changed),
+    )
+    if not system.injects:
+        return found
+    told = worth_telling(hits) if system.kind == "ours" and hits else _enough(hits)
+    now = prepared.conversation.now
+    packed = pack(told, budget=DEFAULT_BUDGET, count=estimate, render=lambda chosen: render_memories(chosen, now=now))
+    return replace(found, injected=tuple(hit.sources[0] for hit in packed.chosen), tokens=packed.tokens)
+
+
+def _enough(hits: Sequence[Hit]) -> Sequence[Hit]:
+    """The first hits, as many as fill the budget twice: the others could not be injected anyway."""
+    sizes = np.cumsum([estimate(hit.text) for hit in hits])
+    return hits[: int(np.searchsorted(sizes, 2 * DEFAULT_BUDGET)) + 1]
+
+
+def _ours(
+    change: Callable[[Weights], Weights] = lambda weights: weights,
+    *,
+    gated: bool = True,
+    dense: Callable[[Prepared, int], dict[str, float]] = lambda one, question: one.dense(question),
+) -> Rank:
+    def order(one: Prepared, question: int) -> list[Hit]:
+        weights, near = change(one.weights), dense(one, question)
+        return rank(one.view, one.queries[question], dense=near, limit=CANDIDATES, gated=gated, weights=weights)
+
+    return order
+
+
+def _by(scores: Callable[[Prepared, int], NDArray[Any]]) -> Rank:
+    """The turns by a score of shape (turns,), the older of equals first."""
+
+    def order(one: Prepared, question: int) -> list[Hit]:
+        found = scores(one, question)
+        rows = np.argsort(-found, kind="stable")[:CANDIDATES]
+        return [_hit(one.conversation.turns[row], float(found[row])) for row in rows]
+
+    return order
+
+
+def _hit(turn: Turn, score: float) -> Hit:
+    return Hit(
+        f"t{turn.seq}", "turn", turn.text, score, {}, turn.at, (turn.seq,), role=turn.role, speaker=turn.speaker
+    )  # fmt: skip
+
+
+def _words(one: Prepared, question: int) -> NDArray[np.float32]:
+    """Plain BM25 over turns, with the index words of ours."""
+    asked = dict.fromkeys(tokens(one.conversation.questions[question].text), 1.0)
+    return one.view.words.match(asked)[0]
+
+
+def _named(one: Prepared, question: int) -> Matrix:
+    named: Matrix = cast("Matrix", one.named)[question]
+    return named
+
+
+def _named_dense(one: Prepared, question: int) -> dict[str, float]:
+    return {f"t{row + 1}#0": cosine for row, cosine in enumerate(_named(one, question).tolist())}
+
+
+def _three_quarters(one: Prepared, question: int) -> dict[str, float]:
+    """As if a random quarter of the points had not been embedded yet."""
+    points = one.dense(question)
+    kept = np.random.default_rng(question).random(len(points)) < 0.75
+    return {id: cosine for (id, cosine), keep in zip(points.items(), kept, strict=True) if keep}
+
+
+def _fused(one: NDArray[Any], other: NDArray[Any]) -> NDArray[Any]:
+    """Reciprocal rank fusion of two scores."""
+    fused: NDArray[Any] = 1 / (RRF_K + _places(one)) + 1 / (RRF_K + _places(other))
+    return fused
+
+
+def _places(scores: NDArray[Any]) -> NDArray[np.intp]:
+    return np.argsort(np.argsort(-scores, kind="stable"), kind="stable")
