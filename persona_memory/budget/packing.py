@@ -124,7 +124,8 @@ def _lasting(entry: ProfileEntry) -> tuple[bool, float, float, str]:
 
 def _best(ranked: Sequence[Hit], room: _Room) -> list[Hit]:
     """The set that is worth most, best first, with what is too large shortened."""
-    candidates, costs = [], {}
+    candidates: list[Hit] = []
+    costs: dict[str, int] = {}
     for hit in ranked:
         cost = room.count(hit.text) + _LINE_OVERHEAD
         if 2 * cost > room.budget - room.base and not room.holds([hit]):
