@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from importlib.resources import files
 from typing import Any, Final
 
@@ -18,6 +18,7 @@ from persona_memory.knowledge.bkt import BKT
 
 VERSION: Final = 1
 FILE: Final = f"priors-{VERSION}.json"
+DIGITS: Final = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,21 +53,19 @@ class Priors:
     difficulty: float
     bkt: BKT = field(default_factory=BKT)
     ability_variance: float = 0.6
-    ability_drift: float = 0.004
+    ability_drift: float = 0.001
     topic_variance: float = 0.5
     topic_drift: float = 0.02
-    share: float = 0.8
+    share: float = 1.2
     intercept: float = 0.0
     weights: Mapping[str, float] = field(default_factory=dict)
     skills: Mapping[str, SkillPrior] = field(default_factory=dict)
 
     def to_json(self) -> str:
         """As the shipped file has it: the population's numbers without the single skills'."""
-        numbers: dict[str, Any] = {
-            name: getattr(self, name) for name in self.__slots__ if name not in {"bkt", "weights", "skills"}
-        }
-        bkt = {name: getattr(self.bkt, name) for name in self.bkt.__slots__}
-        return json.dumps({"version": VERSION, **numbers, "bkt": bkt, "weights": dict(self.weights)}, indent=2) + "\n"
+        numbers: dict[str, Any] = asdict(replace(self, skills={}))
+        del numbers["skills"]
+        return json.dumps({"version": VERSION, **_rounded(numbers)}, indent=2) + "\n"
 
 
 def parse(text: str) -> Priors:
@@ -88,3 +87,7 @@ def parse(text: str) -> Priors:
 def shipped() -> Priors:
     """The priors of this version, read once."""
     return parse(files("persona_memory.knowledge").joinpath(FILE).read_text(encoding="utf-8"))
+
+
+def _rounded(numbers: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: _rounded(one) if isinstance(one, dict) else round(one, DIGITS) for name, one in numbers.items()}
