@@ -1,14 +1,15 @@
 """Students' answers from ASSISTments 2009, with the rows of one multi-skill question put together again.
 
-The files hold three lines a student: how many rows, the skills, right or wrong. A question on several skills was written
-as several rows with the same label, so a model that looks at the row before reads the answer. Rows are merged where their
-ordered pair of skills occurs often enough and agrees often enough; see `repeated_pairs`.
+The files hold three lines a student: how many rows, the skills, right or wrong. A question on several skills was
+written as several rows with the same label, so a model that looks at the row before reads the answer. Rows are merged
+where their ordered pair of skills occurs often enough and agrees often enough; see `repeated_pairs`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from persona_memory.errors import InvalidInput
@@ -18,7 +19,7 @@ TEST = "assist2009_updated_test.csv"
 OFTEN = 20
 ALWAYS = 1.0
 NEARLY_ALWAYS = 0.93
-"""No two different questions agree this often: the pairs between .85 and .93 are few, those above follow one another."""
+"""For pairs that are kept apart by an accident or two, where rows of different questions met."""
 
 Pair = tuple[str, str]
 
@@ -56,13 +57,11 @@ def _student(path: Path, number: int, lines: Sequence[str]) -> Student:
     return tuple(Answer((skill,), mark == "1") for skill, mark in zip(skills, marks, strict=True))
 
 
-def repeated_pairs(
-    students: Iterable[Student], *, often: int = OFTEN, agreement: float = ALWAYS
-) -> frozenset[Pair]:
-    """Ordered pairs of skills that follow one another at least so often, and get the same mark at least so regularly."""
+def repeated_pairs(students: Iterable[Student], *, often: int = OFTEN, agreement: float = ALWAYS) -> frozenset[Pair]:
+    """Ordered pairs of skills that follow one another at least `often`, with the same mark in this share or more."""
     seen: dict[Pair, list[bool]] = {}
     for student in students:
-        for one, other in zip(student, student[1:], strict=False):
+        for one, other in pairwise(student):
             if one.topics != other.topics:
                 seen.setdefault((one.topics[-1], other.topics[0]), []).append(one.correct == other.correct)
     return frozenset(

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from persona_memory.evaluation.answers import ALWAYS, NEARLY_ALWAYS, TEST, TRAIN, Student, merged, read, repeated_pairs
+from persona_memory.evaluation.answers import ALWAYS, NEARLY_ALWAYS, TEST, TRAIN, Pair, Student, merged, read, repeated_pairs
 from persona_memory.evaluation.hidden_markov import fit_skills
 from persona_memory.evaluation.knowledge_priors import Answers, columns, expected, mixed, starting, table
 from persona_memory.evaluation.logistic import Array, fit, sigmoid
@@ -37,7 +37,7 @@ COUNTS_AND_RECENCY: Final = (
     *(name for name in GROUPS["form"] if name not in {"form", "long_form", "topic_form"}),
 )
 """The strongest baseline sees all that can be counted: right and wrong answers, on the skill and in all, how long ago
-the last was and what it was, runs of right answers and of one skill. It has no ability, no mastery, no slopes by skill."""
+the last was and what it was, runs of right answers and of one skill. It has no ability, mastery or slopes by skill."""
 
 COLUMNS: Final = ("AUC", "log loss", "ECE", "AUC − logistic")
 
@@ -63,22 +63,17 @@ def run(settings: Settings) -> Report:
     pairs = {agreement: repeated_pairs((*train, *test), agreement=agreement) for agreement in (ALWAYS, NEARLY_ALWAYS)}
     if settings.quick:
         train, test = train[:QUICK_STUDENTS], test[:QUICK_STUDENTS]
-    forms: dict[str, tuple[frozenset[tuple[str, str]], bool]] = {
-        "merged": (pairs[ALWAYS], True),
-        "strictly merged": (pairs[NEARLY_ALWAYS], True),
-        "as shipped": (frozenset(), False),
-    }
+    forms = {"merged": pairs[ALWAYS], "strictly merged": pairs[NEARLY_ALWAYS], "as shipped": frozenset[Pair]()}
     tables = []
-    for name, (joined, whole) in settings.watch.track(forms.items(), "forms of the data", total=len(forms)):
+    for name, joined in settings.watch.track(forms.items(), "forms of the data", total=len(forms)):
         parts = [tuple(merged(student, joined) for student in file) for file in (train, test)]
 
-        def compute(parts: Sequence[Sequence[Student]] = parts, whole: bool = whole) -> list[dict[str, Any]]:
+        def compute(parts: Sequence[Sequence[Student]] = parts, whole: bool = name == "merged") -> list[dict[str, Any]]:
             return _measured(_fitted(*parts), whole=whole, seed=settings.seed)
 
         rows = settings.checkpoint.get(f"{name}-{len(train)}-{settings.seed}", compute)
         title = f"{name}: {sum(map(len, parts[1])):,} answers of {len(test):,} students"
         tables.append(Table(title, COLUMNS, tuple(map(_row, rows)), plot="AUC"))
-    settings.checkpoint.clear()
     return Report("assistments", "Knowledge tracing: ASSISTments 2009", tuple(tables), _notes(pairs))
 
 
@@ -151,7 +146,7 @@ def _baselines(data: _Fitted) -> list[tuple[str, RowKind, Array]]:
 
 
 def _classic(data: _Fitted) -> Array:
-    """Classic BKT: each skill's own parameters, mastery of each student by itself, the mean over a question's skills."""
+    """Classic BKT: parameters per skill, mastery per student and skill, the mean over a question's skills."""
     skills, found = fit_skills(data.train, data.start.bkt), []
     for student in data.test:
         mastery: dict[str, float] = {}

@@ -28,7 +28,8 @@ OWN_SLOPES = (
     *("ability", "deviation", "mastery", "right", "wrong", "last_right", "last_wrong", "lag", "all_right", "topics"),
     *("same", "repeat_1", "repeats", "right_once", "right_more", "wrong_once", "wrong_more"),
 )
-"""What may weigh differently from skill to skill: how fast practice teaches it, how soon it fades, how far ability goes.
+"""What may weigh differently from skill to skill: how fast practice teaches it, how soon it fades, how far ability
+goes.
 
 Never the answer before to another skill: where two rows are one question, that answer is this one."""
 

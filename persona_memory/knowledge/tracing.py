@@ -1,9 +1,9 @@
 """How likely a person's next answer is right: mastery, ability, difficulty, practice and recency, mixed.
 
-Four lines of work meet: Bayesian knowledge tracing gives a mastery per topic (Corbett & Anderson 1995; the prior shifted
-by ability as in Pardos & Heffernan 2010), an online item-response model gives ability and difficulty (`ability`),
-performance factors give the practice counts (Pavlik, Cen & Koedinger 2009), and what was seen long ago counts less. A
-logistic mixture, fitted offline, joins them; a skill of which the priors know something has slopes of its own.
+Four lines of work meet: Bayesian knowledge tracing gives a mastery per topic (Corbett & Anderson 1995; the prior is
+shifted by ability as in Pardos & Heffernan 2010), an online item-response model gives ability and difficulty
+(`ability`), performance factors give the practice counts (Pavlik, Cen & Koedinger 2009), and what was seen long ago
+counts less. A logistic mixture, fitted offline, joins them; a skill that the priors know has slopes of its own.
 
 Answers have no times here: time is counted in answers. All that is kept of a person is a few numbers per topic, so an
 answer costs the same after ten and after ten thousand.

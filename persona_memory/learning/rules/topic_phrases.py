@@ -112,11 +112,14 @@ LOST: Final = re.compile(
     re.IGNORECASE,
 )
 ASKS: Final = re.compile(
-    r"\?|\b(?:try|tell me|show me|(?:walk|talk) me through|work out|calculate|find|solve|check|what|how)\b", re.IGNORECASE
+    r"\?|\b(?:try|tell me|show me|(?:walk|talk) me through|work out|calculate|find|solve|check|what|how)\b",
+    re.IGNORECASE,
 )
 """An assistant's turn that wants an answer, with a question mark or without."""
 
-COURTESY: Final = re.compile(r"^\W*(?:(?:ok|okay|sure|thanks|thank you|please|great|cool|alright)\b\W*)+$", re.IGNORECASE)
+COURTESY: Final = re.compile(
+    r"^\W*(?:(?:ok|okay|sure|thanks|thank you|please|great|cool|alright)\b\W*)+$", re.IGNORECASE
+)
 """A reply that tries nothing."""
 
 RIGHT: Final = re.compile(

@@ -6,7 +6,16 @@ from collections.abc import Iterator, Sequence, Set
 from typing import Final
 
 from persona_memory.knowledge.naming import canonical, mentioned
-from persona_memory.learning.rules.topic_phrases import ASKS, COURTESY, GOT_IT, LOST, NOT_RIGHT, PATTERNS, RIGHT, topic_of
+from persona_memory.learning.rules.topic_phrases import (
+    ASKS,
+    COURTESY,
+    GOT_IT,
+    LOST,
+    NOT_RIGHT,
+    PATTERNS,
+    RIGHT,
+    topic_of,
+)
 from persona_memory.profile.english.clauses import clauses
 from persona_memory.profile.english.phrases import core
 from persona_memory.profile.english.sentences import LONGEST, plain
