@@ -11,7 +11,17 @@ from typing import Any, Final
 
 import numpy as np
 
-from persona_memory.evaluation.answers import ALWAYS, NEARLY_ALWAYS, TEST, TRAIN, Pair, Student, merged, read, repeated_pairs
+from persona_memory.evaluation.answers import (
+    ALWAYS,
+    NEARLY_ALWAYS,
+    TEST,
+    TRAIN,
+    Pair,
+    Student,
+    merged,
+    read,
+    repeated_pairs,
+)
 from persona_memory.evaluation.hidden_markov import fit_skills
 from persona_memory.evaluation.knowledge_priors import Answers, columns, expected, mixed, starting, table
 from persona_memory.evaluation.logistic import Array, fit, sigmoid

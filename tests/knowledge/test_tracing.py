@@ -113,7 +113,8 @@ def test_the_shipped_priors_are_numbers_of_a_population_only() -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [{"version": 2}, {"bkt": {"prior": 0.5, "speed": 1}}, {"colour": 3}, {"bkt": {"prior": 0.2, "guess": 0.9}}]
+    "change",
+    [{"version": 2}, {"bkt": {"prior": 0.5, "speed": 1}}, {"colour": 3}, {"bkt": {"prior": 0.2, "guess": 0.9}}],
 )
 def test_priors_of_another_kind_are_refused(change: dict[str, object]) -> None:
     """Another version, a name too many, a number out of range."""
