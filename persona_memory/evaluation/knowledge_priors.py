@@ -8,17 +8,17 @@ shrunk towards zero.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from persona_memory.evaluation.answers import Student
+from persona_memory.evaluation.answers import Pair, Student
 from persona_memory.evaluation.hidden_markov import fit_bkt
 from persona_memory.evaluation.logistic import Array, Logistic, fit, fit_groups, sigmoid
 from persona_memory.knowledge.ability import logit
-from persona_memory.knowledge.priors import Priors, SkillPrior
+from persona_memory.knowledge.priors import Link, Priors, SkillPrior
 from persona_memory.knowledge.tracing import FEATURES, GROUPS, Tracker
 
 SHRINKAGE = 10.0
@@ -27,11 +27,17 @@ SHRINKAGE = 10.0
 OWN_SLOPES = (
     *("ability", "deviation", "mastery", "right", "wrong", "last_right", "last_wrong", "lag", "all_right", "topics"),
     *("same", "repeat_1", "repeats", "right_once", "right_more", "wrong_once", "wrong_more"),
+    *("topic_form", "long_form", "new", "recent", "all_wrong", "hardest"),
 )
 """What may weigh differently from skill to skill: how fast practice teaches it, how soon it fades, how far ability
 goes.
 
-Never the answer before to another skill: where two rows are one question, that answer is this one."""
+Not the answer before to another skill: where two rows are one question, that answer is this one. See `linked`."""
+
+LINK_RIDGE = 4.0
+
+
+Topics = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +57,15 @@ class Answers:
     topics: tuple[tuple[str, ...], ...]
 
 
-def fit_priors(students: Sequence[Student], *, skills: bool = True, without: Collection[str] = ()) -> Priors:
+def fit_priors(students: Sequence[Student], *, skills: bool = True, one_question: Set[Pair] = frozenset()) -> Priors:
     """The priors of these students.
 
     Args:
-        skills: whether single skills get difficulties and slopes; without them all are taken for alike.
-        without: groups of features (`tracing.GROUPS`) to leave out, and "skills" for the skills' own slopes.
+        skills: whether single skills get difficulties, slopes and links; without them all are taken for alike.
+        one_question: pairs of skills that are never linked, because their rows are one answer.
     """
     start = starting(students, skills=skills)
-    return mixed(start, table(students, start), without=without)
+    return mixed(start, table(students, start), one_question=one_question)
 
 
 def starting(students: Sequence[Student], *, skills: bool = True) -> Priors:
@@ -97,22 +103,53 @@ def trace(student: Student, priors: Priors) -> Iterator[list[float]]:
         tracker.observe(answer.topics, answer.correct)
 
 
-def mixed(start: Priors, answers: Answers, *, without: Collection[str] = ()) -> Priors:
-    """The priors with the mixture's weights, and the skills' deviations from them."""
+def mixed(
+    start: Priors, answers: Answers, *, without: Collection[str] = (), one_question: Set[Pair] = frozenset()
+) -> Priors:
+    """The priors with the mixture's weights, the skills' deviations from them, and links between skills.
+
+    Args:
+        start: as `starting` gives them.
+        answers: their features.
+        without: groups of features (`tracing.GROUPS`) to leave out, "skills" for their own slopes, "links".
+        one_question: as in `fit_priors`.
+    """
     left_out = {name for group in without for name in GROUPS.get(group, ())}
     names = [name for name in FEATURES if name not in left_out]
     common = fit(answers.features[:, columns(names)], answers.y)
     priors = replace(start, intercept=common.intercept, weights=dict(zip(names, common.weights.tolist(), strict=True)))
-    if not start.skills or "skills" in without:
-        return priors
-    own = [name for name in OWN_SLOPES if name in names]
-    logits = common.logits(answers.features[:, columns(names)])
-    deviations = fit_groups(answers.features[:, columns(own)], answers.y, logits, answers.topics)
-    return replace(priors, skills=_skills(start.skills, deviations, own))
+    if start.skills and "skills" not in without:
+        own = [name for name in OWN_SLOPES if name in names]
+        logits = common.logits(answers.features[:, columns(names)])
+        deviations = fit_groups(answers.features[:, columns(own)], answers.y, logits, answers.topics)
+        priors = replace(priors, skills=_skills(start.skills, deviations, own))
+    if start.skills and "links" not in without:
+        priors = replace(priors, links=linked(priors, answers, one_question))
+    return priors
+
+
+def linked(priors: Priors, answers: Answers, one_question: Set[Pair]) -> dict[tuple[Topics, Topics], Link]:
+    """What an answer to other skills says of the next one, for every two questions that followed one another.
+
+    Two that are rows of one question are left out: there the answer before is this answer.
+    """
+    pairs = [_followed(answers, place, one_question) for place in range(len(answers.y))]
+    rows = [place for place, pair in enumerate(pairs) if pair is not None]
+    before = answers.features[rows][:, columns(["before"])]
+    logits = np.array([logit(p) for p in expected(priors, answers)[rows]])
+    found = fit_groups(before, answers.y[rows], logits, [(pairs[row],) for row in rows], ridge=LINK_RIDGE, rounds=1)
+    return {pair: Link(one.intercept, float(one.weights[0])) for pair, one in found.items() if pair is not None}
+
+
+def _followed(answers: Answers, place: int, one_question: Set[Pair]) -> tuple[Topics, Topics] | None:
+    if place == 0 or answers.people[place - 1] != answers.people[place]:
+        return None
+    last, now = answers.topics[place - 1], answers.topics[place]
+    return None if last == now or (last[-1], now[0]) in one_question else (last, now)
 
 
 def _skills(
-    skills: Mapping[str, SkillPrior], deviations: Mapping[Hashable, Logistic], names: Sequence[str]
+    skills: Mapping[str, SkillPrior], deviations: Mapping[str, Logistic], names: Sequence[str]
 ) -> dict[str, SkillPrior]:
     return {
         name: replace(
@@ -137,7 +174,12 @@ def expected(priors: Priors, answers: Answers) -> Array:
         name: (skill.intercept, np.array([skill.slopes.get(feature, 0.0) for feature in FEATURES]))
         for name, skill in priors.skills.items()
     }
+    before = FEATURES.index("before")
     for place, topics in enumerate(answers.topics):
         for intercept, slopes in (own[name] for name in topics if name in own):
             logits[place] += (intercept + answers.features[place] @ slopes) / len(topics)
+        followed = _followed(answers, place, frozenset()) if priors.links else None
+        link = None if followed is None else priors.links.get(followed)
+        if link is not None:
+            logits[place] += link.intercept + link.slope * answers.features[place, before]
     return sigmoid(logits)

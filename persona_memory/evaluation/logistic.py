@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+Group = TypeVar("Group", bound=Hashable)
 Array = NDArray[np.float64]
 STEPS = 12
 GROUP_STEPS = 4
@@ -64,11 +66,11 @@ def fit_groups(
     x: Array,
     y: Array,
     logits: Array,
-    groups: Sequence[Sequence[Hashable]],
+    groups: Sequence[Sequence[Group]],
     *,
     ridge: float = 15.0,
     rounds: int = 3,
-) -> dict[Hashable, Logistic]:
+) -> dict[Group, Logistic]:
     """Each group's deviations of weights and intercept from a common model, by backfitting.
 
     Args:
@@ -96,9 +98,9 @@ def fit_groups(
     return {group: Logistic(raw[group], float(found[group][-1] - raw[group] @ mean)) for group in found}
 
 
-def members(groups: Sequence[Sequence[Hashable]]) -> Mapping[Hashable, NDArray[np.intp]]:
+def members(groups: Sequence[Sequence[Group]]) -> Mapping[Group, NDArray[np.intp]]:
     """The rows of each group."""
-    places: dict[Hashable, list[int]] = {}
+    places: dict[Group, list[int]] = {}
     for place, names in enumerate(groups):
         for name in names:
             places.setdefault(name, []).append(place)

@@ -37,6 +37,14 @@ class SkillPrior:
 
 
 @dataclass(frozen=True, slots=True)
+class Link:
+    """What the answer before, to other topics, says of this one: added to the logit, `slope` for a right one."""
+
+    intercept: float
+    slope: float
+
+
+@dataclass(frozen=True, slots=True)
 class Priors:
     """The population's numbers.
 
@@ -48,6 +56,7 @@ class Priors:
         share: how much of a person's ability moves the mastery of a topic that is new to them (`ability.shifted`).
         intercept, weights: the logistic mixture of `tracing.FEATURES`.
         skills: what is known of single skills, by name; the shipped file has none.
+        links: by the topics of the answer before and of this one; the shipped file has none.
     """
 
     difficulty: float
@@ -60,11 +69,12 @@ class Priors:
     intercept: float = 0.0
     weights: Mapping[str, float] = field(default_factory=dict)
     skills: Mapping[str, SkillPrior] = field(default_factory=dict)
+    links: Mapping[tuple[tuple[str, ...], tuple[str, ...]], Link] = field(default_factory=dict)
 
     def to_json(self) -> str:
         """As the shipped file has it: the population's numbers without the single skills'."""
-        numbers: dict[str, Any] = asdict(replace(self, skills={}))
-        del numbers["skills"]
+        numbers: dict[str, Any] = asdict(replace(self, skills={}, links={}))
+        del numbers["skills"], numbers["links"]
         return json.dumps({"version": VERSION, **_rounded(numbers)}, indent=2) + "\n"
 
 

@@ -90,6 +90,9 @@ class Tracker:
         for skill in map(self._skill, topics):
             own = skill.intercept + sum(slope * values[name] for name, slope in skill.slopes.items())
             total += own / len(topics)
+        link = self.priors.links.get((self._last, tuple(topics)))
+        if link is not None:
+            total += link.intercept + link.slope * values["before"]
         return sigmoid(total)
 
     def features(self, topics: Sequence[str]) -> list[float]:

@@ -149,17 +149,18 @@ def test_the_whole_evaluation_runs_on_a_folder(tmp_path: Path) -> None:
     report = run("assistments", Settings(data=written(tmp_path)))
     first, *others = report.tables
     names = [row.name for row in first.rows]
-    assert names[:6] == [
+    assert names[:7] == [
         "constant",
         "skill mean",
         "student mean",
         "BKT, fitted per skill",
         "logistic: counts, recency",
+        "logistic: counts, recency; slopes by skill",
         "ours",
     ]
-    assert len(names) == 6 + 8 + 1
-    assert [len(table.rows) for table in others] == [6, 6]
-    assert "AUC − logistic" not in first.rows[4].cells
+    assert len(names) == 7 + 9 + 1
+    assert [len(table.rows) for table in others] == [7, 7]
+    assert "AUC − logistic" not in first.rows[5].cells
     assert "merged" in report.to_markdown()
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from persona_memory.errors import InvalidInput
 from persona_memory.knowledge import bkt
 from persona_memory.knowledge.ability import Belief, assimilate, logit, shifted, sigmoid
-from persona_memory.knowledge.priors import SkillPrior, parse, shipped
+from persona_memory.knowledge.priors import Link, SkillPrior, parse, shipped
 from persona_memory.knowledge.tracing import FEATURES, Tracker
 
 ANSWERS = st.lists(
@@ -120,3 +120,17 @@ def test_priors_of_another_kind_are_refused(change: dict[str, object]) -> None:
     """Another version, a name too many, a number out of range."""
     with pytest.raises(InvalidInput):
         parse(json.dumps({**json.loads(shipped().to_json()), **change}))
+
+
+def test_a_link_counts_right_after_the_topics_that_it_names() -> None:
+    """More after a right answer than after a wrong one, and not one answer later."""
+    priors = replace(shipped(), links={(("a",), ("b",)): Link(-0.1, 0.5)})
+    for correct, shift in ((True, 0.4), (False, -0.1)):
+        linked, plain = Tracker(priors), Tracker()
+        for tracker in (linked, plain):
+            tracker.observe(["a"], correct)
+        assert logit(linked.p_correct(["b"])) - logit(plain.p_correct(["b"])) == pytest.approx(shift)
+        assert linked.p_correct(["c"]) == plain.p_correct(["c"])
+        for tracker in (linked, plain):
+            tracker.observe(["c"], correct)
+        assert linked.p_correct(["b"]) == plain.p_correct(["b"])
