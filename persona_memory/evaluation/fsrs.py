@@ -127,7 +127,8 @@ _NOTES: Final = (
     "FSRS's own benchmark does: they follow minutes after it.",
     "Whole days: the package `fsrs` with its default parameters, which counts whole days. Ours: the same strength, "
     "with time as a real number, so that retrievability falls within a day, too. Fitted to the person: a logistic "
-    "regression on the first half's retrievability, time, last grade, lapses, stability and difficulty.",
+    "regression on the first half's retrievability, time, last grade, lapses, stability and difficulty; it shows what "
+    "there would be to gain, the library has no such thing.",
     "The constant is the first half's share of recalled reviews (in the last table the table's own). Log loss: 2,000 "
     "resamples of the cards.",
 )
@@ -152,7 +153,7 @@ def _table(title: str, known: Sequence[Foretold], asked: Sequence[Foretold], see
     ]
     if known:
         fitted = fit(_features(known), np.array([float(one.recalled) for one in known]))
-        systems.append(("ours, fitted to the person", "ours", sigmoid(fitted.logits(_features(asked)))))
+        systems.append(("ours, fitted to the person", "bound", sigmoid(fitted.logits(_features(asked)))))
     cards = [one.card for one in asked]
     rows = tuple(Row(name, _cells(p, y, cards, seed), kind) for name, kind, p in systems)
     return Table(f"{title}: {len(y):,} reviews", COLUMNS, rows, plot="log loss")

@@ -72,11 +72,11 @@ class Report:
     def to_markdown(self) -> str:
         """As a section of docs/benchmarks.md."""
         parts = [f"## {self.title}", *(_markdown(table) for table in self.tables)]
-        parts += [f"* {note}" for note in self.notes]
+        parts += ["\n".join(f"* {note}" for note in self.notes)] if self.notes else []
         made = "; ".join(f"{name} {value}" for name, value in self.provenance.items() if name != "command")
         if "command" in self.provenance:
             parts.append(f"```console\n$ {self.provenance['command']}\n```")
-        return "\n\n".join([*parts, made]).replace("\n\n* ", "\n* ").strip() + "\n"
+        return "\n\n".join([*parts, made]).strip() + "\n"
 
 
 def _markdown(table: Table) -> str:
