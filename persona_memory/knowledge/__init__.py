@@ -3,5 +3,6 @@
 from persona_memory.knowledge.gaps import QuestionEvent, is_rejection, next_question, profile_gaps
 from persona_memory.knowledge.naming import canonical
 from persona_memory.knowledge.topics import fold_topics
+from persona_memory.knowledge.tracing import Tracker
 
-__all__ = ["QuestionEvent", "canonical", "fold_topics", "is_rejection", "next_question", "profile_gaps"]
+__all__ = ["QuestionEvent", "Tracker", "canonical", "fold_topics", "is_rejection", "next_question", "profile_gaps"]

@@ -1,5 +1,7 @@
 """What a person knows of each topic, folded from evidence: mastery by BKT, fading by FSRS, a status for people.
 
+A topic that is new to a person starts at the general prior, moved by what they have shown of other topics.
+
 Status, first rule that holds:
 
 * `unseen` — no evidence;
@@ -14,13 +16,15 @@ Status, first rule that holds:
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
 from persona_memory.knowledge import bkt
+from persona_memory.knowledge.ability import Belief, assimilate, shifted
 from persona_memory.knowledge.forgetting import Strength, fold_reviews, retrievability, reviews_of
 from persona_memory.knowledge.naming import canonical, name_key
+from persona_memory.knowledge.priors import Priors, shipped
 from persona_memory.types import EvidenceKind, Topic, TopicEvidence, TopicStatus
 
 FAMILIAR: Final = 0.7
@@ -43,18 +47,41 @@ def fold_topics(
     named: dict[str, str] = {name_key(other): topic for other, topic in (aliases or {}).items()}
     names: dict[str, str] = {}
     groups: dict[str, list[TopicEvidence]] = {}
+    known: list[tuple[str, EvidenceKind]] = []
     for item in evidence:
         wanted = named.get(name_key(item.topic), item.topic)
         name = names.setdefault(name_key(wanted), canonical(wanted, ()))
         groups.setdefault(name, []).append(item)
-    return tuple(_topic(name, items, now) for name, items in groups.items())
+        known.append((name, item.kind))
+    mastery = masteries(known)
+    return tuple(_topic(name, items, mastery[name], now) for name, items in groups.items())
 
 
-def _topic(name: str, items: Sequence[TopicEvidence], now: datetime) -> Topic:
+def masteries(evidence: Iterable[tuple[str, EvidenceKind]], priors: Priors | None = None) -> dict[str, float]:
+    """Each topic's p_known after all the evidence (topic, kind), oldest first.
+
+    It is BKT, topic by topic; but where a topic's mastery starts hangs on how able the person has shown themselves on
+    the topics before it (`ability`), by the same mathematics and the same numbers as in `tracing`. Soft evidence moves
+    ability by its weight, too.
+    """
+    priors = shipped() if priors is None else priors
+    ability, found = Belief(0.0, priors.ability_variance), dict[str, float]()
+    for topic, kind in evidence:
+        before = found.get(topic)
+        if before is None:
+            before = shifted(bkt.DEFAULT.prior, ability.mean, priors.share)
+        seen = bkt.OBSERVATIONS[kind]
+        if seen.correct is not None:
+            expected = bkt.p_correct(before)
+            ability = assimilate(ability, expected, seen.correct, others=priors.topic_variance, weight=seen.weight)
+        found[topic] = bkt.observe(before, kind)
+    return found
+
+
+def _topic(name: str, items: Sequence[TopicEvidence], p_known: float, now: datetime) -> Topic:
     kinds = [item.kind for item in items]
     strength = strength_of(items)
     recall = None if strength is None else retrievability(strength, now)
-    p_known = bkt.trace(kinds)
     others = dict.fromkeys(item.topic for item in items if item.topic != name)
     return Topic(
         name=name,
@@ -82,6 +109,7 @@ def status(kinds: Sequence[EvidenceKind], p_known: float, recall: float | None) 
         return "gap"
     present = recall is None or recall >= FADED
     by_word = last == "claimed" and not NEGATIVE.intersection(kinds)
-    if present and last not in NEGATIVE and (p_known >= FAMILIAR or by_word):
+    by_itself = last in POSITIVE or bkt.trace(kinds) >= FAMILIAR  # ability alone makes nothing familiar
+    if present and last not in NEGATIVE and ((p_known >= FAMILIAR and by_itself) or by_word):
         return "familiar"
     return "discussed" if set(kinds) <= {"mentioned"} else "learning"

@@ -101,7 +101,7 @@ def test_a_report_is_markdown_and_json() -> None:
     report = Report("demo", "A demo", (table,), ("a note",), {"command": "persona-memory eval demo", "commit": "abc"})
     text = report.to_markdown()
     assert "| BM25 | .500 |  |" in text
-    assert "| **ours** |  | x |" in text
+    assert "| **ours** |  | x |\n\n* a note\n\n" in text
     assert "$ persona-memory eval demo" in text
     json.dumps(report.to_dict(), allow_nan=False)
 

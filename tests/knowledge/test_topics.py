@@ -119,3 +119,14 @@ def test_every_piece_of_evidence_is_in_one_topic_and_all_numbers_are_probabiliti
         assert 0 <= found.p_known <= 1
         assert found.retrievability is None or 0 < found.retrievability <= 1
         assert found.status != "unseen"
+
+
+def test_who_knows_much_starts_a_new_topic_higher_but_is_not_familiar_with_it() -> None:
+    """Mastery starts where ability says; the label waits for evidence of the topic itself."""
+    able = [TopicEvidence(f"t{n}", "correct", n, START) for n in range(9)]
+    lost = [TopicEvidence(f"t{n}", "wrong", n, START) for n in range(9)]
+    new = [TopicEvidence("loops", kind, 20, START) for kind in ("mentioned", "asked")]
+    high, plain, low = (fold_topics([*before, new[1]], now=START)[-1] for before in (able, [], lost))
+    assert low.p_known < plain.p_known < high.p_known
+    for item, expected in zip(new, ("discussed", "learning"), strict=True):
+        assert fold_topics([*able, item], now=START)[-1].status == expected

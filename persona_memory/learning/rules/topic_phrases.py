@@ -112,23 +112,37 @@ LOST: Final = Regex(
     ),
     re.IGNORECASE,
 )
+ASKS: Final = Regex(
+    r"\?|\b(?:try|tell me|show me|(?:walk|talk) me through|work out|calculate|find|solve|check|what|how)\b",
+    re.IGNORECASE,
+)
+"""An assistant's turn that wants an answer, with a question mark or without."""
+
+COURTESY: Final = Regex(r"^\W*(?:(?:ok|okay|sure|thanks|thank you|please|great|cool|alright)\b\W*)+$", re.IGNORECASE)
+"""A reply that tries nothing."""
+
 RIGHT: Final = Regex(
-    r"^\W*(?:(?:yes|yep|great|good|very)\W+)*"
+    r"^\W*(?:(?:yes|yep|great|good|very|ok|okay|ah|wow|excellent|perfect|brilliant|fantastic|absolutely)\W+)*"
     + alt(
-        """(?:that's|that is|you're|you are|your answer is|this is) (?:absolutely |exactly )?(?:correct|right)
-        correct | exactly | well done | perfect | spot on | excellent | great job | good job | nicely done
-        you got it"""
+        """(?:that's|that is|you're|you are|your answer is|this is|it is|it's)(?: \\w+)? (?:correct|right|it)
+        (?:that's|that is|this is) the (?:right |correct )?answer | correct | right | exactly | got it | well done
+        perfect | spot on | excellent | brilliant | fantastic | amazing | wonderful | super | bravo | nicely done
+        (?:great|good|nice|excellent) (?:job|work) | you(?:'ve| have)? got (?:it|the (?:right|correct))
+        (?:yes|good|great)(?=\\W*$)"""
     )
-    + r"\b",
+    + r"(?!\w)",
     re.IGNORECASE,
 )
 NOT_RIGHT: Final = Regex(
-    r"^\W*(?:(?:hmm+|good try|nice try|ah|oh|sorry|no|well)\W+)*"
+    r"^\W*(?:(?:hmm+|good try|nice try|ah|oh|sorry|no|well|ok|okay|but|actually)\W+)*"
     + alt(
-        """not quite | not exactly | that's not | that is not | that isn't | incorrect | wrong | almost
-        close, but | (?:you made|there is|there's) an? (?:small |little )?(?:mistake|error) | be careful"""
+        """not quite | not exactly | that's (?:still )?not | that is (?:still )?not | that isn't
+        (?:that's |that is |you(?:'re| are) )?(?:still )?(?:incorrect|wrong) | almost | you(?:'re| are) (?:still )?not
+        close, but | (?:you|you've|you have) made | there is an? (?:small |little )?(?:mistake|error)
+        there's an? (?:small |little )?(?:mistake|error) | be careful | are you sure | try (?:it |that )?again
+        no(?= *(?:[,.!]|you|that|it|the|not|there|look|remember)) | check (?:your|the|that|again) | look again"""
     )
-    + r"\b",
+    + r"(?!\w)",
     re.IGNORECASE,
 )
 

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from typing import Final
 
 from persona_memory.knowledge.naming import canonical, mentioned
-from persona_memory.learning.rules.topic_phrases import GOT_IT, LOST, NOT_RIGHT, PATTERNS, RIGHT, is_exercise, topic_of
+from persona_memory.learning.rules.topic_phrases import (
+    ASKS,
+    COURTESY,
+    GOT_IT,
+    LOST,
+    NOT_RIGHT,
+    PATTERNS,
+    RIGHT,
+    is_exercise,
+    topic_of,
+)
 from persona_memory.profile.english.clauses import clauses
 from persona_memory.profile.english.phrases import core
 from persona_memory.profile.english.sentences import LONGEST, plain
@@ -23,11 +33,12 @@ DEFINED_WORDS: Final = 3
 def topic_evidence(window: Window) -> tuple[ExtractedEvidence, ...]:
     """What the person's fresh turns show of topics; "it" means the topic that was named last in the same thread.
 
-    The assistant's "Correct!" or "Not quite" counts for the person's answer to a question that the assistant asked.
+    The assistant's "Correct!" or "Not quite" counts for the person's answer to something that the assistant asked, and
+    in the same thread for what they try after that.
     """
     found: list[ExtractedEvidence] = []
-    names, spoken = list(window.topics), dict[str, tuple[str, int]]()
-    turns = (*window.before, *window.fresh)
+    names, spoken, practised = list(window.topics), dict[str, tuple[str, int]](), frozenset[str]()
+    turns, fresh = (*window.before, *window.fresh), {turn.seq for turn in window.fresh}
     for place, turn in enumerate(turns):
         current = _current(spoken, turn, place)
         if turn.role == "user":
@@ -37,8 +48,10 @@ def topic_evidence(window: Window) -> tuple[ExtractedEvidence, ...]:
             names += [item.topic for item in shown if item.topic not in names]
             found += shown
         elif turn.role == "assistant" and current is not None:
-            found += _verdict(turns[:place], turn, current)
-    fresh = {turn.seq for turn in window.fresh}
+            verdict = list(_verdict(turns[:place], turn, current, fresh, practising=turn.thread_id in practised))
+            if verdict:
+                spoken[turn.thread_id], practised = (current, place), practised | {turn.thread_id}
+            found += verdict
     return tuple(dict.fromkeys(item for item in found if item.seq in fresh))
 
 
@@ -80,14 +93,18 @@ def _exercised(text: str, names: Sequence[str]) -> str | None:
     return max(mentioned(names, text), key=len, default=None) if is_exercise(text) else None
 
 
-def _verdict(before: Sequence[Turn], verdict: Turn, current: str) -> Iterator[ExtractedEvidence]:
+def _verdict(
+    before: Sequence[Turn], verdict: Turn, current: str, fresh: Set[int], *, practising: bool
+) -> Iterator[ExtractedEvidence]:
     thread = [turn for turn in before if turn.thread_id == verdict.thread_id][-2:]
     if len(thread) < 2 or [turn.role for turn in thread] != ["assistant", "user"]:
         return
     asked, answer = thread
-    if "?" not in asked.text or "?" in answer.text:
+    tried = practising or ASKS.search(asked.text)
+    if not tried or answer.text.rstrip().endswith("?") or COURTESY.match(answer.text):
         return
+    cited = answer.seq if answer.seq in fresh else verdict.seq  # the answer was learnt from before its verdict came
     if RIGHT.match(plain(verdict.text[:LONGEST])):
-        yield ExtractedEvidence(current, "correct", answer.seq)
+        yield ExtractedEvidence(current, "correct", cited)
     elif NOT_RIGHT.match(plain(verdict.text[:LONGEST])):
-        yield ExtractedEvidence(current, "wrong", answer.seq)
+        yield ExtractedEvidence(current, "wrong", cited)
