@@ -6,10 +6,10 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Table, case, delete, func, insert, select, update
+from sqlalchemy import Connection, Table, case, delete, func, insert, literal, select, update
 
 from persona_memory.ledger.people import Person, insert_ignore
-from persona_memory.ledger.schema import DERIVED, memories, memory_sources, profile_edits, topic_evidence
+from persona_memory.ledger.schema import DERIVED, UtcTime, memories, memory_sources, profile_edits, topic_evidence
 from persona_memory.types import Memory, ProfileEdit, TopicEvidence
 
 
@@ -35,7 +35,7 @@ def supersede(tx: Connection, person: Person, old_id: str, *, new_id: str | None
     What was still to come ends when it would have begun.
     """
     ours = [person.owns(memories), memories.c.id == old_id, memories.c.superseded_by.is_(None)]
-    ends = case((memories.c.valid_from > at, memories.c.valid_from), else_=at)
+    ends = case((memories.c.valid_from > at, memories.c.valid_from), else_=literal(at, UtcTime))
     tx.execute(update(memories).where(*ours).values(valid_to=ends, superseded_by=new_id))
 
 

@@ -241,3 +241,13 @@ def test_a_message_from_the_future_freezes_nothing(memory: PersonaMemory) -> Non
     spoken(memory, "I live in Rome now.")
     assert [one.text for one in memory.memories(user_id="ana")] == ["Lives in Rome"]
     assert values(memory)["demographics.location"] == "Rome"
+
+
+def test_a_plan_that_is_replaced_never_ends_before_it_begins(open_memory: Open, clock: Clock) -> None:
+    """An exam that was moved ends as history on its day, not before; so does everything that reads it."""
+    memory = open_memory()
+    spoken(memory, "My maths exam is on 12 June.")
+    clock.move(days=7)
+    spoken(memory, "My maths exam is on 19 June, not on 12 June.")
+    old, new = memory.memories(user_id="ana", superseded=True)
+    assert (old.valid_to, old.superseded_by) == (old.valid_from, new.id)
