@@ -81,24 +81,30 @@ class Reading:
         if now == seen:
             return
         if (now.rewrites, now.epoch) != (seen.rewrites, seen.epoch):
-            state.view, state.threads, seen = PersonView(), {}, Counters(derived=-1)
-        for turn in events.turns(connection, state.person, after=seen.last_seq):
-            state.view.add_turn(turn)
-            state.threads.setdefault(turn.thread_id, deque(maxlen=LAST_TURNS)).append(turn)
-        if (now.last_seq, now.vectors) != (seen.last_seq, seen.vectors):
+            state.view, state.threads, state.questions = PersonView(), {}, []
+            seen = Counters(derived=-1, vectors=-1)
+        if now.last_seq != seen.last_seq:
+            self._extend(connection, state, after=seen.last_seq)
+        if now.vectors != seen.vectors:
             state.waiting = events.unembedded(connection, state.person)
         if now.derived != seen.derived:
-            self._reload_derived(connection, state)
-        if now.last_seq != seen.last_seq:
-            state.questions = [
-                QuestionEvent(one.data["field"], one.thread_id or "", one.data["outcome"], one.seq)
-                for one in events.in_order(connection, state.person, kinds=("question",))
-            ]
+            self._reload_derived(connection, state, people.policy_of(now))
         state.seen = now
 
-    def _reload_derived(self, connection: Connection, state: PersonState) -> None:
+    def _extend(self, connection: Connection, state: PersonState, *, after: int) -> None:
+        """Add what was said since: it costs its own length, however long the log is. No turn has a vector at first."""
+        turns = events.turns(connection, state.person, after=after)
+        for turn in turns:
+            state.view.add_turn(turn)
+            state.threads.setdefault(turn.thread_id, deque(maxlen=LAST_TURNS)).append(turn)
+        state.waiting = state.waiting.union(turn.seq for turn in turns)
+        state.questions += [
+            QuestionEvent(one.data["field"], one.thread_id or "", one.data["outcome"], one.seq)
+            for one in events.in_order(connection, state.person, kinds=("question",), after=after)
+        ]
+
+    def _reload_derived(self, connection: Connection, state: PersonState, policy: Policy) -> None:
         # Memories of what the person has closed since stay theirs to see and erase, but nobody is told them.
-        policy = people.policy_of(people.counters(connection, state.person))
         memories = derived.read_memories(connection, state.person)
         state.view.set_memories([one for one in memories if not closed_by(one.text, self.schema, policy)])
         state.edits = derived.read_edits(connection, state.person)

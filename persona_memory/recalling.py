@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from persona_memory.adapters import decide as decide_route
-from persona_memory.budget import Packed, fit_profile, pack, render_memories, render_profile
+from persona_memory.budget import Packed, by_lines, fit_profile, memories_renderer, pack, render_profile
 from persona_memory.errors import IndexUnavailable
 from persona_memory.knowledge import next_question, profile_gaps
 from persona_memory.profile import ProfileSchema
@@ -157,14 +157,12 @@ def weigh(found: Found, *, budget: int, count: TokenCounter) -> Weighed:
     """The text to inject: the profile first, then the best set of hits that fits what is left."""
     watch = Stopwatch()
     with watch.stage("pack"):
-        hits = worth_telling(found.hits)
+        hits, count = worth_telling(found.hits), by_lines(count)
         share = int(budget * PROFILE_SHARE) if hits else budget
         profile_text = _profile_text(found, budget=share, count=count)
         whole = _profile_text(found, budget=UNBOUNDED, count=count)
         used = count(profile_text) + SEPARATOR if profile_text else 0
-        packed = pack(
-            hits, budget=budget - used, count=count, render=lambda chosen: render_memories(chosen, now=found.now)
-        )
+        packed = pack(hits, budget=budget - used, count=count, render=memories_renderer(now=found.now))
     needed = packed.needed + (count(whole) if whole else 0)
     return Weighed(profile_text, packed, used + packed.tokens, needed, watch.timings)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, date, datetime
 from enum import Enum
 from typing import Any
@@ -33,9 +33,23 @@ def render_memories(hits: Sequence[Hit], *, now: datetime) -> str:
 
     Each is one line: its day (UTC), who said it or that it was noted, whether it has since changed, and its text.
     """
-    oldest_first = sorted(hits, key=lambda hit: (hit.at, hit.sources, hit.id))
-    lines = [line for line in map(_memory_line, oldest_first) if line]
-    return guarded(MEMORIES_TAG, f"{MEMORIES_HEADER} Today is {_day(now)}.", lines)
+    return memories_renderer(now=now)(hits)
+
+
+def memories_renderer(*, now: datetime) -> Callable[[Sequence[Hit]], str]:
+    """`render_memories` for one recall: packing tries many sets of the same hits, and each hit's line is made once."""
+    header = f"{MEMORIES_HEADER} Today is {_day(now)}."
+    made: dict[tuple[str, str], str] = {}
+
+    def render(hits: Sequence[Hit]) -> str:
+        for hit in hits:
+            if (hit.id, hit.text) not in made:
+                made[hit.id, hit.text] = _memory_line(hit)
+        oldest_first = sorted(hits, key=lambda hit: (hit.at, hit.sources, hit.id))
+        lines = (made[hit.id, hit.text] for hit in oldest_first)
+        return guarded(MEMORIES_TAG, header, [line for line in lines if line])
+
+    return render
 
 
 def _memory_line(hit: Hit) -> str:

@@ -244,7 +244,7 @@ class Worker:
             try:
                 people.lock(tx, person)
                 jobs.park(tx, person, job, shown, seqs, now=now)
-                if job.kind == "learn" and events.count_pending(tx, person):
+                if job.kind == "learn" and events.count_pending(tx, person, most=1):
                     jobs.enqueue(tx, person, "learn", due=now, now=now)
             except StaleJob as stale:
                 log.info("persona-memory: %s", stale)

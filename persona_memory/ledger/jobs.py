@@ -10,15 +10,32 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, case, delete, func, insert, or_, select, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Executable,
+    Row,
+    and_,
+    bindparam,
+    case,
+    delete,
+    func,
+    or_,
+    select,
+    type_coerce,
+    update,
+)
+from sqlalchemy.dialects import postgresql, sqlite
 
 from persona_memory.errors import NotFound, StaleJob
 from persona_memory.ledger import owners
 from persona_memory.ledger.events import mark
-from persona_memory.ledger.people import Person, counters
-from persona_memory.ledger.schema import events, jobs, users
+from persona_memory.ledger.people import Person, counters, owned
+from persona_memory.ledger.schema import ACTIVE, events, jobs, users
 from persona_memory.types import Job, JobKind
 
 _JOB = (
@@ -35,17 +52,34 @@ def enqueue(
     A queued one is put off to `due` (debounce), but never beyond `latest` nor once it has waited that long; a running
     one runs once more when it is done.
     """
-    active = and_(person.owns(jobs), jobs.c.kind == kind, jobs.c.state.in_(("queued", "running")))
-    found = tx.execute(select(jobs.c.id, jobs.c.state, jobs.c.queued_at, jobs.c.attempts).where(active)).one_or_none()
-    if found is None:
-        epoch = counters(tx, person).epoch
-        row = {**person.key(), "kind": kind, "state": "queued", "due_at": due, "queued_at": now, "epoch": epoch}
-        tx.execute(insert(jobs).values(**row, seqs=[]))
-    elif found.state == "running":
-        tx.execute(update(jobs).where(jobs.c.id == found.id).values(again=True))
-    elif found.attempts == 0:  # a job that is being retried keeps its backoff
-        bound = due if latest is None else min(due, found.queued_at + (latest - now))
-        tx.execute(update(jobs).where(jobs.c.id == found.id).values(due_at=bound))
+    values = {**person.key(), **person.owner(), "kind": kind, "due_at": due, "queued_at": now}
+    if latest is not None:
+        values["longest"] = (latest - now) // timedelta(microseconds=1)
+    tx.execute(_enqueue(tx.dialect.name, bounded=latest is not None), values)
+
+
+@cache
+def _enqueue(dialect: str, *, bounded: bool) -> Executable:
+    """One statement for all of `enqueue`: what another process does to the job meanwhile comes before it or after it."""
+    make = sqlite.insert if dialect == "sqlite" else postgresql.insert
+    epoch = func.coalesce(select(users.c.epoch).where(owned(users)).scalar_subquery(), 0)
+    new = make(jobs).values(
+        namespace=bindparam("namespace"), user_id=bindparam("user_id"), kind=bindparam("kind"), state="queued",
+        due_at=bindparam("due_at"), queued_at=bindparam("queued_at"), epoch=epoch, seqs=[],
+    )  # fmt: skip
+    # A running job keeps its time, and one that is being retried its backoff.
+    whens: list[Any] = [(or_(jobs.c.state == "running", jobs.c.attempts > 0), jobs.c.due_at)]
+    if bounded:
+        bound = type_coerce(jobs.c.queued_at, BigInteger) + bindparam("longest", type_=BigInteger)
+        whens.append((bound < type_coerce(new.excluded.due_at, BigInteger), bound))
+    return new.on_conflict_do_update(
+        index_elements=[jobs.c.namespace, jobs.c.user_id, jobs.c.kind],
+        index_where=ACTIVE,
+        set_={
+            "due_at": case(*whens, else_=new.excluded.due_at),
+            "again": or_(jobs.c.again, jobs.c.state == "running"),
+        },
+    )
 
 
 def hasten(tx: Connection, namespace: str, *, now: datetime, user_id: str | None = None) -> None:
