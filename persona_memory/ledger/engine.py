@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import sqlite3
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -51,6 +52,7 @@ class Ledger:
         self.url = url
         self.engine = _make_engine(url, durability)
         self.is_sqlite = self.engine.dialect.name == "sqlite"
+        self._writing = threading.Lock()
         with self.write() as tx:
             self.secret = _prepare(tx, shown=self.describe())
 
@@ -70,10 +72,28 @@ class Ledger:
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """A write transaction: all of it is durable when the block ends, or none of it."""
-        with self.translated(), self.engine.connect() as connection:
+        with self._in_turn(), self.translated(), self.engine.connect() as connection:
             connection = connection.execution_options(persona_memory_write=True)
             with connection.begin():
                 yield connection
+
+    @contextmanager
+    def _in_turn(self) -> Iterator[None]:
+        """Threads of this process write to SQLite one after the other; on Postgres side by side.
+
+        SQLite itself does not queue its writers: each sleeps and looks again, while the lock may lie idle.
+        """
+        if not self.is_sqlite:
+            yield
+            return
+        if not self._writing.acquire(timeout=LOCK_TIMEOUT_S):
+            raise LedgerLocked(
+                f"{self.describe()} was written to by another thread for {LOCK_TIMEOUT_S:.0f} s; try again"
+            )
+        try:
+            yield
+        finally:
+            self._writing.release()
 
     def close(self) -> None:
         """Close all connections."""

@@ -37,6 +37,20 @@ _PENDING = and_(owned(events), _STAND, events.c.state == "pending")
 _COUNT_PENDING = select(func.count()).select_from(
     select(events.c.seq).where(_PENDING).limit(bindparam("most")).subquery()
 )
+_OLDEST_PENDING = select(*_TURN).where(_PENDING).order_by(events.c.seq).limit(bindparam("most"))
+_THREAD = select(*_TURN).where(owned(events), _STAND, events.c.thread_id == bindparam("thread"))
+_BEFORE = _THREAD.where(events.c.seq < bindparam("before")).order_by(events.c.seq.desc()).limit(bindparam("most"))
+_AMONG = events.c.seq.in_(bindparam("seqs", expanding=True))
+_STATEMENTS = select(events.c.seq).where(owned(events), _AMONG, events.c.kind == "statement")
+_MARK = update(events).where(owned(events), _AMONG).values(state=bindparam("new_state"))
+_MARK_PROFILED = update(events).where(owned(events), _AMONG).values(profiled=True)
+_FIRST_PENDING = select(func.min(events.c.seq)).where(_PENDING).scalar_subquery()
+_UNPROFILED = (
+    select(*_TURN)
+    .where(owned(events), _STAND, events.c.profiled.is_(False), events.c.state != "pending")
+    .where(or_(_FIRST_PENDING.is_(None), events.c.seq < _FIRST_PENDING))
+    .order_by(events.c.seq)
+)
 _UNEMBEDDED = select(events.c.seq).where(owned(events), _STAND, events.c.embedded.is_(None))
 _STANDING = select(events.c.seq).where(owned(events), _STAND)
 _ONE = select(*_EVENT).where(owned(events), events.c.seq == bindparam("wanted"))
@@ -104,8 +118,7 @@ def turns(connection: Connection, person: Person, *, after: int = 0, seqs: Colle
 
 def pending(connection: Connection, person: Person, *, limit: int) -> list[Turn]:
     """The oldest turns and statements that are still to be learnt."""
-    query = select(*_TURN).where(_stands(person), events.c.state == "pending").order_by(events.c.seq).limit(limit)
-    return [_turn(row) for row in connection.execute(query)]
+    return [_turn(row) for row in connection.execute(_OLDEST_PENDING, {**person.owner(), "most": limit})]
 
 
 def earlier_wordings(connection: Connection, person: Person, seqs: Collection[int]) -> list[int]:
@@ -151,16 +164,12 @@ def unembedded(connection: Connection, person: Person) -> frozenset[int]:
 
 def unprofiled(connection: Connection, person: Person) -> list[Turn]:
     """Turns that were learnt (or parked) and that the profile optimiser has not seen, up to the first pending one."""
-    mine = [_stands(person), events.c.profiled.is_(False)]
-    first_pending = select(func.min(events.c.seq)).where(_stands(person), events.c.state == "pending").scalar_subquery()
-    learnt = [events.c.state != "pending", or_(first_pending.is_(None), events.c.seq < first_pending)]
-    query = select(*_TURN).where(*mine, *learnt).order_by(events.c.seq)
-    return [_turn(row) for row in connection.execute(query)]
+    return [_turn(row) for row in connection.execute(_UNPROFILED, person.owner())]
 
 
 def mark_profiled(tx: Connection, person: Person, seqs: Collection[int]) -> None:
     """Remember that the profile optimiser has seen these turns."""
-    tx.execute(update(events).where(person.owns(events), events.c.seq.in_(seqs)).values(profiled=True))
+    tx.execute(_MARK_PROFILED, {**person.owner(), "seqs": list(seqs)})
 
 
 def mark_pending(tx: Connection, person: Person, seqs: Collection[int] | None = None) -> None:
@@ -171,13 +180,8 @@ def mark_pending(tx: Connection, person: Person, seqs: Collection[int] | None = 
 
 def before(connection: Connection, person: Person, turn: Turn, *, limit: int) -> list[Turn]:
     """The last turns of the same thread before `turn`, in order."""
-    query = (
-        select(*_TURN)
-        .where(_stands(person), events.c.thread_id == turn.thread_id, events.c.seq < turn.seq)
-        .order_by(events.c.seq.desc())
-        .limit(limit)
-    )
-    return [_turn(row) for row in connection.execute(query)][::-1]
+    values = {**person.owner(), "thread": turn.thread_id, "before": turn.seq, "most": limit}
+    return [_turn(row) for row in connection.execute(_BEFORE, values)][::-1]
 
 
 def last_of_thread(connection: Connection, person: Person, thread_id: str, *, limit: int) -> list[Turn]:
@@ -193,13 +197,12 @@ def last_of_thread(connection: Connection, person: Person, thread_id: str, *, li
 
 def statements(connection: Connection, person: Person, seqs: Collection[int]) -> frozenset[int]:
     """Of these sequence numbers, those of statements."""
-    query = select(events.c.seq).where(person.owns(events), events.c.seq.in_(seqs), events.c.kind == "statement")
-    return frozenset(connection.execute(query).scalars())
+    return frozenset(connection.execute(_STATEMENTS, {**person.owner(), "seqs": list(seqs)}).scalars())
 
 
 def mark(tx: Connection, person: Person, seqs: Collection[int], state: LearnState) -> None:
     """Set the learn state of turns."""
-    tx.execute(update(events).where(person.owns(events), events.c.seq.in_(seqs)).values(state=state))
+    tx.execute(_MARK, {**person.owner(), "seqs": list(seqs), "new_state": state})
 
 
 def states(connection: Connection, person: Person) -> dict[str, int]:

@@ -6,9 +6,10 @@ import hashlib
 import secrets
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Table, and_, bindparam, select, update
+from sqlalchemy import ColumnElement, Connection, Executable, Row, Table, and_, bindparam, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from persona_memory.errors import InvalidUserId
@@ -124,9 +125,15 @@ def counters(connection: Connection, person: Person) -> Counters:
 def bump(tx: Connection, person: Person, **values: Any) -> None:
     """Set or raise the person's counters, e.g. `bump(tx, person, derived=1, policy={…})`: integers of cache counters
     and of the epoch are added, everything else is set."""
+    tx.execute(_bump(tuple(values)), {**person.owner(), **{f"new_{name}": value for name, value in values.items()}})
+
+
+@cache
+def _bump(names: tuple[str, ...]) -> Executable:
     added = {"derived", "vectors", "rewrites", "epoch", "optimizations"}
-    changes = {name: users.c[name] + value if name in added else value for name, value in values.items()}
-    tx.execute(update(users).where(person.owns(users)).values(changes))
+    new = {name: bindparam(f"new_{name}", type_=users.c[name].type) for name in names}
+    changes = {name: users.c[name] + value if name in added else value for name, value in new.items()}
+    return update(users).where(owned(users)).values(changes)
 
 
 def policy_of(found: Counters) -> Policy:
