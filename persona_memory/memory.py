@@ -67,7 +67,7 @@ class PersonaMemory:
         background: bool = True,
         count: TokenCounter,
         quiet: timedelta = timedelta(seconds=20),
-        learn_after: int = 12,
+        learn_after: int = 24,
     ) -> None:
         self._learning = learning
         self._ledger: Ledger = learning.ledger
@@ -97,7 +97,7 @@ class PersonaMemory:
         worker: bool = True,
         optimize_every: int | None = None,
         quiet: timedelta = timedelta(seconds=20),
-        learn_after: int = 12,
+        learn_after: int = 24,
         retry: Retry = Retry(),  # noqa: B008 - frozen
         lease: timedelta = timedelta(seconds=60),
         parametric: ParametricMemory | None = None,

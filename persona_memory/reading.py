@@ -7,23 +7,71 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Generic, TypeVar
 
 from cachetools import LRUCache
 from sqlalchemy import Connection
 
+from persona_memory.budget import inert, line_cost
 from persona_memory.knowledge import QuestionEvent, fold_topics
 from persona_memory.ledger import Counters, Ledger, Person, derived, events, people
 from persona_memory.profile import ProfileSchema, fold_profile
 from persona_memory.profile.statements import closed_by
-from persona_memory.retrieval import PersonView
+from persona_memory.retrieval import PersonView, tokens
 from persona_memory.types import Policy, Profile, ProfileEdit, Topic, TopicEvidence, Turn
 
-CACHED_PEOPLE = 512
+CACHED_ROWS = 100_000
+"""Turns and memories of all people together that are kept at hand, about 1.5 KB each; a person alone may have more."""
+
+PERSON_ROWS = 20
+"""What keeping a person costs besides, in rows."""
 
 LAST_TURNS = 8
 """Turns of each thread that are kept at hand, for understanding a follow-up question."""
+
+
+TEXTS = 4096
+"""Texts of one person about which is remembered what they come to."""
+
+T = TypeVar("T")
+
+
+class Memo(Generic[T]):
+    """What a pure function made of each text, kept; when there are TEXTS of them, it begins anew."""
+
+    __slots__ = ("_function", "_known")
+
+    def __init__(self, function: Callable[[str], T]) -> None:
+        self._function = function
+        self._known: dict[str, T] = {}
+
+    def __call__(self, text: str) -> T:
+        """The function's answer for the text."""
+        try:
+            return self._known[text]
+        except KeyError:
+            if len(self._known) >= TEXTS:
+                self._known = {}
+            made = self._known[text] = self._function(text)
+            return made
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """What the texts of one person come to: they are told again and again, and go with the person's state.
+
+    Attributes:
+        words: index words.
+        inert: as it is rendered.
+        cost: its tokens, as `by_lines` wants them.
+    """
+
+    words: Memo[frozenset[str]] = field(default_factory=lambda: Memo(lambda text: frozenset(tokens(text))))
+    inert: Memo[str] = field(default_factory=lambda: Memo(inert))
+    cost: Memo[tuple[int, int]] = field(default_factory=lambda: Memo(line_cost))
 
 
 @dataclass(slots=True)
@@ -33,6 +81,7 @@ class PersonState:
     person: Person
     seen: Counters = field(default_factory=Counters)
     view: PersonView = field(default_factory=PersonView)
+    texts: Texts = field(default_factory=Texts)
     edits: list[ProfileEdit] = field(default_factory=list)
     profile: Profile = field(default_factory=Profile)
     evidence: list[TopicEvidence] = field(default_factory=list)
@@ -58,7 +107,7 @@ class Reading:
     def __init__(self, ledger: Ledger, schema: ProfileSchema) -> None:
         self.ledger = ledger
         self.schema = schema
-        self._states: LRUCache[str, PersonState] = LRUCache(CACHED_PEOPLE)
+        self._states: LRUCache[str, PersonState] = LRUCache(CACHED_ROWS, getsizeof=_rows)
         self._lock = threading.Lock()
 
     def state(self, user_id: str) -> PersonState:
@@ -68,7 +117,12 @@ class Reading:
             if state is None:
                 state = self._states[user_id] = PersonState(Person(self.ledger.namespace, user_id))
         with state.lock, self.ledger.read() as connection:
+            before = _rows(state)
             self._refresh(connection, state)
+        if _rows(state) != before:
+            with self._lock:
+                if self._states.get(user_id) is state:  # put in again, so that the cache knows its size
+                    self._states[user_id] = state
         return state
 
     def drop(self, user_id: str) -> None:
@@ -81,7 +135,7 @@ class Reading:
         if now == seen:
             return
         if (now.rewrites, now.epoch) != (seen.rewrites, seen.epoch):
-            state.view, state.threads, state.questions = PersonView(), {}, []
+            state.view, state.texts, state.threads, state.questions = PersonView(), Texts(), {}, []
             seen = Counters(derived=-1, vectors=-1)
         if now.last_seq != seen.last_seq:
             self._extend(connection, state, after=seen.last_seq)
@@ -110,3 +164,8 @@ class Reading:
         state.edits = derived.read_edits(connection, state.person)
         state.profile = fold_profile(state.edits, self.schema)
         state.evidence, state.aliases = derived.read_evidence(connection, state.person)
+
+
+def _rows(state: PersonState) -> int:
+    """What the state counts for in the cache; the largest still fits in, alone."""
+    return min(PERSON_ROWS + len(state.view), CACHED_ROWS)

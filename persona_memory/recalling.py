@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -18,7 +18,7 @@ from persona_memory.errors import IndexUnavailable
 from persona_memory.knowledge import next_question, profile_gaps
 from persona_memory.profile import ProfileSchema
 from persona_memory.protocols import ParametricMemory, TokenCounter, Vector
-from persona_memory.reading import PersonState
+from persona_memory.reading import PersonState, Texts
 from persona_memory.retrieval import Query, Space, Weights, rank, tokens, understand
 from persona_memory.types import Hit, Policy, Profile, ProfileGap, Recall, Route, Topic
 
@@ -61,6 +61,7 @@ class Found:
     timings: Mapping[str, float] = field(default_factory=dict)
     degraded: str | None = None
     closed: str | None = None
+    texts: Texts = field(default_factory=Texts, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +151,7 @@ def find(
         state.seen.overflows,
         {**asked.timings, "embed": embed_ms, **watch.timings},
         degraded,
+        texts=state.texts,
     )
 
 
@@ -157,12 +159,14 @@ def weigh(found: Found, *, budget: int, count: TokenCounter) -> Weighed:
     """The text to inject: the profile first, then the best set of hits that fits what is left."""
     watch = Stopwatch()
     with watch.stage("pack"):
-        hits, count = worth_telling(found.hits), by_lines(count)
+        hits, count = worth_telling(found.hits, words=found.texts.words), by_lines(count, cost=found.texts.cost)
         share = int(budget * PROFILE_SHARE) if hits else budget
         profile_text = _profile_text(found, budget=share, count=count)
         whole = _profile_text(found, budget=UNBOUNDED, count=count)
         used = count(profile_text) + SEPARATOR if profile_text else 0
-        packed = pack(hits, budget=budget - used, count=count, render=memories_renderer(now=found.now))
+        packed = pack(
+            hits, budget=budget - used, count=count, render=memories_renderer(now=found.now, inert=found.texts.inert)
+        )
     needed = packed.needed + (count(whole) if whole else 0)
     return Weighed(profile_text, packed, used + packed.tokens, needed, watch.timings)
 
@@ -198,21 +202,23 @@ def compose(found: Found, weighed: Weighed, route: Route) -> Recall:
     )
 
 
-def worth_telling(hits: Sequence[Hit]) -> tuple[Hit, ...]:
+def worth_telling(
+    hits: Sequence[Hit], *, words: Callable[[str], Set[str]] = lambda text: set(tokens(text))
+) -> tuple[Hit, ...]:
     """The hits that are worth their tokens: near the best one, and telling something.
 
     A search may show more; a prompt that is filled up with the hardly relevant costs tokens and distracts.
     """
-    said = {word for hit in hits if hit.role != "assistant" for word in tokens(hit.text)}
-    telling = [hit for hit in hits if hit.kind == "memory" or not _tells_nothing(hit, said)]
+    said = set[str]().union(*(words(hit.text) for hit in hits if hit.role != "assistant"))
+    telling = [hit for hit in hits if hit.kind == "memory" or not _tells_nothing(hit, said, words)]
     return tuple(hit for hit in telling if hit.score >= NEAR_BEST * telling[0].score)
 
 
-def _tells_nothing(hit: Hit, said: Set[str]) -> bool:
+def _tells_nothing(hit: Hit, said: Set[str], words: Callable[[str], Set[str]]) -> bool:
     """A turn that only asks, or a reply that only says again what the person's own words, found with it, say."""
     if _ASKS_ONLY.fullmatch(hit.text):
         return True
-    return hit.role == "assistant" and len(said & set(tokens(hit.text))) >= ECHOED * len(set(tokens(hit.text)))
+    return hit.role == "assistant" and len(said & words(hit.text)) >= ECHOED * len(words(hit.text))
 
 
 def _profile_text(found: Found, *, budget: int, count: TokenCounter) -> str:

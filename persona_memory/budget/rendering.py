@@ -36,15 +36,19 @@ def render_memories(hits: Sequence[Hit], *, now: datetime) -> str:
     return memories_renderer(now=now)(hits)
 
 
-def memories_renderer(*, now: datetime) -> Callable[[Sequence[Hit]], str]:
-    """`render_memories` for one recall: packing tries many sets of the same hits, and each hit's line is made once."""
+def memories_renderer(*, now: datetime, inert: Callable[[str], str] = inert) -> Callable[[Sequence[Hit]], str]:
+    """`render_memories` for one recall: packing tries many sets of the same hits, and each hit's line is made once.
+
+    Args:
+        inert: `guard.inert`, maybe remembering its answers.
+    """
     header = f"{MEMORIES_HEADER} Today is {_day(now)}."
     made: dict[tuple[str, str], str] = {}
 
     def render(hits: Sequence[Hit]) -> str:
         for hit in hits:
             if (hit.id, hit.text) not in made:
-                made[hit.id, hit.text] = _memory_line(hit)
+                made[hit.id, hit.text] = _memory_line(hit, inert)
         oldest_first = sorted(hits, key=lambda hit: (hit.at, hit.sources, hit.id))
         lines = (made[hit.id, hit.text] for hit in oldest_first)
         return guarded(MEMORIES_TAG, header, [line for line in lines if line])
@@ -52,7 +56,7 @@ def memories_renderer(*, now: datetime) -> Callable[[Sequence[Hit]], str]:
     return render
 
 
-def _memory_line(hit: Hit) -> str:
+def _memory_line(hit: Hit, inert: Callable[[str], str]) -> str:
     text = inert(hit.text)
     if not text:
         return ""

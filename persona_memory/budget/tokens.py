@@ -11,7 +11,7 @@ import hashlib
 import os
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -97,26 +97,32 @@ def estimate(text: str) -> int:
     return most
 
 
-def by_lines(count: TokenCounter) -> TokenCounter:
-    """The same counts, for a while in which the same lines come again and again in other company.
+def by_lines(count: TokenCounter, *, cost: Callable[[str], tuple[int, int]]) -> TokenCounter:
+    """The same counts, for texts in which the same lines come again and again in other company.
 
-    `estimate` of a text is the sum of its lines' (no word and no character that NFKC joins reaches over a line's end):
-    each is looked at once. Any other counter is returned as it is: a vocabulary's tokens may reach over lines.
+    `estimate` of a text is the sum of its lines' (no word and no character that NFKC joins reaches over a line's end).
+    Any other counter is returned as it is: a vocabulary's tokens may reach over lines.
+
+    Args:
+        cost: `line_cost`, remembering its answers.
     """
     if count is not estimate:
         return count
-    known: dict[str, tuple[int, int]] = {"": (0, 0)}
 
     def total(text: str) -> int:
-        lines = text.split("\n")
-        for line in lines:
-            if line not in known:
-                plain = _estimate(line) - 1
-                known[line] = (plain, plain if line.isascii() else _estimate(normalize("NFKC", line)) - 1)
-        most = max(sum(known[line][0] for line in lines), sum(known[line][1] for line in lines))
-        return most + len(lines) if text else 0
+        costs = [cost(line) for line in text.split("\n")]
+        most = max(sum(plain for plain, _ in costs), sum(normal for _, normal in costs))
+        return most + len(costs) if text else 0
 
     return total
+
+
+def line_cost(line: str) -> tuple[int, int]:
+    """What a line adds to `estimate`, its line break aside: as it is, and after NFKC."""
+    if not line:
+        return 0, 0
+    plain = _estimate(line) - 1
+    return plain, plain if line.isascii() else _estimate(normalize("NFKC", line)) - 1
 
 
 def most_tokens(text: str) -> int:

@@ -24,7 +24,7 @@ from persona_memory.errors import (
     LedgerTooNew,
     MissingExtra,
 )
-from persona_memory.ledger import migrations
+from persona_memory.ledger import migrations, planner
 from persona_memory.ledger.schema import SCHEMA_VERSION, meta, metadata
 
 Durability = Literal["FULL", "NORMAL"]
@@ -193,6 +193,8 @@ def _prepare(tx: Connection, *, shown: str) -> bytes:
     if version < SCHEMA_VERSION:
         migrations.upgrade(tx, version, to=SCHEMA_VERSION)
         tx.execute(update(meta).where(meta.c.name == "schema_version").values(value=str(SCHEMA_VERSION)))
+    if tx.dialect.name == "sqlite":
+        planner.inform(tx)
     return bytes.fromhex(found["secret"])
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from sqlalchemy import Connection, bindparam, delete, func, or_, select, update
 
-from persona_memory.ledger.events import LEARNABLE
+from persona_memory.ledger.events import LEARNABLE, LEFT
 from persona_memory.ledger.people import Person, bump, insert_ignore, owned
 from persona_memory.ledger.schema import events, memories, users, vectors
 from persona_memory.protocols import Vector
@@ -25,8 +25,7 @@ class Unembedded:
 # Prepared, as in `events`.
 _TURNS = (
     select(events.c.seq, events.c.text)
-    .where(owned(events), events.c.kind.in_(LEARNABLE), events.c.revised_by.is_(None), events.c.text != "")
-    .where(events.c.embedded.is_(None))
+    .where(owned(events), LEFT, events.c.embedded.is_(None))
     .order_by(events.c.seq)
     .limit(bindparam("most"))
 )

@@ -99,3 +99,23 @@ def test_the_stored_sample_of_every_version_opens(sample: Path, tmp_path: Path) 
 def test_there_is_a_sample_of_the_current_version() -> None:
     """Whoever raises the schema version stores a sample of it (scripts/ledger_sample.py)."""
     assert (SAMPLES / f"ledger_v{SCHEMA_VERSION}.db").exists()
+
+
+def test_what_is_left_to_do_is_found_without_reading_the_whole_log(tmp_path: Path) -> None:
+    """SQLite takes the indexes of pending and of unembedded turns, whichever others begin with the person."""
+    ledger, person, asked = Ledger(f"sqlite:///{tmp_path / 'memory.db'}"), Person("default", "ana"), []
+
+    @event.listens_for(ledger.engine, "before_cursor_execute")
+    def _note(connection: object, cursor: object, statement: str, values: object, *rest: object) -> None:
+        asked.append((statement, values))
+
+    with ledger.read() as connection:
+        events.count_pending(connection, person, most=12)
+        events.pending(connection, person, limit=24)
+        events.unembedded(connection, person)
+    looks = [one for one in asked if one[0].startswith("SELECT")]
+    with ledger.read() as connection:
+        plans = [connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {one}", values).all() for one, values in looks]
+    ledger.close()
+    used = [str(plan) for plan in plans]
+    assert ["events_pending" in used[0], "events_pending" in used[1], "events_unembedded" in used[2]] == [True] * 3
