@@ -362,7 +362,8 @@ class PersonaMemory:
         if max_tokens < 0:
             raise InvalidInput(f"max_tokens is {max_tokens!r}; pass 0 or more")
         parametric = self._learning.parametric
-        weighed = recalling.weigh(found, budget=max_tokens, count=self._count)
+        texts = self._reading.texts(found.user_id)
+        weighed = recalling.weigh(found, budget=max_tokens, count=self._count, texts=texts)
         route = recalling.decide(found, weighed, budget=max_tokens, parametric=parametric)
         recall = recalling.compose(found, weighed, route)
         if found.closed is None:

@@ -125,6 +125,12 @@ class Reading:
                     self._states[user_id] = state
         return state
 
+    def texts(self, user_id: str) -> Texts:
+        """What is remembered of the person's texts; nothing where their state is not at hand."""
+        with self._lock:
+            state = self._states.get(user_id)
+        return Texts() if state is None else state.texts
+
     def drop(self, user_id: str) -> None:
         """Forget what is cached of a person."""
         with self._lock:

@@ -61,7 +61,6 @@ class Found:
     timings: Mapping[str, float] = field(default_factory=dict)
     degraded: str | None = None
     closed: str | None = None
-    texts: Texts = field(default_factory=Texts, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,21 +150,25 @@ def find(
         state.seen.overflows,
         {**asked.timings, "embed": embed_ms, **watch.timings},
         degraded,
-        texts=state.texts,
     )
 
 
-def weigh(found: Found, *, budget: int, count: TokenCounter) -> Weighed:
-    """The text to inject: the profile first, then the best set of hits that fits what is left."""
+def weigh(found: Found, *, budget: int, count: TokenCounter, texts: Texts | None = None) -> Weighed:
+    """The text to inject: the profile first, then the best set of hits that fits what is left.
+
+    Args:
+        texts: what the person's texts came to when they were last told.
+    """
+    texts = texts or Texts()
     watch = Stopwatch()
     with watch.stage("pack"):
-        hits, count = worth_telling(found.hits, words=found.texts.words), by_lines(count, cost=found.texts.cost)
+        hits, count = worth_telling(found.hits, words=texts.words), by_lines(count, cost=texts.cost)
         share = int(budget * PROFILE_SHARE) if hits else budget
         profile_text = _profile_text(found, budget=share, count=count)
         whole = _profile_text(found, budget=UNBOUNDED, count=count)
         used = count(profile_text) + SEPARATOR if profile_text else 0
         packed = pack(
-            hits, budget=budget - used, count=count, render=memories_renderer(now=found.now, inert=found.texts.inert)
+            hits, budget=budget - used, count=count, render=memories_renderer(now=found.now, inert=texts.inert)
         )
     needed = packed.needed + (count(whole) if whole else 0)
     return Weighed(profile_text, packed, used + packed.tokens, needed, watch.timings)
