@@ -32,6 +32,9 @@ Durability = Literal["FULL", "NORMAL"]
 
 LOCK_TIMEOUT_S = 10.0
 
+TURN_TIMEOUT_S = 60.0
+"""Longer: each of the threads before may wait for another process, or for a slow disk."""
+
 
 class Ledger:
     """The one source of truth of a namespace: an engine, the ledger's secret and its two kinds of transaction.
@@ -86,9 +89,9 @@ class Ledger:
         if not self.is_sqlite:
             yield
             return
-        if not self._writing.acquire(timeout=LOCK_TIMEOUT_S):
+        if not self._writing.acquire(timeout=TURN_TIMEOUT_S):
             raise LedgerLocked(
-                f"{self.describe()} was written to by another thread for {LOCK_TIMEOUT_S:.0f} s; try again"
+                f"{self.describe()} was written to by other threads for {TURN_TIMEOUT_S:.0f} s; try again"
             )
         try:
             yield
