@@ -17,6 +17,8 @@ DEMO_EXTRAS ?= langchain,offline
 TEST_EXTRAS ?= dev,langchain,offline,qdrant,edge,postgres,eval
 PYTEST ?= -q -n 2
 DATA ?= ../shared/data
+BENCH ?= benchmarks/*.py
+BENCH_ARGS ?=
 
 comma := ,
 stamp = $(VENV)/.installed-$(subst $(comma),-,$(1))
@@ -51,13 +53,14 @@ format: $(TEST_STAMP) ## format and mend what ruff can mend
 	$(BIN)/ruff check --fix .
 
 # A benchmark is benchmarks/*.py and takes --data DIR. One that needs a data set says so in a line "# needs: FOLDER".
+#   make bench BENCH=benchmarks/speed.py BENCH_ARGS=--quick      one of them, with options of its own
 bench: $(TEST_STAMP) ## the benchmarks; data sets are looked for in DATA (../shared/data)
-	@shopt -s nullglob; files=(benchmarks/*.py); echo "$${#files[@]} benchmarks"; for file in "$${files[@]}"; do \
+	@shopt -s nullglob; files=($(BENCH)); echo "$${#files[@]} benchmarks"; for file in "$${files[@]}"; do \
 		needs=$$(sed -n 's/^# needs: //p' "$$file" | head -1); \
 		if [ -n "$$needs" ] && [ ! -e "$(DATA)/$$needs" ]; then \
 			echo "== $$file: skipped, $(DATA)/$$needs is not there (make bench DATA=…)"; continue; \
 		fi; \
-		echo "== $$file"; $(BIN)/python "$$file" --data "$(DATA)" || exit 1; \
+		echo "== $$file"; $(BIN)/python "$$file" --data "$(DATA)" $(BENCH_ARGS) || exit 1; \
 	done
 
 docs: $(DOCS_STAMP) ## the documentation, in site/

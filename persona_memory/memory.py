@@ -67,7 +67,7 @@ class PersonaMemory:
         background: bool = True,
         count: TokenCounter,
         quiet: timedelta = timedelta(seconds=20),
-        learn_after: int = 12,
+        learn_after: int = 24,
     ) -> None:
         self._learning = learning
         self._ledger: Ledger = learning.ledger
@@ -97,7 +97,7 @@ class PersonaMemory:
         worker: bool = True,
         optimize_every: int | None = None,
         quiet: timedelta = timedelta(seconds=20),
-        learn_after: int = 12,
+        learn_after: int = 24,
         retry: Retry = Retry(),  # noqa: B008 - frozen
         lease: timedelta = timedelta(seconds=60),
         parametric: ParametricMemory | None = None,
@@ -367,7 +367,8 @@ class PersonaMemory:
         if max_tokens < 0:
             raise InvalidInput(f"max_tokens is {max_tokens!r}; pass 0 or more")
         parametric = self._learning.parametric
-        weighed = recalling.weigh(found, budget=max_tokens, count=self._count)
+        texts = self._reading.texts(found.user_id)
+        weighed = recalling.weigh(found, budget=max_tokens, count=self._count, texts=texts)
         route = recalling.decide(found, weighed, budget=max_tokens, parametric=parametric)
         recall = recalling.compose(found, weighed, route)
         if found.closed is None:

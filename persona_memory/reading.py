@@ -7,23 +7,71 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Generic, TypeVar
 
 from cachetools import LRUCache
 from sqlalchemy import Connection
 
+from persona_memory.budget import inert, line_cost
 from persona_memory.knowledge import QuestionEvent, fold_topics
 from persona_memory.ledger import Counters, Ledger, Person, derived, events, people
 from persona_memory.profile import ProfileSchema, fold_profile
 from persona_memory.profile.statements import closed_by
-from persona_memory.retrieval import PersonView
+from persona_memory.retrieval import PersonView, tokens
 from persona_memory.types import Policy, Profile, ProfileEdit, Topic, TopicEvidence, Turn
 
-CACHED_PEOPLE = 512
+CACHED_ROWS = 100_000
+"""Turns and memories of all people together that are kept at hand, about 1.5 KB each; a person alone may have more."""
+
+PERSON_ROWS = 20
+"""What keeping a person costs besides, in rows."""
 
 LAST_TURNS = 8
 """Turns of each thread that are kept at hand, for understanding a follow-up question."""
+
+
+TEXTS = 4096
+"""Texts of one person about which is remembered what they come to."""
+
+T = TypeVar("T")
+
+
+class Memo(Generic[T]):
+    """What a pure function made of each text, kept; when there are TEXTS of them, it begins anew."""
+
+    __slots__ = ("_function", "_known")
+
+    def __init__(self, function: Callable[[str], T]) -> None:
+        self._function = function
+        self._known: dict[str, T] = {}
+
+    def __call__(self, text: str) -> T:
+        """The function's answer for the text."""
+        try:
+            return self._known[text]
+        except KeyError:
+            if len(self._known) >= TEXTS:
+                self._known = {}
+            made = self._known[text] = self._function(text)
+            return made
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """What the texts of one person come to: they are told again and again, and go with the person's state.
+
+    Attributes:
+        words: index words.
+        inert: as it is rendered.
+        cost: its tokens, as `by_lines` wants them.
+    """
+
+    words: Memo[frozenset[str]] = field(default_factory=lambda: Memo(lambda text: frozenset(tokens(text))))
+    inert: Memo[str] = field(default_factory=lambda: Memo(inert))
+    cost: Memo[tuple[int, int]] = field(default_factory=lambda: Memo(line_cost))
 
 
 @dataclass(slots=True)
@@ -33,6 +81,7 @@ class PersonState:
     person: Person
     seen: Counters = field(default_factory=Counters)
     view: PersonView = field(default_factory=PersonView)
+    texts: Texts = field(default_factory=Texts)
     edits: list[ProfileEdit] = field(default_factory=list)
     profile: Profile = field(default_factory=Profile)
     evidence: list[TopicEvidence] = field(default_factory=list)
@@ -58,7 +107,7 @@ class Reading:
     def __init__(self, ledger: Ledger, schema: ProfileSchema) -> None:
         self.ledger = ledger
         self.schema = schema
-        self._states: LRUCache[str, PersonState] = LRUCache(CACHED_PEOPLE)
+        self._states: LRUCache[str, PersonState] = LRUCache(CACHED_ROWS, getsizeof=_rows)
         self._lock = threading.Lock()
 
     def state(self, user_id: str) -> PersonState:
@@ -68,8 +117,19 @@ class Reading:
             if state is None:
                 state = self._states[user_id] = PersonState(Person(self.ledger.namespace, user_id))
         with state.lock, self.ledger.read() as connection:
+            before = _rows(state)
             self._refresh(connection, state)
+        if _rows(state) != before:
+            with self._lock:
+                if self._states.get(user_id) is state:  # put in again, so that the cache knows its size
+                    self._states[user_id] = state
         return state
+
+    def texts(self, user_id: str) -> Texts:
+        """What is remembered of the person's texts; nothing where their state is not at hand."""
+        with self._lock:
+            state = self._states.get(user_id)
+        return Texts() if state is None else state.texts
 
     def drop(self, user_id: str) -> None:
         """Forget what is cached of a person."""
@@ -81,26 +141,37 @@ class Reading:
         if now == seen:
             return
         if (now.rewrites, now.epoch) != (seen.rewrites, seen.epoch):
-            state.view, state.threads, seen = PersonView(), {}, Counters(derived=-1)
-        for turn in events.turns(connection, state.person, after=seen.last_seq):
-            state.view.add_turn(turn)
-            state.threads.setdefault(turn.thread_id, deque(maxlen=LAST_TURNS)).append(turn)
-        if (now.last_seq, now.vectors) != (seen.last_seq, seen.vectors):
+            state.view, state.texts, state.threads, state.questions = PersonView(), Texts(), {}, []
+            seen = Counters(derived=-1, vectors=-1)
+        if now.last_seq != seen.last_seq:
+            self._extend(connection, state, after=seen.last_seq)
+        if now.vectors != seen.vectors:
             state.waiting = events.unembedded(connection, state.person)
         if now.derived != seen.derived:
-            self._reload_derived(connection, state)
-        if now.last_seq != seen.last_seq:
-            state.questions = [
-                QuestionEvent(one.data["field"], one.thread_id or "", one.data["outcome"], one.seq)
-                for one in events.in_order(connection, state.person, kinds=("question",))
-            ]
+            self._reload_derived(connection, state, people.policy_of(now))
         state.seen = now
 
-    def _reload_derived(self, connection: Connection, state: PersonState) -> None:
+    def _extend(self, connection: Connection, state: PersonState, *, after: int) -> None:
+        """Add what was said since: it costs its own length, however long the log is. No turn has a vector at first."""
+        turns = events.turns(connection, state.person, after=after)
+        for turn in turns:
+            state.view.add_turn(turn)
+            state.threads.setdefault(turn.thread_id, deque(maxlen=LAST_TURNS)).append(turn)
+        state.waiting = state.waiting.union(turn.seq for turn in turns)
+        state.questions += [
+            QuestionEvent(one.data["field"], one.thread_id or "", one.data["outcome"], one.seq)
+            for one in events.in_order(connection, state.person, kinds=("question",), after=after)
+        ]
+
+    def _reload_derived(self, connection: Connection, state: PersonState, policy: Policy) -> None:
         # Memories of what the person has closed since stay theirs to see and erase, but are recalled no longer.
-        policy = people.policy_of(people.counters(connection, state.person))
         memories = derived.read_memories(connection, state.person)
         state.view.set_memories([one for one in memories if not closed_by(one.text, self.schema, policy)])
         state.edits = derived.read_edits(connection, state.person)
         state.profile = fold_profile(state.edits, self.schema)
         state.evidence, state.aliases = derived.read_evidence(connection, state.person)
+
+
+def _rows(state: PersonState) -> int:
+    """What the state counts for in the cache; the largest still fits in, alone."""
+    return min(PERSON_ROWS + len(state.view), CACHED_ROWS)

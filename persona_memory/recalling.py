@@ -7,18 +7,18 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from persona_memory.adapters import decide as decide_route
-from persona_memory.budget import Packed, fit_profile, pack, render_memories, render_profile
+from persona_memory.budget import Packed, by_lines, fit_profile, memories_renderer, pack, render_profile
 from persona_memory.errors import IndexUnavailable
 from persona_memory.knowledge import next_question, profile_gaps
 from persona_memory.profile import ProfileSchema
 from persona_memory.protocols import ParametricMemory, TokenCounter, Vector
-from persona_memory.reading import PersonState
+from persona_memory.reading import PersonState, Texts
 from persona_memory.retrieval import Query, Space, Weights, rank, tokens, understand
 from persona_memory.types import Hit, Policy, Profile, ProfileGap, Recall, Route, Topic
 
@@ -153,18 +153,24 @@ def find(
     )
 
 
-def weigh(found: Found, *, budget: int, count: TokenCounter) -> Weighed:
-    """The text to inject: the profile first, then the best set of hits that fits what is left."""
+def weigh(found: Found, *, budget: int, count: TokenCounter, texts: Texts | None = None) -> Weighed:
+    """The text to inject: the profile first, then the best set of hits that fits what is left.
+
+    Args:
+        texts: what the person's texts came to when they were last told.
+    """
+    texts = texts or Texts()
     watch = Stopwatch()
     with watch.stage("pack"):
-        hits = worth_telling(found.hits)
+        hits, count = worth_telling(found.hits, words=texts.words), by_lines(count, cost=texts.cost)
         share = int(budget * PROFILE_SHARE) if hits else budget
         profile_text = _profile_text(found, budget=share, count=count)
         whole = _profile_text(found, budget=UNBOUNDED, count=count)
         used = count(profile_text) if profile_text else 0
         between = SEPARATOR if profile_text else 0
         room = max(0, budget - used - between)
-        packed = pack(hits, budget=room, count=count, render=lambda chosen: render_memories(chosen, now=found.now))
+        render = memories_renderer(now=found.now, inert=texts.inert)
+        packed = pack(hits, budget=room, count=count, render=render)
     needed = packed.needed + (count(whole) if whole else 0)
     tokens_taken = used + (between + packed.tokens if packed.text else 0)
     return Weighed(profile_text, packed, tokens_taken, needed, watch.timings)
@@ -201,21 +207,23 @@ def compose(found: Found, weighed: Weighed, route: Route) -> Recall:
     )
 
 
-def worth_telling(hits: Sequence[Hit]) -> tuple[Hit, ...]:
+def worth_telling(
+    hits: Sequence[Hit], *, words: Callable[[str], Set[str]] = lambda text: set(tokens(text))
+) -> tuple[Hit, ...]:
     """The hits that are worth their tokens: near the best one, and telling something.
 
     A search may show more; a prompt that is filled up with the hardly relevant costs tokens and distracts.
     """
-    said = {word for hit in hits if hit.role != "assistant" for word in tokens(hit.text)}
-    telling = [hit for hit in hits if hit.kind == "memory" or not _tells_nothing(hit, said)]
+    said = set[str]().union(*(words(hit.text) for hit in hits if hit.role != "assistant"))
+    telling = [hit for hit in hits if hit.kind == "memory" or not _tells_nothing(hit, said, words)]
     return tuple(hit for hit in telling if hit.score >= NEAR_BEST * telling[0].score)
 
 
-def _tells_nothing(hit: Hit, said: Set[str]) -> bool:
+def _tells_nothing(hit: Hit, said: Set[str], words: Callable[[str], Set[str]]) -> bool:
     """A turn that only asks, or a reply that only says again what the person's own words, found with it, say."""
     if _ASKS_ONLY.fullmatch(hit.text):
         return True
-    return hit.role == "assistant" and len(said & set(tokens(hit.text))) >= ECHOED * len(set(tokens(hit.text)))
+    return hit.role == "assistant" and len(said & words(hit.text)) >= ECHOED * len(words(hit.text))
 
 
 def _profile_text(found: Found, *, budget: int, count: TokenCounter) -> str:

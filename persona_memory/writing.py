@@ -158,10 +158,11 @@ class Writing:
             events.mark_pending(tx, person, forgetting.shaken(tx, person, lost))
             people.bump(tx, person, reprofile=True)
             fold.rebuild(tx, person, identify=self._learning.identify(person))
-        waiting = events.count_pending(tx, person)
-        self.queue(tx, person, now, due=now if waiting >= self._learn_after else now + self._quiet)
-        asked = events.last_question(tx, person, thread_id)
-        if asked is not None and any(draft.role == "user" and is_rejection(draft.text) for draft in drafts):
+        enough = events.count_pending(tx, person, most=self._learn_after) >= self._learn_after
+        self.queue(tx, person, now, due=now if enough else now + self._quiet)
+        rejected = any(draft.role == "user" and is_rejection(draft.text) for draft in drafts)
+        asked = events.last_question(tx, person, thread_id) if rejected else None
+        if asked is not None:
             data = {"field": asked.data["field"], "outcome": "rejected"}
             self._record(tx, person, NewEvent("question", now, thread_id=thread_id, data=data), now)
 

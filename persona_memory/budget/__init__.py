@@ -2,16 +2,19 @@
 
 from persona_memory.budget.guard import inert, strip_recalled
 from persona_memory.budget.packing import Packed, fit_profile, pack
-from persona_memory.budget.rendering import render_memories, render_profile
-from persona_memory.budget.tokens import MESSAGE_OVERHEAD, counter_for, estimate, most_tokens
+from persona_memory.budget.rendering import memories_renderer, render_memories, render_profile
+from persona_memory.budget.tokens import MESSAGE_OVERHEAD, by_lines, counter_for, estimate, line_cost, most_tokens
 
 __all__ = [
     "MESSAGE_OVERHEAD",
     "Packed",
+    "by_lines",
     "counter_for",
     "estimate",
     "fit_profile",
     "inert",
+    "line_cost",
+    "memories_renderer",
     "most_tokens",
     "pack",
     "render_memories",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, date, datetime
 from enum import Enum
 from typing import Any
@@ -33,12 +33,30 @@ def render_memories(hits: Sequence[Hit], *, now: datetime) -> str:
 
     Each is one line: its day (UTC), who said it or that it was noted, whether it has since changed, and its text.
     """
-    oldest_first = sorted(hits, key=lambda hit: (hit.at, hit.sources, hit.id))
-    lines = [line for hit in oldest_first if (line := _memory_line(hit, now))]
-    return guarded(MEMORIES_TAG, f"{MEMORIES_HEADER} Today is {_day(now)}.", lines)
+    return memories_renderer(now=now)(hits)
 
 
-def _memory_line(hit: Hit, now: datetime) -> str:
+def memories_renderer(*, now: datetime, inert: Callable[[str], str] = inert) -> Callable[[Sequence[Hit]], str]:
+    """`render_memories` for one recall: packing tries many sets of the same hits, and each hit's line is made once.
+
+    Args:
+        inert: `guard.inert`, maybe remembering its answers.
+    """
+    header = f"{MEMORIES_HEADER} Today is {_day(now)}."
+    made: dict[tuple[str, str], str] = {}
+
+    def render(hits: Sequence[Hit]) -> str:
+        for hit in hits:
+            if (hit.id, hit.text) not in made:
+                made[hit.id, hit.text] = _memory_line(hit, now, inert)
+        oldest_first = sorted(hits, key=lambda hit: (hit.at, hit.sources, hit.id))
+        lines = (made[hit.id, hit.text] for hit in oldest_first)
+        return guarded(MEMORIES_TAG, header, [line for line in lines if line])
+
+    return render
+
+
+def _memory_line(hit: Hit, now: datetime, inert: Callable[[str], str]) -> str:
     text = inert(hit.text)
     if not text:
         return ""

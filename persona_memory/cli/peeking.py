@@ -41,7 +41,7 @@ class Peek:
         """How many of the turns are not learnt yet, and how many are not indexed. Older turns are learnt first."""
         person = self._person(user_id)
         with self.ledger.read() as connection:
-            unlearnt = events.count_pending(connection, person)
+            unlearnt = events.count_pending(connection, person, most=len(seqs))
             unindexed = events.unembedded(connection, person)
         return min(unlearnt, len(seqs)), len(seqs & unindexed)
 

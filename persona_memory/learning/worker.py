@@ -247,7 +247,7 @@ class Worker:
                 jobs.retry_later(tx, held, shown, due=now + self.retry.delay(held.attempts))
                 return
             jobs.park(tx, person, held, shown, seqs, now=now)
-            if job.kind == "learn" and events.count_pending(tx, person):
+            if job.kind == "learn" and events.count_pending(tx, person, most=1):
                 jobs.enqueue(tx, person, "learn", due=now, now=now)
 
     def _release(self, held: list[Job]) -> None:

@@ -21,15 +21,16 @@ Two choices where the messages alone cannot tell:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from itertools import zip_longest
 from typing import TypeVar
 
-from sqlalchemy import ColumnElement, Connection, or_, select, update
+from sqlalchemy import Connection, bindparam, or_, select, union_all, update
 
 from persona_memory.ledger.events import NewEvent, append
-from persona_memory.ledger.people import Counters, Person, bump, keyed
+from persona_memory.ledger.people import Counters, Person, bump, keyed, owned
 from persona_memory.ledger.schema import events, tombstones
 from persona_memory.types import Observed, Role
 
@@ -174,22 +175,30 @@ _STORED = (
     events.c.revised_by,
 )  # fmt: skip
 
+_HELD = union_all(
+    select(*_STORED).where(owned(events), events.c.key.in_(bindparam("keys", expanding=True))),
+    select(*_STORED).where(owned(events), events.c.chain.in_(bindparam("chains", expanding=True))),
+)
+_LAST = (
+    select(*_STORED)
+    .where(owned(events), events.c.thread_id == bindparam("thread"), events.c.chain.is_not(None))
+    .order_by(events.c.seq.desc())
+    .limit(_TAIL)
+)
+_ERASED = select(tombstones.c.token).where(
+    tombstones.c.namespace == bindparam("here"), tombstones.c.token.in_(bindparam("tokens", expanding=True))
+)
+
 
 def _known(
     tx: Connection, person: Person, thread: _Thread, thread_id: str, keys: Sequence[str], chains: Sequence[str]
 ) -> Known:
-    mine = person.owns(events)
+    owner = person.owner()
     rows: dict[int, Stored] = {}
-    wanted: list[tuple[Sequence[str], Callable[[Sequence[str]], ColumnElement[bool]]]] = [
-        (keys, events.c.key.in_),
-        (chains, events.c.chain.in_),
-    ]
-    for marks, condition in wanted:
-        for part in _parts(marks):
-            for row in tx.execute(select(*_STORED).where(mine, condition(part))):
-                rows[row.seq] = Stored(**row._mapping)
-    last = select(*_STORED).where(mine, events.c.thread_id == thread_id, events.c.chain.is_not(None))
-    tail = [Stored(**row._mapping) for row in tx.execute(last.order_by(events.c.seq.desc()).limit(_TAIL))][::-1]
+    for some_keys, some_chains in zip_longest(_parts(keys), _parts(chains), fillvalue=()):
+        for row in tx.execute(_HELD, {**owner, "keys": some_keys, "chains": some_chains}):
+            rows[row[0]] = Stored(*row)
+    tail = [Stored(*row) for row in tx.execute(_LAST, {**owner, "thread": thread_id})][::-1]
     by_key: dict[str, list[Stored]] = {}
     for one in sorted(rows.values(), key=lambda stored: stored.seq):
         by_key.setdefault(one.key or "", []).append(one)
@@ -200,10 +209,9 @@ def _known(
 def _forgotten(tx: Connection, person: Person, thread: _Thread, marks: Sequence[str]) -> frozenset[str]:
     """Those of the keys and chains that were erased."""
     tokens = {_token(thread.secret, person, mark): mark for mark in marks}
-    here = tombstones.c.namespace == person.namespace
     found: set[str] = set()
     for part in _parts(list(tokens)):
-        rows = tx.execute(select(tombstones.c.token).where(here, tombstones.c.token.in_(part))).scalars()
+        rows = tx.execute(_ERASED, {"here": person.namespace, "tokens": part}).scalars()
         found.update(tokens[token] for token in rows)
     return frozenset(found)
 

@@ -6,11 +6,42 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Table, case, delete, func, insert, literal, select, update
+from sqlalchemy import Connection, Table, bindparam, case, delete, func, insert, select, update
 
-from persona_memory.ledger.people import Person, insert_ignore
+from persona_memory.ledger.people import Person, insert_ignore, owned
 from persona_memory.ledger.schema import DERIVED, UtcTime, memories, memory_sources, profile_edits, topic_evidence
 from persona_memory.types import Memory, ProfileEdit, TopicEvidence
+
+_MEMORY = (
+    memories.c.id, memories.c.kind, memories.c.text, memories.c.valid_from, memories.c.valid_to,
+    memories.c.superseded_by, memories.c.confidence, memories.c.basis,
+)  # fmt: skip
+_EDIT = (
+    profile_edits.c.field, profile_edits.c.op, profile_edits.c.value, profile_edits.c.evidence,
+    profile_edits.c.confidence, profile_edits.c.basis, profile_edits.c.at,
+)  # fmt: skip
+_SAID = (
+    topic_evidence.c.topic, topic_evidence.c.said, topic_evidence.c.kind, topic_evidence.c.seq, topic_evidence.c.at,
+)  # fmt: skip
+
+# Prepared, as in `events`.
+_MEMORIES = select(*_MEMORY).where(owned(memories)).order_by(memories.c.ordinal)
+_SOURCES = (
+    select(memory_sources.c.memory_id, memory_sources.c.seq).where(owned(memory_sources)).order_by(memory_sources.c.seq)
+)
+_EDITS = select(*_EDIT).where(owned(profile_edits)).order_by(profile_edits.c.ordinal)
+_EVIDENCE = select(*_SAID).where(owned(topic_evidence)).order_by(topic_evidence.c.ordinal)
+_NEWEST = {
+    table.name: select(func.max(table.c.ordinal)).where(owned(table))
+    for table in (memories, profile_edits, topic_evidence)
+}
+_ENDED = bindparam("ended", type_=UtcTime)
+_ENDS = case((memories.c.valid_from > _ENDED, memories.c.valid_from), else_=_ENDED)
+_SUPERSEDE = (
+    update(memories)
+    .where(owned(memories), memories.c.id == bindparam("old_id"), memories.c.superseded_by.is_(None))
+    .values(valid_to=_ENDS, superseded_by=bindparam("new_id"))
+)
 
 
 def add_memory(tx: Connection, person: Person, memory: Memory, *, quote: str = "") -> None:
@@ -34,9 +65,7 @@ def supersede(tx: Connection, person: Person, old_id: str, *, new_id: str | None
 
     What was still to come ends when it would have begun.
     """
-    ours = [person.owns(memories), memories.c.id == old_id, memories.c.superseded_by.is_(None)]
-    ends = case((memories.c.valid_from > at, memories.c.valid_from), else_=literal(at, UtcTime))
-    tx.execute(update(memories).where(*ours).values(valid_to=ends, superseded_by=new_id))
+    tx.execute(_SUPERSEDE, {**person.owner(), "old_id": old_id, "ended": at, "new_id": new_id})
 
 
 def set_confidence(tx: Connection, person: Person, memory_id: str, confidence: float) -> None:
@@ -47,17 +76,10 @@ def set_confidence(tx: Connection, person: Person, memory_id: str, confidence: f
 
 def read_memories(connection: Connection, person: Person, *, ids: Collection[str] | None = None) -> list[Memory]:
     """The person's memories, superseded ones included, in the order in which they were learnt."""
-    columns = (
-        memories.c.id, memories.c.kind, memories.c.text, memories.c.valid_from, memories.c.valid_to,
-        memories.c.superseded_by, memories.c.confidence, memories.c.basis,
-    )  # fmt: skip
-    query = select(*columns).where(person.owns(memories)).order_by(memories.c.ordinal)
-    if ids is not None:
-        query = query.where(memories.c.id.in_(ids))
-    rows = connection.execute(query).all()
+    query = _MEMORIES if ids is None else _MEMORIES.where(memories.c.id.in_(ids))
+    rows = connection.execute(query, person.owner()).all()
     sources: dict[str, list[int]] = {}
-    pairs = select(memory_sources.c.memory_id, memory_sources.c.seq).where(person.owns(memory_sources))
-    for memory_id, seq in connection.execute(pairs.order_by(memory_sources.c.seq)):
+    for memory_id, seq in connection.execute(_SOURCES, person.owner()):
         sources.setdefault(memory_id, []).append(seq)
     return [Memory(**row._mapping, sources=tuple(sources.get(row.id, ()))) for row in rows]
 
@@ -84,11 +106,7 @@ def add_edits(tx: Connection, person: Person, edits: Sequence[ProfileEdit]) -> N
 
 def read_edits(connection: Connection, person: Person) -> list[ProfileEdit]:
     """The person's profile edits in order."""
-    columns = (
-        profile_edits.c.field, profile_edits.c.op, profile_edits.c.value, profile_edits.c.evidence,
-        profile_edits.c.confidence, profile_edits.c.basis, profile_edits.c.at,
-    )  # fmt: skip
-    rows = connection.execute(select(*columns).where(person.owns(profile_edits)).order_by(profile_edits.c.ordinal))
+    rows = connection.execute(_EDITS, person.owner())
     return [ProfileEdit(**{**row._mapping, "evidence": tuple(row.evidence)}) for row in rows]
 
 
@@ -108,16 +126,7 @@ def add_evidence(tx: Connection, person: Person, found: Sequence[tuple[TopicEvid
 
 def read_evidence(connection: Connection, person: Person) -> tuple[list[TopicEvidence], dict[str, str]]:
     """Evidence of topics in order, and the canonical name by each name under which a topic came up."""
-    columns = (
-        topic_evidence.c.topic,
-        topic_evidence.c.said,
-        topic_evidence.c.kind,
-        topic_evidence.c.seq,
-        topic_evidence.c.at,
-    )
-    rows = connection.execute(
-        select(*columns).where(person.owns(topic_evidence)).order_by(topic_evidence.c.ordinal)
-    ).all()
+    rows = connection.execute(_EVIDENCE, person.owner()).all()
     evidence = [TopicEvidence(row.topic, row.kind, row.seq, row.at) for row in rows]
     return evidence, {row.said: row.topic for row in rows}
 
@@ -128,5 +137,5 @@ def clear(tx: Connection, person: Person) -> dict[str, int]:
 
 
 def _next(tx: Connection, person: Person, table: Table) -> int:
-    newest: Any = tx.execute(select(func.max(table.c.ordinal)).where(person.owns(table))).scalar_one()
+    newest: Any = tx.execute(_NEWEST[table.name], person.owner()).scalar_one()
     return (newest or 0) + 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import sqlite3
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,13 +24,16 @@ from persona_memory.errors import (
     LedgerTooNew,
     MissingExtra,
 )
-from persona_memory.ledger import migrations
+from persona_memory.ledger import migrations, planner
 from persona_memory.ledger.schema import SCHEMA_VERSION, meta, metadata
 
 Durability = Literal["FULL", "NORMAL"]
 """FULL survives a power cut, NORMAL survives a kill of the process but may lose the last turns in a power cut."""
 
 LOCK_TIMEOUT_S = 10.0
+
+TURN_TIMEOUT_S = 60.0
+"""Longer: each of the threads before may wait for another process, or for a slow disk."""
 
 
 class Ledger:
@@ -52,6 +56,7 @@ class Ledger:
         self.engine = _make_engine(url, durability)
         self._closed = False
         self.is_sqlite = self.engine.dialect.name == "sqlite"
+        self._writing = threading.Lock()
         with self.write() as tx:
             self.secret = _prepare(tx, shown=self.describe())
 
@@ -71,7 +76,7 @@ class Ledger:
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """A write transaction: all of it is durable when the block ends, or none of it."""
-        with self.translated(), self.engine.connect() as connection:
+        with self._in_turn(), self.translated(), self.engine.connect() as connection:
             connection = connection.execution_options(persona_memory_write=True)
             with connection.begin():
                 yield connection
@@ -79,11 +84,29 @@ class Ledger:
     @contextmanager
     def rehearse(self) -> Iterator[Connection]:
         """A write transaction that is rolled back: how the ledger would be."""
-        with self.translated(), self.engine.connect() as connection:
+        with self._in_turn(), self.translated(), self.engine.connect() as connection:
             connection = connection.execution_options(persona_memory_write=True)
             with connection.begin() as transaction:
                 yield connection
                 transaction.rollback()
+
+    @contextmanager
+    def _in_turn(self) -> Iterator[None]:
+        """Threads of this process write to SQLite one after the other; on Postgres side by side.
+
+        SQLite itself does not queue its writers: each sleeps and looks again, while the lock may lie idle.
+        """
+        if not self.is_sqlite:
+            yield
+            return
+        if not self._writing.acquire(timeout=TURN_TIMEOUT_S):
+            raise LedgerLocked(
+                f"{self.describe()} was written to by other threads for {TURN_TIMEOUT_S:.0f} s; try again"
+            )
+        try:
+            yield
+        finally:
+            self._writing.release()
 
     def close(self) -> None:
         """Close all connections. Whatever uses the ledger afterwards gets a `LedgerError`."""
@@ -187,6 +210,8 @@ def _prepare(tx: Connection, *, shown: str) -> bytes:
     if version < SCHEMA_VERSION:
         migrations.upgrade(tx, version, to=SCHEMA_VERSION)
         tx.execute(update(meta).where(meta.c.name == "schema_version").values(value=str(SCHEMA_VERSION)))
+    if tx.dialect.name == "sqlite":
+        planner.inform(tx)
     return bytes.fromhex(found["secret"])
 
 

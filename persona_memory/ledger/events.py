@@ -7,10 +7,23 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, case, func, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    and_,
+    bindparam,
+    case,
+    func,
+    insert,
+    literal_column,
+    or_,
+    select,
+    update,
+)
 
 from persona_memory.errors import NotFound
-from persona_memory.ledger.people import Counters, Person
+from persona_memory.ledger.people import Counters, Person, owned
 from persona_memory.ledger.schema import events, users
 from persona_memory.types import Event, EventKind, LearnState, Role, Turn
 
@@ -24,6 +37,46 @@ _TURN = (
     events.c.seq, events.c.thread_id, events.c.session, events.c.role, events.c.text, events.c.at, events.c.speaker,
     events.c.message_id, events.c.state,
 )  # fmt: skip
+_STAND = and_(events.c.kind.in_(LEARNABLE), events.c.revised_by.is_(None), events.c.text != "")
+LEFT = and_(func.lower(events.c.kind).in_(LEARNABLE), events.c.revised_by.is_(None), events.c.text != "")
+"""As _STAND, where few are left to do: SQLite takes an index that has one column more of the conditions, here the kind,
+for better than the index of the few, and would read the whole log."""
+
+# What every turn asks is prepared: building a statement costs more than running it.
+_INSERT = insert(events)
+_ADVANCE = update(users).where(owned(users)).values(last_seq=bindparam("newest"), session=bindparam("newest_session"))
+_AFTER = events.c.seq > bindparam("after")
+_TURNS_AFTER = select(*_TURN).where(owned(events), _STAND, _AFTER).order_by(events.c.seq)
+_IN_ORDER = select(*_EVENT).where(owned(events), events.c.revised_by.is_(None), _AFTER).order_by(events.c.seq)
+_OF_KINDS = _IN_ORDER.where(events.c.kind.in_(bindparam("kinds", expanding=True)))
+# Written out, not bound: SQLite cannot know of a value that is bound later that the index of pending turns has it.
+_PENDING = and_(owned(events), LEFT, events.c.state == literal_column("'pending'"))
+_COUNT_PENDING = select(func.count()).select_from(
+    select(events.c.seq).where(_PENDING).limit(bindparam("most")).subquery()
+)
+_OLDEST_PENDING = select(*_TURN).where(_PENDING).order_by(events.c.seq).limit(bindparam("most"))
+_THREAD = select(*_TURN).where(owned(events), _STAND, events.c.thread_id == bindparam("thread"))
+_BEFORE = _THREAD.where(events.c.seq < bindparam("before")).order_by(events.c.seq.desc()).limit(bindparam("most"))
+_AMONG = events.c.seq.in_(bindparam("seqs", expanding=True))
+_STATEMENTS = select(events.c.seq).where(owned(events), _AMONG, events.c.kind == "statement")
+_MARK = update(events).where(owned(events), _AMONG).values(state=bindparam("new_state"))
+_MARK_PROFILED = update(events).where(owned(events), _AMONG).values(profiled=True)
+_FIRST_PENDING = select(func.min(events.c.seq)).where(_PENDING).scalar_subquery()
+_UNPROFILED = (
+    select(*_TURN)
+    .where(owned(events), _STAND, events.c.profiled.is_(False), events.c.state != "pending")
+    .where(or_(_FIRST_PENDING.is_(None), events.c.seq < _FIRST_PENDING))
+    .order_by(events.c.seq)
+)
+_UNEMBEDDED = select(events.c.seq).where(owned(events), LEFT, events.c.embedded.is_(None))
+_STANDING = select(events.c.seq).where(owned(events), _STAND)
+_ONE = select(*_EVENT).where(owned(events), events.c.seq == bindparam("wanted"))
+_LAST_QUESTION = (
+    select(*_EVENT)
+    .where(owned(events), events.c.kind == "question", events.c.thread_id == bindparam("thread"))
+    .order_by(events.c.seq.desc())
+    .limit(1)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,32 +111,31 @@ def append(tx: Connection, person: Person, found: Counters, new: Sequence[NewEve
         for seq, one in zip(numbers, new, strict=True)
     ]  # fmt: skip
     if rows:
-        tx.execute(insert(events), rows)
+        tx.execute(_INSERT, rows)
         session = max(found.session, *(one.session for one in new))
-        tx.execute(update(users).where(person.owns(users)).values(last_seq=numbers[-1], session=session))
+        tx.execute(_ADVANCE, {**person.owner(), "newest": numbers[-1], "newest_session": session})
     return numbers
 
 
-def in_order(connection: Connection, person: Person, *, kinds: Sequence[EventKind] | None = None) -> list[Event]:
+def in_order(
+    connection: Connection, person: Person, *, kinds: Sequence[EventKind] | None = None, after: int = 0
+) -> list[Event]:
     """The person's events in order, all or of some kinds, without wordings that were revised."""
-    query = select(*_EVENT).where(person.owns(events), events.c.revised_by.is_(None)).order_by(events.c.seq)
-    if kinds is not None:
-        query = query.where(events.c.kind.in_(kinds))
-    return [Event(**row._mapping) for row in connection.execute(query)]
+    values: dict[str, Any] = {**person.owner(), "after": after}
+    if kinds is None:
+        return [Event(*row) for row in connection.execute(_IN_ORDER, values)]
+    return [Event(*row) for row in connection.execute(_OF_KINDS, {**values, "kinds": kinds})]
 
 
 def turns(connection: Connection, person: Person, *, after: int = 0, seqs: Collection[int] | None = None) -> list[Turn]:
     """Turns and statements that stand (not revised, not forgotten), in order."""
-    query = select(*_TURN).where(_stands(person), events.c.seq > after).order_by(events.c.seq)
-    if seqs is not None:
-        query = query.where(events.c.seq.in_(seqs))
-    return [_turn(row) for row in connection.execute(query)]
+    query = _TURNS_AFTER if seqs is None else _TURNS_AFTER.where(events.c.seq.in_(seqs))
+    return [_turn(row) for row in connection.execute(query, {**person.owner(), "after": after})]
 
 
 def pending(connection: Connection, person: Person, *, limit: int) -> list[Turn]:
     """The oldest turns and statements that are still to be learnt."""
-    query = select(*_TURN).where(_stands(person), events.c.state == "pending").order_by(events.c.seq).limit(limit)
-    return [_turn(row) for row in connection.execute(query)]
+    return [_turn(row) for row in connection.execute(_OLDEST_PENDING, {**person.owner(), "most": limit})]
 
 
 def earlier_wordings(connection: Connection, person: Person, seqs: Collection[int]) -> list[int]:
@@ -109,10 +161,9 @@ def said_before(connection: Connection, person: Person, moment: datetime) -> lis
     return list(connection.execute(select(events.c.seq).where(*mine).order_by(events.c.seq)).scalars())
 
 
-def count_pending(connection: Connection, person: Person) -> int:
-    """How many turns are still to be learnt."""
-    query = select(func.count()).where(_stands(person), events.c.state == "pending")
-    return connection.execute(query).scalar_one()
+def count_pending(connection: Connection, person: Person, *, most: int) -> int:
+    """How many turns are still to be learnt; `most` where there are more."""
+    return connection.execute(_COUNT_PENDING, {**person.owner(), "most": most}).scalar_one()
 
 
 def count(connection: Connection, namespace: str) -> tuple[int, int]:
@@ -125,10 +176,8 @@ def count(connection: Connection, namespace: str) -> tuple[int, int]:
 
 def last_question(connection: Connection, person: Person, thread_id: str) -> Event | None:
     """The question that was last offered in the thread, unless something became of it."""
-    mine = [person.owns(events), events.c.kind == "question", events.c.thread_id == thread_id]
-    query = select(*_EVENT).where(*mine).order_by(events.c.seq.desc()).limit(1)
-    row = connection.execute(query).one_or_none()
-    return Event(**row._mapping) if row is not None and row.data["outcome"] == "offered" else None
+    row = connection.execute(_LAST_QUESTION, {**person.owner(), "thread": thread_id}).one_or_none()
+    return Event(*row) if row is not None and row.data["outcome"] == "offered" else None
 
 
 def has_key(connection: Connection, person: Person, key: str) -> bool:
@@ -139,17 +188,12 @@ def has_key(connection: Connection, person: Person, key: str) -> bool:
 
 def unembedded(connection: Connection, person: Person) -> frozenset[int]:
     """Turns that have no vector yet."""
-    query = select(events.c.seq).where(_stands(person), events.c.embedded.is_(None))
-    return frozenset(connection.execute(query).scalars())
+    return frozenset(connection.execute(_UNEMBEDDED, person.owner()).scalars())
 
 
 def unprofiled(connection: Connection, person: Person) -> list[Turn]:
     """Turns that were learnt (or parked) and that the profile optimiser has not seen, up to the first pending one."""
-    mine = [_stands(person), events.c.profiled.is_(False)]
-    first_pending = select(func.min(events.c.seq)).where(_stands(person), events.c.state == "pending").scalar_subquery()
-    learnt = [events.c.state != "pending", or_(first_pending.is_(None), events.c.seq < first_pending)]
-    query = select(*_TURN).where(*mine, *learnt).order_by(events.c.seq)
-    return [_turn(row) for row in connection.execute(query)]
+    return [_turn(row) for row in connection.execute(_UNPROFILED, person.owner())]
 
 
 def is_profiled(connection: Connection, person: Person) -> bool:
@@ -160,7 +204,7 @@ def is_profiled(connection: Connection, person: Person) -> bool:
 
 def mark_profiled(tx: Connection, person: Person, seqs: Collection[int]) -> None:
     """Remember that the profile optimiser has seen these turns."""
-    tx.execute(update(events).where(person.owns(events), events.c.seq.in_(seqs)).values(profiled=True))
+    tx.execute(_MARK_PROFILED, {**person.owner(), "seqs": list(seqs)})
 
 
 def mark_pending(tx: Connection, person: Person, seqs: Collection[int] | None = None) -> None:
@@ -171,13 +215,8 @@ def mark_pending(tx: Connection, person: Person, seqs: Collection[int] | None = 
 
 def before(connection: Connection, person: Person, turn: Turn, *, limit: int) -> list[Turn]:
     """The last turns of the same thread before `turn`, in order."""
-    query = (
-        select(*_TURN)
-        .where(_stands(person), events.c.thread_id == turn.thread_id, events.c.seq < turn.seq)
-        .order_by(events.c.seq.desc())
-        .limit(limit)
-    )
-    return [_turn(row) for row in connection.execute(query)][::-1]
+    values = {**person.owner(), "thread": turn.thread_id, "before": turn.seq, "most": limit}
+    return [_turn(row) for row in connection.execute(_BEFORE, values)][::-1]
 
 
 def last_of_thread(connection: Connection, person: Person, thread_id: str, *, limit: int) -> list[Turn]:
@@ -193,13 +232,12 @@ def last_of_thread(connection: Connection, person: Person, thread_id: str, *, li
 
 def statements(connection: Connection, person: Person, seqs: Collection[int]) -> frozenset[int]:
     """Of these sequence numbers, those of statements."""
-    query = select(events.c.seq).where(person.owns(events), events.c.seq.in_(seqs), events.c.kind == "statement")
-    return frozenset(connection.execute(query).scalars())
+    return frozenset(connection.execute(_STATEMENTS, {**person.owner(), "seqs": list(seqs)}).scalars())
 
 
 def mark(tx: Connection, person: Person, seqs: Collection[int], state: LearnState) -> None:
     """Set the learn state of turns."""
-    tx.execute(update(events).where(person.owns(events), events.c.seq.in_(seqs)).values(state=state))
+    tx.execute(_MARK, {**person.owner(), "seqs": list(seqs), "new_state": state})
 
 
 def states(connection: Connection, person: Person) -> dict[str, int]:
@@ -210,7 +248,7 @@ def states(connection: Connection, person: Person) -> dict[str, int]:
 
 def standing(connection: Connection, person: Person) -> frozenset[int]:
     """Sequence numbers of all turns and statements that stand."""
-    return frozenset(connection.execute(select(events.c.seq).where(_stands(person))).scalars())
+    return frozenset(connection.execute(_STANDING, person.owner()).scalars())
 
 
 def one(connection: Connection, person: Person, seq: int) -> Event:
@@ -219,16 +257,16 @@ def one(connection: Connection, person: Person, seq: int) -> Event:
     Raises:
         NotFound: the person has none.
     """
-    row = connection.execute(select(*_EVENT).where(person.owns(events), events.c.seq == seq)).one_or_none()
+    row = connection.execute(_ONE, {**person.owner(), "wanted": seq}).one_or_none()
     if row is None:
         raise NotFound(f"user {person.user_id!r} has no event {seq!r}")
-    return Event(**row._mapping)
+    return Event(*row)
 
 
 def _stands(person: Person) -> ColumnElement[bool]:
-    return and_(person.owns(events), events.c.kind.in_(LEARNABLE), events.c.revised_by.is_(None), events.c.text != "")
+    return and_(person.owns(events), _STAND)
 
 
 def _turn(row: Row[*tuple[Any, ...]]) -> Turn:
-    values = dict(row._mapping)
-    return Turn(**{**values, "thread_id": values["thread_id"] or "", "role": values["role"] or "user"})
+    seq, thread_id, session, role, *rest = row
+    return Turn(seq, thread_id or "", session, role or "user", *rest)

@@ -20,7 +20,8 @@ from persona_memory.ledger.people import Counters, Person, bump, counters, lock
 from persona_memory.ledger.schema import vectors as table
 from persona_memory.protocols import Vector
 
-CACHED_PEOPLE = 512
+CACHED_ROWS = 100_000
+"""Vectors of all people together that are kept at hand, 1.5 KB each with 384 dimensions; one person may have more."""
 
 
 @dataclass(slots=True)
@@ -39,7 +40,7 @@ class _Matrix:
     def extend(self, ids: list[str], matrix: np.ndarray) -> None:
         count, more = len(self.ids), len(ids)
         if count + more > len(self.rows):
-            grown = np.zeros((max(64, 2 * (count + more)), matrix.shape[1]), np.float32)
+            grown = np.zeros((max(16, (count + more) * 5 // 4), matrix.shape[1]), np.float32)
             grown[:count] = self.rows[:count] if count else 0
             self.rows = grown
         self.rows[count : count + more] = matrix
@@ -52,7 +53,7 @@ class LedgerIndex:
     def __init__(self, ledger: Ledger, *, fingerprint: str) -> None:
         self.ledger = ledger
         self.fingerprint = fingerprint
-        self._cache: LRUCache[str, _Matrix] = LRUCache(CACHED_PEOPLE)
+        self._cache: LRUCache[str, _Matrix] = LRUCache(CACHED_ROWS, getsizeof=_size)
         self._lock = threading.Lock()
 
     def upsert(self, user_id: str, points: Mapping[str, Vector]) -> None:
@@ -89,12 +90,15 @@ class LedgerIndex:
         """The person's nearest ids with their cosine similarity, best first."""
         held = self._held(user_id)
         with held.lock:
+            before = _size(held)
             self._refresh(held, self._person(user_id))
+            if _size(held) != before:
+                self._weigh(user_id, held)
             ids, rows = held.ids, held.rows[: len(held.ids)]  # both only ever grow beyond what is taken here
         if not len(rows):
             return []
         similarity = rows @ vector
-        best = np.argsort(-similarity, kind="stable")[:limit]
+        best = _best(similarity, limit)
         return [(ids[place], float(similarity[place])) for place in best]
 
     def drop(self, user_id: str) -> None:
@@ -112,6 +116,12 @@ class LedgerIndex:
                 held = self._cache[user_id] = _Matrix()
             return held
 
+    def _weigh(self, user_id: str, held: _Matrix) -> None:
+        """Let the cache know the size."""
+        with self._lock:
+            if self._cache.get(user_id) is held:
+                self._cache[user_id] = held
+
     def _refresh(self, held: _Matrix, person: Person) -> None:
         """Bring one person's vectors up to date; `held.lock` is held."""
         with self.ledger.read() as connection:
@@ -127,3 +137,17 @@ class LedgerIndex:
 
     def _person(self, user_id: str) -> Person:
         return Person(self.ledger.namespace, user_id)
+
+
+def _size(held: _Matrix) -> int:
+    """What a matrix counts for in the cache; the largest still fits in, alone."""
+    return min(max(16, len(held.rows)), CACHED_ROWS)
+
+
+def _best(similarity: np.ndarray, limit: int) -> np.ndarray:
+    """The places of the highest values, best first; equal ones in their order."""
+    if len(similarity) > 4 * limit:
+        worst = np.partition(similarity, -limit)[-limit]
+        among = np.flatnonzero(similarity >= worst)
+        return among[np.argsort(-similarity[among], kind="stable")[:limit]]
+    return np.argsort(-similarity, kind="stable")[:limit]

@@ -10,21 +10,69 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, case, delete, func, insert, or_, select, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Executable,
+    Row,
+    and_,
+    bindparam,
+    case,
+    delete,
+    func,
+    or_,
+    select,
+    type_coerce,
+    update,
+)
+from sqlalchemy.dialects import postgresql, sqlite
 
 from persona_memory.errors import NotFound, StaleJob
 from persona_memory.ledger import owners
 from persona_memory.ledger.events import mark
-from persona_memory.ledger.people import Person, counters
-from persona_memory.ledger.schema import events, jobs, users
+from persona_memory.ledger.people import Person, counters, owned
+from persona_memory.ledger.schema import ACTIVE, events, jobs, users
 from persona_memory.types import Job, JobKind
 
 _JOB = (
     jobs.c.id, jobs.c.user_id, jobs.c.kind, jobs.c.state, jobs.c.due_at, jobs.c.attempts, jobs.c.fence, jobs.c.epoch,
     jobs.c.last_error, jobs.c.seqs,
 )  # fmt: skip
+
+_HELD = and_(jobs.c.id == bindparam("job_id"), jobs.c.fence == bindparam("job_fence"), jobs.c.state == "running")
+_NAMESPACE = jobs.c.namespace == bindparam("in_namespace")
+_OWNERS = select(jobs.c.owner).distinct().where(_NAMESPACE, jobs.c.state == "running")
+_DUE = and_(jobs.c.state == "queued", jobs.c.due_at <= bindparam("now"))
+_LEFT = or_(jobs.c.lease_until < bindparam("now"), jobs.c.owner.in_(bindparam("gone", expanding=True)))
+_CLAIMABLE = select(jobs.c.id).where(_NAMESPACE, or_(_DUE, and_(jobs.c.state == "running", _LEFT)))
+_ANY = _CLAIMABLE.limit(1)
+_CLAIM = _CLAIMABLE.order_by(jobs.c.due_at, jobs.c.id).limit(bindparam("most")).with_for_update(skip_locked=True)
+_AMONG = jobs.c.id.in_(bindparam("ids", expanding=True))
+_CLAIMED = select(*_JOB).where(_AMONG).order_by(jobs.c.due_at, jobs.c.id)
+_ACTIVE_OF_ALL = select(func.count()).where(_NAMESPACE, jobs.c.state.in_(("queued", "running")))
+_EPOCH = func.coalesce(
+    select(users.c.epoch)
+    .where(users.c.namespace == jobs.c.namespace, users.c.user_id == jobs.c.user_id)
+    .scalar_subquery(),
+    0,
+)
+_TAKE = (
+    update(jobs)
+    .where(_AMONG)
+    .values(
+        state="running", lease_until=bindparam("until"), fence=jobs.c.fence + 1, attempts=jobs.c.attempts + 1,
+        again=False, epoch=_EPOCH, owner=bindparam("by"),
+    )
+)  # fmt: skip
+_CHECK = select(jobs.c.id).where(_HELD).with_for_update()
+_ADOPT = update(jobs).where(_HELD).values(epoch=bindparam("new_epoch"), attempts=1)
+_AGAIN = select(jobs.c.again).where(jobs.c.id == bindparam("job_id"))
+_DONE = delete(jobs).where(jobs.c.id == bindparam("job_id"))
+_DROP_PARKED = delete(jobs).where(owned(jobs), jobs.c.kind == bindparam("job_kind"), jobs.c.state == "parked")
 
 
 def enqueue(
@@ -35,17 +83,34 @@ def enqueue(
     A queued one is put off to `due` (debounce), but never beyond `latest` nor once it has waited that long; a running
     one runs once more when it is done.
     """
-    active = and_(person.owns(jobs), jobs.c.kind == kind, jobs.c.state.in_(("queued", "running")))
-    found = tx.execute(select(jobs.c.id, jobs.c.state, jobs.c.queued_at, jobs.c.attempts).where(active)).one_or_none()
-    if found is None:
-        epoch = counters(tx, person).epoch
-        row = {**person.key(), "kind": kind, "state": "queued", "due_at": due, "queued_at": now, "epoch": epoch}
-        tx.execute(insert(jobs).values(**row, seqs=[]))
-    elif found.state == "running":
-        tx.execute(update(jobs).where(jobs.c.id == found.id).values(again=True))
-    elif found.attempts == 0:  # a job that is being retried keeps its backoff
-        bound = due if latest is None else min(due, found.queued_at + (latest - now))
-        tx.execute(update(jobs).where(jobs.c.id == found.id).values(due_at=bound))
+    values = {**person.key(), **person.owner(), "kind": kind, "due_at": due, "queued_at": now}
+    if latest is not None:
+        values["longest"] = (latest - now) // timedelta(microseconds=1)
+    tx.execute(_enqueue(tx.dialect.name, bounded=latest is not None), values)
+
+
+@cache
+def _enqueue(dialect: str, *, bounded: bool) -> Executable:
+    """One statement for all of `enqueue`: what other processes do to the job comes before it or after it."""
+    make = sqlite.insert if dialect == "sqlite" else postgresql.insert
+    epoch = func.coalesce(select(users.c.epoch).where(owned(users)).scalar_subquery(), 0)
+    new = make(jobs).values(
+        namespace=bindparam("namespace"), user_id=bindparam("user_id"), kind=bindparam("kind"), state="queued",
+        due_at=bindparam("due_at"), queued_at=bindparam("queued_at"), epoch=epoch, seqs=[],
+    )  # fmt: skip
+    # A running job keeps its time, and one that is being retried its backoff.
+    whens: list[Any] = [(or_(jobs.c.state == "running", jobs.c.attempts > 0), jobs.c.due_at)]
+    if bounded:
+        bound = type_coerce(jobs.c.queued_at, BigInteger) + bindparam("longest", type_=BigInteger)
+        whens.append((bound < type_coerce(new.excluded.due_at, BigInteger), bound))
+    return new.on_conflict_do_update(
+        index_elements=[jobs.c.namespace, jobs.c.user_id, jobs.c.kind],
+        index_where=ACTIVE,
+        set_={
+            "due_at": case(*whens, else_=new.excluded.due_at),
+            "again": or_(jobs.c.again, jobs.c.state == "running"),
+        },
+    )
 
 
 def hasten(tx: Connection, namespace: str, *, now: datetime, user_id: str | None = None) -> None:
@@ -58,8 +123,8 @@ def hasten(tx: Connection, namespace: str, *, now: datetime, user_id: str | None
 
 def waiting(connection: Connection, namespace: str, *, now: datetime) -> bool:
     """Whether `claim` would find something: a look that takes no write lock."""
-    mine = [jobs.c.namespace == namespace, _claimable(now, _gone(connection, namespace))]
-    return connection.execute(select(jobs.c.id).where(*mine).limit(1)).one_or_none() is not None
+    values = {"in_namespace": namespace, "now": now, "gone": _gone(connection, namespace)}
+    return connection.execute(_ANY, values).one_or_none() is not None
 
 
 def claim(tx: Connection, namespace: str, *, now: datetime, lease: timedelta, limit: int = 1) -> list[Job]:
@@ -67,22 +132,12 @@ def claim(tx: Connection, namespace: str, *, now: datetime, lease: timedelta, li
 
     Each gets a new fencing token.
     """
-    query = (
-        select(jobs.c.id)
-        .where(jobs.c.namespace == namespace, _claimable(now, _gone(tx, namespace)))
-        .order_by(jobs.c.due_at, jobs.c.id)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    )
-    ids = list(tx.execute(query).scalars())
+    values = {"in_namespace": namespace, "now": now, "gone": _gone(tx, namespace), "most": limit}
+    ids = list(tx.execute(_CLAIM, values).scalars())
     if not ids:
         return []
-    taken = {
-        "state": "running", "lease_until": now + lease, "fence": jobs.c.fence + 1, "attempts": jobs.c.attempts + 1,
-        "again": False, "epoch": _epoch(), "owner": owners.this_process(),
-    }  # fmt: skip
-    tx.execute(update(jobs).where(jobs.c.id.in_(ids)).values(taken))
-    return [_job(row) for row in tx.execute(select(*_JOB).where(jobs.c.id.in_(ids)).order_by(jobs.c.due_at, jobs.c.id))]
+    tx.execute(_TAKE, {"ids": ids, "until": now + lease, "by": owners.this_process()})
+    return [_job(row) for row in tx.execute(_CLAIMED, {"ids": ids})]
 
 
 def renew(tx: Connection, held: Sequence[Job], *, until: datetime) -> None:
@@ -97,7 +152,7 @@ def check(tx: Connection, person: Person, job: Job) -> None:
     Raises:
         StaleJob: another worker has it, it was cancelled, or the person's data was erased meanwhile.
     """
-    held = tx.execute(select(jobs.c.id).where(_held(job)).with_for_update()).one_or_none()
+    held = tx.execute(_CHECK, _of(job)).one_or_none()
     if held is None:
         raise StaleJob(
             f"job {job.id!r} ({job.kind}) is no longer held under fence {job.fence!r}; its result was dropped"
@@ -119,18 +174,17 @@ def finish(tx: Connection, person: Person, job: Job, *, now: datetime) -> None:
         StaleJob: as `check`.
     """
     check(tx, person, job)
-    again = tx.execute(select(jobs.c.again).where(jobs.c.id == job.id)).scalar_one()
-    if again:
+    if tx.execute(_AGAIN, {"job_id": job.id}).scalar_one():
         fresh = {"state": "queued", "due_at": now, "queued_at": now, "attempts": 0, "again": False, "last_error": None}
         tx.execute(update(jobs).where(jobs.c.id == job.id).values(fresh))
     else:
-        tx.execute(delete(jobs).where(jobs.c.id == job.id))
+        tx.execute(_DONE, {"job_id": job.id})
 
 
 def adopt(tx: Connection, person: Person, job: Job) -> Job:
     """The job after a part of it was stored: its attempts begin anew, and an epoch that it raised itself is its own."""
     epoch = counters(tx, person).epoch
-    tx.execute(update(jobs).where(_held(job)).values(epoch=epoch, attempts=1))
+    tx.execute(_ADOPT, {**_of(job), "new_epoch": epoch})
     return replace(job, epoch=epoch, attempts=1)
 
 
@@ -182,7 +236,7 @@ def discard(tx: Connection, person: Person, job_id: int) -> None:
 
 def drop_parked(tx: Connection, person: Person, kind: JobKind) -> None:
     """A later job of this kind has done what the parked ones could not."""
-    tx.execute(delete(jobs).where(person.owns(jobs), jobs.c.kind == kind, jobs.c.state == "parked"))
+    tx.execute(_DROP_PARKED, {**person.owner(), "job_kind": kind})
 
 
 def listing(connection: Connection, namespace: str, *, user_id: str | None = None) -> list[Job]:
@@ -196,10 +250,8 @@ def listing(connection: Connection, namespace: str, *, user_id: str | None = Non
 
 def active(connection: Connection, namespace: str, *, user_id: str | None = None) -> int:
     """How many jobs are queued or running."""
-    query = select(func.count()).where(jobs.c.namespace == namespace, jobs.c.state.in_(("queued", "running")))
-    if user_id is not None:
-        query = query.where(jobs.c.user_id == user_id)
-    return connection.execute(query).scalar_one()
+    query = _ACTIVE_OF_ALL if user_id is None else _ACTIVE_OF_ALL.where(jobs.c.user_id == user_id)
+    return connection.execute(query, {"in_namespace": namespace}).scalar_one()
 
 
 def users_with_pending(connection: Connection, namespace: str) -> list[str]:
@@ -213,19 +265,13 @@ def users_with_pending(connection: Connection, namespace: str) -> list[str]:
 
 def _gone(connection: Connection, namespace: str) -> list[str]:
     """Owners of running jobs that died without giving them back."""
-    held = select(jobs.c.owner).distinct().where(jobs.c.namespace == namespace, jobs.c.state == "running")
-    return [owner for owner in connection.execute(held).scalars() if owner and owners.is_dead(owner)]
+    held = connection.execute(_OWNERS, {"in_namespace": namespace}).scalars()
+    return [owner for owner in held if owner and owners.is_dead(owner)]
 
 
-def _claimable(now: datetime, gone: Sequence[str]) -> ColumnElement[bool]:
-    due = and_(jobs.c.state == "queued", jobs.c.due_at <= now)
-    abandoned = and_(jobs.c.state == "running", or_(jobs.c.lease_until < now, jobs.c.owner.in_(gone)))
-    return or_(due, abandoned)
-
-
-def _epoch() -> Any:
-    owner = and_(users.c.namespace == jobs.c.namespace, users.c.user_id == jobs.c.user_id)
-    return func.coalesce(select(users.c.epoch).where(owner).scalar_subquery(), 0)
+def _of(job: Job) -> dict[str, int]:
+    """The values of a prepared statement about a held job."""
+    return {"job_id": job.id, "job_fence": job.fence}
 
 
 def _held(job: Job) -> ColumnElement[bool]:

@@ -6,9 +6,10 @@ import hashlib
 import secrets
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Table, and_, select, update
+from sqlalchemy import ColumnElement, Connection, Executable, Row, Table, and_, bindparam, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from persona_memory.errors import InvalidUserId
@@ -33,6 +34,21 @@ class Person:
         """The key columns, for an insert."""
         return {"namespace": self.namespace, "user_id": self.user_id}
 
+    def owner(self) -> dict[str, str]:
+        """The values of a prepared statement whose condition is `owned`."""
+        return {"owner_namespace": self.namespace, "owner_id": self.user_id}
+
+
+def owned(table: Table) -> ColumnElement[bool]:
+    """As `Person.owns`, for statements that are prepared once and run with `Person.owner`.
+
+    Building a statement costs more than running it; what every turn asks is prepared.
+    """
+    mine: ColumnElement[bool] = and_(
+        table.c.namespace == bindparam("owner_namespace"), table.c.user_id == bindparam("owner_id")
+    )
+    return mine
+
 
 @dataclass(frozen=True, slots=True)
 class Counters:
@@ -53,6 +69,8 @@ class Counters:
 
 
 _COLUMNS = tuple(users.c[name] for name in Counters.__dataclass_fields__)
+_COUNTERS = select(*_COLUMNS).where(owned(users))
+_LOCKED = _COUNTERS.with_for_update()
 
 
 def checked(user_id: object) -> str:
@@ -90,10 +108,8 @@ def insert_ignore(tx: Connection, table: Table, rows: list[dict[str, Any]]) -> N
 
 def lock(tx: Connection, person: Person) -> Counters:
     """The person's counters, with the row locked until the transaction ends (SQLite: everything is)."""
-    query = select(*_COLUMNS).where(person.owns(users))
-    if tx.dialect.name != "sqlite":
-        query = query.with_for_update()
-    row = tx.execute(query).one_or_none()
+    query = _COUNTERS if tx.dialect.name == "sqlite" else _LOCKED
+    row = tx.execute(query, person.owner()).one_or_none()
     if row is None:
         # A person who comes back after an erasure starts from a random epoch: nothing cached of them can match.
         insert_ignore(tx, users, [{**person.key(), "policy": asdict(Policy()), "epoch": secrets.randbelow(2**52) + 1}])
@@ -103,16 +119,22 @@ def lock(tx: Connection, person: Person) -> Counters:
 
 def counters(connection: Connection, person: Person) -> Counters:
     """The person's counters as of now; all zero for somebody unknown."""
-    row = connection.execute(select(*_COLUMNS).where(person.owns(users))).one_or_none()
+    row = connection.execute(_COUNTERS, person.owner()).one_or_none()
     return Counters() if row is None else _counters(row)
 
 
 def bump(tx: Connection, person: Person, **values: Any) -> None:
     """Set or raise the person's counters, e.g. `bump(tx, person, derived=1, policy={…})`: integers of cache counters
     and of the epoch are added, everything else is set."""
+    tx.execute(_bump(tuple(values)), {**person.owner(), **{f"new_{name}": value for name, value in values.items()}})
+
+
+@cache
+def _bump(names: tuple[str, ...]) -> Executable:
     added = {"derived", "vectors", "rewrites", "epoch", "optimizations"}
-    changes = {name: users.c[name] + value if name in added else value for name, value in values.items()}
-    tx.execute(update(users).where(person.owns(users)).values(changes))
+    new = {name: bindparam(f"new_{name}", type_=users.c[name].type) for name in names}
+    changes = {name: users.c[name] + value if name in added else value for name, value in new.items()}
+    return update(users).where(owned(users)).values(changes)
 
 
 def policy_of(found: Counters) -> Policy:

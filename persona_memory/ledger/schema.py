@@ -211,15 +211,16 @@ jobs = Table(
     Column("seqs", JSON, nullable=False, default=list),
     sqlite_autoincrement=True,
 )
-_ACTIVE = text("state IN ('queued', 'running')")
+ACTIVE = text("state IN ('queued', 'running')")
+"""Jobs of which a person has one at most of each kind."""
 Index(
     "one_active_job",
     jobs.c.namespace,
     jobs.c.user_id,
     jobs.c.kind,
     unique=True,
-    sqlite_where=_ACTIVE,
-    postgresql_where=_ACTIVE,
+    sqlite_where=ACTIVE,
+    postgresql_where=ACTIVE,
 )
 Index("jobs_due", jobs.c.namespace, jobs.c.state, jobs.c.due_at)
 

@@ -6,10 +6,10 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from sqlalchemy import Connection, delete, func, or_, select, update
+from sqlalchemy import Connection, bindparam, delete, func, or_, select, update
 
-from persona_memory.ledger.events import LEARNABLE
-from persona_memory.ledger.people import Person, bump, insert_ignore
+from persona_memory.ledger.events import LEARNABLE, LEFT
+from persona_memory.ledger.people import Person, bump, insert_ignore, owned
 from persona_memory.ledger.schema import events, memories, users, vectors
 from persona_memory.protocols import Vector
 
@@ -22,23 +22,49 @@ class Unembedded:
     text: str
 
 
+# Prepared, as in `events`.
+_TURNS = (
+    select(events.c.seq, events.c.text)
+    .where(owned(events), LEFT, events.c.embedded.is_(None))
+    .order_by(events.c.seq)
+    .limit(bindparam("most"))
+)
+_MEMORIES = (
+    select(memories.c.id, memories.c.text)
+    .where(owned(memories), memories.c.embedded.is_(None))
+    .order_by(memories.c.ordinal)
+    .limit(bindparam("most"))
+)
+_NEWEST = select(func.max(vectors.c.ordinal)).where(owned(vectors))
+_MARK_TURNS = (
+    update(events)
+    .where(owned(events), events.c.seq.in_(bindparam("items", expanding=True)))
+    .values(embedded=bindparam("by"))
+)
+_MARK_MEMORIES = (
+    update(memories)
+    .where(owned(memories), memories.c.id.in_(bindparam("items", expanding=True)))
+    .values(embedded=bindparam("by"))
+)
+_OF_OTHERS = delete(vectors).where(owned(vectors), vectors.c.fingerprint != bindparam("by"))
+_COMPLETE = update(users).where(owned(users)).values(embedder=bindparam("by"))
+_POINTS = vectors.c.item.in_(bindparam("items", expanding=True))
+_DELETE = delete(vectors).where(owned(vectors), _POINTS)
+_DELETE_OF_ONE = _DELETE.where(vectors.c.fingerprint == bindparam("by"))
+_AFTER = (
+    select(vectors.c.item, vectors.c.vector, vectors.c.ordinal)
+    .where(owned(vectors), vectors.c.fingerprint == bindparam("by"), vectors.c.ordinal > bindparam("after"))
+    .order_by(vectors.c.ordinal)
+)
+
+
 def missing(connection: Connection, person: Person, *, limit: int) -> list[Unembedded]:
     """Turns, then memories, that have no vector yet, oldest first."""
-    turns = (
-        select(events.c.seq, events.c.text)
-        .where(person.owns(events), events.c.kind.in_(LEARNABLE), events.c.revised_by.is_(None), events.c.text != "")
-        .where(events.c.embedded.is_(None))
-        .order_by(events.c.seq)
-        .limit(limit)
-    )
-    found = [Unembedded(f"t{seq}", text) for seq, text in connection.execute(turns)]
-    rest = (
-        select(memories.c.id, memories.c.text)
-        .where(person.owns(memories), memories.c.embedded.is_(None))
-        .order_by(memories.c.ordinal)
-        .limit(limit - len(found))
-    )
-    return found + [Unembedded(memory_id, text) for memory_id, text in connection.execute(rest)]
+    owner = person.owner()
+    turns = connection.execute(_TURNS, {**owner, "most": limit})
+    found = [Unembedded(f"t{seq}", text) for seq, text in turns]
+    rest = connection.execute(_MEMORIES, {**owner, "most": limit - len(found)})
+    return found + [Unembedded(memory_id, text) for memory_id, text in rest]
 
 
 def count_missing(connection: Connection, namespace: str) -> int:
@@ -61,7 +87,7 @@ def restart(tx: Connection, person: Person, fingerprint: str) -> None:
 def store(tx: Connection, person: Person, fingerprint: str, points: Mapping[str, Vector]) -> None:
     """Keep vectors, each of shape (d,) as float32 bytes, by point id ("t12#0")."""
     delete_points(tx, person, fingerprint, list(points))
-    first = (tx.execute(select(func.max(vectors.c.ordinal)).where(person.owns(vectors))).scalar_one() or 0) + 1
+    first = (tx.execute(_NEWEST, person.owner()).scalar_one() or 0) + 1
     rows = [
         {**person.key(), "item": item, "fingerprint": fingerprint, "ordinal": first + place, "vector": vector.tobytes()}
         for place, (item, vector) in enumerate(points.items())
@@ -74,14 +100,18 @@ def mark_embedded(tx: Connection, person: Person, fingerprint: str, items: Colle
     """Remember that these turns and memories have their vectors."""
     seqs = [int(item[1:]) for item in items if item[0] == "t"]
     ids = [item for item in items if item[0] != "t"]
-    tx.execute(update(events).where(person.owns(events), events.c.seq.in_(seqs)).values(embedded=fingerprint))
-    tx.execute(update(memories).where(person.owns(memories), memories.c.id.in_(ids)).values(embedded=fingerprint))
+    values: dict[str, object] = {**person.owner(), "by": fingerprint}
+    if seqs:
+        tx.execute(_MARK_TURNS, {**values, "items": seqs})
+    if ids:
+        tx.execute(_MARK_MEMORIES, {**values, "items": ids})
 
 
 def complete(tx: Connection, person: Person, fingerprint: str) -> None:
     """All of the person is embedded with this embedder: vectors of other embedders go."""
-    old = tx.execute(delete(vectors).where(person.owns(vectors), vectors.c.fingerprint != fingerprint)).rowcount
-    tx.execute(update(users).where(person.owns(users)).values(embedder=fingerprint))
+    values = {**person.owner(), "by": fingerprint}
+    old = tx.execute(_OF_OTHERS, values).rowcount
+    tx.execute(_COMPLETE, values)
     if old:
         bump(tx, person, vectors=1)
 
@@ -90,12 +120,7 @@ def read(
     connection: Connection, person: Person, fingerprint: str, *, after: int = 0
 ) -> tuple[list[str], np.ndarray, int]:
     """Point ids, their vectors of shape (n, d), and the highest ordinal; only points stored after ordinal `after`."""
-    query = (
-        select(vectors.c.item, vectors.c.vector, vectors.c.ordinal)
-        .where(person.owns(vectors), vectors.c.fingerprint == fingerprint, vectors.c.ordinal > after)
-        .order_by(vectors.c.ordinal)
-    )
-    rows = connection.execute(query).all()
+    rows = connection.execute(_AFTER, {**person.owner(), "by": fingerprint, "after": after}).all()
     if not rows:
         return [], np.zeros((0, 0), np.float32), after
     matrix = np.frombuffer(b"".join(row.vector for row in rows), np.float32).reshape(len(rows), -1)
@@ -112,10 +137,10 @@ def point_ids(connection: Connection, person: Person, fingerprint: str | None = 
 
 def delete_points(tx: Connection, person: Person, fingerprint: str | None, ids: Collection[str]) -> int:
     """Remove points, of one embedder or (None) of all; returns how many."""
-    ours = [person.owns(vectors), vectors.c.item.in_(ids)]
-    if fingerprint is not None:
-        ours.append(vectors.c.fingerprint == fingerprint)
-    return tx.execute(delete(vectors).where(*ours)).rowcount
+    values: dict[str, object] = {**person.owner(), "items": list(ids)}
+    if fingerprint is None:
+        return tx.execute(_DELETE, values).rowcount
+    return tx.execute(_DELETE_OF_ONE, {**values, "by": fingerprint}).rowcount
 
 
 def points_of(connection: Connection, person: Person, items: Collection[str]) -> list[str]:

@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from langchain_core.language_models import FakeListChatModel
 
-from persona_memory.budget import counter_for, estimate, most_tokens
+from persona_memory.budget import by_lines, counter_for, estimate, line_cost, most_tokens
 from persona_memory.budget.english import PAIRS, WORDS
 from persona_memory.budget.tokens import _is_cached
 from persona_memory.protocols import TokenCounter
@@ -222,3 +222,15 @@ def test_importing_the_room_loads_no_tokenizer() -> None:
     code = f"import sys, persona_memory.budget; print({heavy!r} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+@settings(max_examples=200)
+@given(text=st.one_of(mixed, st.lists(st.one_of(mixed, st.text(max_size=30)), max_size=6).map("\n".join)))
+def test_counting_line_by_line_gives_the_same(text: str) -> None:
+    """Law: no word, and no character that normalising joins, reaches over a line's end."""
+    assert by_lines(estimate, cost=line_cost)(text) == estimate(text)
+
+
+def test_a_real_vocabulary_is_never_counted_line_by_line() -> None:
+    """Its tokens may reach over lines."""
+    assert by_lines(most_tokens, cost=line_cost) is most_tokens

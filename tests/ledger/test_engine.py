@@ -5,8 +5,10 @@ from __future__ import annotations
 import sqlite3
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlalchemy import event
 
 from persona_memory.errors import InvalidInput, LedgerCorrupt, LedgerLocked, LedgerReadOnly, LedgerTooNew
 from persona_memory.ledger import Ledger, Person, engine, events, people
@@ -99,3 +101,44 @@ def test_the_stored_sample_of_every_version_opens(sample: Path, tmp_path: Path) 
 def test_there_is_a_sample_of_the_current_version() -> None:
     """Whoever raises the schema version stores a sample of it (scripts/ledger_sample.py)."""
     assert (SAMPLES / f"ledger_v{SCHEMA_VERSION}.db").exists()
+
+
+def test_what_is_left_to_do_is_found_without_reading_the_whole_log(tmp_path: Path) -> None:
+    """SQLite takes the indexes of pending and of unembedded turns, whichever others begin with the person."""
+    ledger, person = Ledger(f"sqlite:///{tmp_path / 'memory.db'}"), Person("default", "ana")
+    asked: list[tuple[str, Any]] = []
+
+    @event.listens_for(ledger.engine, "before_cursor_execute")
+    def _note(connection: object, cursor: object, statement: str, values: Any, *rest: object) -> None:
+        asked.append((statement, values))
+
+    with ledger.read() as connection:
+        events.count_pending(connection, person, most=12)
+        events.pending(connection, person, limit=24)
+        events.unembedded(connection, person)
+    looks = [one for one in asked if one[0].startswith("SELECT")]
+    with ledger.read() as connection:
+        plans = [connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {one}", values).all() for one, values in looks]
+    ledger.close()
+    wanted = ("events_pending", "events_pending", "events_unembedded")
+    assert all(index in str(plan) for index, plan in zip(wanted, plans, strict=True))
+
+
+def test_threads_of_one_process_write_in_turn(tmp_path: Path) -> None:
+    """A thread waits for another's transaction, and gets its place when it ends."""
+    ledger, order = Ledger(f"sqlite:///{tmp_path / 'memory.db'}"), []
+    started = threading.Event()
+
+    def write() -> None:
+        started.set()
+        with ledger.write():
+            order.append("second")
+
+    with ledger.write():
+        other = threading.Thread(target=write)
+        other.start()
+        started.wait()
+        order.append("first")
+    other.join()
+    ledger.close()
+    assert order == ["first", "second"]
