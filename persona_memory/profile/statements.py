@@ -137,7 +137,7 @@ def closed_by(text: str, schema: ProfileSchema, policy: Policy) -> bool:
 @functools.lru_cache(maxsize=8192)
 def _fields_of(text: str) -> frozenset[str]:
     """The profile fields that a text states something of."""
-    said = (*statements(text), *statements(first_person(text)))
+    said = (*statements(text), *statements(first_person(text)), *statements(first_person(affirmed(text))))
     return frozenset(change.field for statement in said for change in statement.changes)
 
 
