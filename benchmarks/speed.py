@@ -208,7 +208,7 @@ def as_report(bench: Bench, small: Sequence[Table], sizes: Sequence[str], alone:
     notes = (
         "Milliseconds: the median call; in parentheses the fastest call and the CPU time of the median call, which say "
         f"more on a busy machine (load average at the end: {os.getloadavg()[0]:.1f}); × times the median of “{BASE}”.",
-        "All sides have the same people, texts and free vectors (384 numbers). Recall: up to 200 people take turns.",
+        "All sides have the same people, texts and free vectors of 384 numbers; the same people in each row.",
         *bench.problems,
     )
     kept = [one for one in (*tables, *small) if any(row.cells for row in one.rows)]

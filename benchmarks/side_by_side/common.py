@@ -157,8 +157,8 @@ def people(job: Job) -> Iterator[tuple[str, range]]:
 
 
 def somebody(job: Job, number: int) -> str:
-    """The person of the n-th call: up to 200 people take turns."""
-    chosen = min(job.users, 200)
+    """The person of the n-th call: as many take turns as a row has calls, the same ones in every row."""
+    chosen = min(job.users, job.samples)
     return f"u{(number % chosen) * (job.users // chosen)}"
 
 
