@@ -73,8 +73,8 @@ def test_who_understands_everything_sees_every_gap_and_closes_it(tmp_path: Path)
 
 def test_the_whole_evaluation_runs_and_resumes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """On the first sessions of one scene: without memory nothing is used, and nothing is played twice."""
-    (whole,) = chitchat(1)
-    scene = replace(whole, conversations=whole.conversations[:5])
+    whole = chitchat(2)[1]
+    scene = replace(whole, conversations=whole.conversations[:3])
     monkeypatch.setattr(continuity, "scenes_of", lambda settings: [scene])
     checkpoint = Checkpoint(tmp_path / "run.jsonl")
     settings = Settings(tmp_path, quick=True, embedder=HashingEmbedder(), checkpoint=checkpoint)

@@ -48,7 +48,7 @@ def test_the_start_is_an_empty_profile_and_what_is_learnt_reaches_the_models_pro
 
 def test_the_whole_evaluation_runs_and_resumes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every table prints, the oracle is perfect, and an interrupted run computes nothing twice."""
-    monkeypatch.setattr(profile, "QUICK_PEOPLE", 2)
+    monkeypatch.setattr(profile, "QUICK_PEOPLE", 1)
     monkeypatch.setattr(profile, "QUICK_SESSIONS", 3)
     checkpoint = Checkpoint(tmp_path / "run.jsonl")
     settings = Settings(tmp_path, quick=True, embedder=HashingEmbedder(), checkpoint=checkpoint)
