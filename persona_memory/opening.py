@@ -106,7 +106,13 @@ def chat_model(model: BaseChatModel | str) -> BaseChatModel:
 
 
 def semantic(embeddings: Any, index: str | VectorIndex | None, *, ledger: Ledger, home: Path) -> Semantic:
-    """The embedder (the local default where none is given) with its index."""
+    """The embedder (the local default where none is given) with its index.
+
+    Raises:
+        InvalidInput: what is given as embedder cannot embed.
+    """
+    if embeddings is not None and not hasattr(embeddings, "embed_documents"):
+        raise InvalidInput(f"embeddings is {embeddings!r}; pass a LangChain Embeddings, or None for the local default")
     make = index_maker(index, ledger=ledger, home=home)
     return Semantic(default_embedder() if embeddings is None else embeddings, make, in_ledger=in_ledger(index))
 

@@ -126,6 +126,12 @@ def test_what_is_no_index_is_refused(open_memory: Open) -> None:
         open_memory(index="chroma")
 
 
+def test_what_is_no_embedder_is_refused(open_memory: Open) -> None:
+    """A model's name is no embedder: LangChain's `init_embeddings` makes one of it."""
+    with pytest.raises(InvalidInput, match="LangChain Embeddings"):
+        open_memory(embeddings="openai:text-embedding-3-small")
+
+
 def test_many_writers_of_one_person_on_postgres_keep_one_gapless_log(open_memory: Open, postgres_url: str) -> None:
     """Two doors, eight threads, a worker each: every turn is there once, in one order, and learnt once."""
     doors = [open_memory(url=postgres_url, namespace="writers", worker=True) for _ in range(2)]
