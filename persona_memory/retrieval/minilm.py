@@ -67,9 +67,9 @@ class MiniLMEmbedder(Embeddings):
 
     def _encode(self, texts: list[str]) -> NDArray[np.float32]:
         """Vectors (B, 384) of one batch."""
+        tokenizer, model = self._load()
         import torch
 
-        tokenizer, model = self._load()
         texts = [text.encode("utf-8", "replace").decode() for text in texts]  # lone surrogates stop the tokenizer
         with self._tokenizing:  # the fast tokenizer keeps its padding settings in shared state
             batch = tokenizer(texts, padding=True, truncation=True, max_length=MAX_TOKENS, return_tensors="pt")
