@@ -21,7 +21,7 @@ from persona_memory.learning.spans import (
     sentences,
     without_echoes,
     without_field,
-    without_phrases,
+    without_phrase,
     without_quote,
     without_repeats,
     without_request,
@@ -234,7 +234,7 @@ def _remaining(
         for seq in said.keys() & set(memory.sources):
             left[seq] = without_quote(left[seq], said[seq], quotes.get(memory.id, ""), memory.text)
     for seq in said.keys() & wanted.phrases.keys():
-        left[seq] = without_phrases(left[seq], [wanted.phrases[seq]])
+        left[seq] = without_phrase(left[seq], wanted.phrases[seq])
     for (seq, path), values in _stated(edits).items():
         if seq in said:
             left[seq] = without_field(left[seq], path, values)

@@ -68,14 +68,12 @@ def without_quote(left: str, original: str, quote: str, memory_text: str) -> str
     if not quote:
         return ""
     shared = content_words(quote) | content_words(memory_text)
-    rest = [piece for piece in sentences(left) if len(content_words(piece) & shared) < 2]
-    return "".join(rest) if len(rest) < len(sentences(left)) else ""
+    return _without(left, lambda piece: len(content_words(piece) & shared) >= 2, untold="")
 
 
-def without_phrases(text: str, phrases: Sequence[str]) -> str:
+def without_phrase(text: str, phrase: str) -> str:
     """The text without the sentences that hold most of a phrase's words; nothing is left where none can be told."""
-    rest = [piece for piece in sentences(text) if not any(holds(piece, phrase) for phrase in phrases)]
-    return "".join(rest) if len(rest) < len(sentences(text)) else ""
+    return _without(text, lambda piece: holds(piece, phrase), untold="")
 
 
 def without_field(text: str, field: str, values: Sequence[str]) -> str:
@@ -83,15 +81,12 @@ def without_field(text: str, field: str, values: Sequence[str]) -> str:
 
     Nothing is left where none can be told.
     """
-    rest = [piece for piece in sentences(text) if not _states(piece, field, values)]
-    return "".join(rest) if len(rest) < len(sentences(text)) else ""
+    return _without(text, lambda piece: _states(piece, field, values), untold="")
 
 
 def without_request(text: str, about: str) -> str:
     """The text without its sentences that ask to forget: they name again what is to go. "" where none can be told."""
-    pieces = sentences(text)
-    asks = [bool(_ASKS.search(piece)) or holds(piece, about) for piece in pieces]
-    return "".join(piece for piece, goes in zip(pieces, asks, strict=True) if not goes) if any(asks) else ""
+    return _without(text, lambda piece: bool(_ASKS.search(piece)) or holds(piece, about), untold="")
 
 
 def without_echoes(text: str, lost: Lost, *, near: bool) -> str:
@@ -102,13 +97,15 @@ def without_echoes(text: str, lost: Lost, *, near: bool) -> str:
     Args:
         near: the reply is of the same conversation, so that two words in a row are enough.
     """
-    return _without(text, lambda words: _echoes(words, lost, near=near))
+    return _without(text, lambda piece: _echoes(tokens(piece), lost, near=near), untold=text)
 
 
 def without_repeats(text: str, lost: Lost) -> str:
-    """A person's text without the sentences that say the same as a lost one, small words aside. No looser than that:
-    people say many things in like words ("I ran 5 km with Tom", "I ran 10 km with Eva")."""
-    return _without(text, lambda words: bool(words) and frozenset(words) in lost.said)
+    """A person's text without the sentences that say the same as a lost one, small words aside.
+
+    No looser than that: people say many things in like words ("I ran 5 km with Tom", "I ran 10 km with Eva").
+    """
+    return _without(text, lambda piece: frozenset(tokens(piece)) in lost.said, untold=text)
 
 
 def holds(text: str, phrase: str) -> bool:
@@ -130,7 +127,7 @@ def lost_words(pairs: Iterable[tuple[str, str]], *, told: str | None = None) -> 
         told: what is to be forgotten, where a part of a sentence is meant: only names that it holds count.
     """
     gone = [piece for original, left in pairs for piece in _gone(original, left)]
-    words = [tokens(piece) for piece in gone]
+    words = [found for piece in gone if (found := tokens(piece))]
     places: defaultdict[str, list[int]] = defaultdict(list)
     for place, one in enumerate(words):
         for word in set(one):
@@ -155,10 +152,11 @@ def _states(sentence: str, field: str, values: Sequence[str]) -> bool:
     return any(holds(sentence, value) for value in values) or any(change.field == field for change in changes)
 
 
-def _without(text: str, goes: Callable[[Sequence[str]], bool]) -> str:
+def _without(text: str, goes: Callable[[str], bool], *, untold: str) -> str:
+    """The text without the sentences that go; `untold` where none does."""
     pieces = sentences(text)
-    rest = [piece for piece in pieces if not goes(tokens(piece))]
-    return text if len(rest) == len(pieces) else "".join(rest)
+    rest = [piece for piece in pieces if not goes(piece)]
+    return "".join(rest) if len(rest) < len(pieces) else untold
 
 
 def _echoes(words: Sequence[str], lost: Lost, *, near: bool) -> bool:
