@@ -25,12 +25,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import zip_longest
-from typing import TypeVar
 
 from sqlalchemy import Connection, bindparam, or_, select, union_all, update
 
 from persona_memory.ledger.events import NewEvent, append
-from persona_memory.ledger.people import Counters, Person, bump, keyed, owned
+from persona_memory.ledger.people import Counters, Person, bump, keyed, owned, parts
 from persona_memory.ledger.schema import events, tombstones
 from persona_memory.types import Observed, Role
 
@@ -40,8 +39,6 @@ SESSION_GAP = timedelta(hours=4)
 _TAIL = 64
 _CERTAIN = 8
 """Turns in a row that tell a resent history whose beginning lies before the last _TAIL turns."""
-_CHUNK = 500
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +192,7 @@ def _known(
 ) -> Known:
     owner = person.owner()
     rows: dict[int, Stored] = {}
-    for some_keys, some_chains in zip_longest(_parts(keys), _parts(chains), fillvalue=()):
+    for some_keys, some_chains in zip_longest(parts(keys), parts(chains), fillvalue=()):
         for row in tx.execute(_HELD, {**owner, "keys": some_keys, "chains": some_chains}):
             rows[row[0]] = Stored(*row)
     tail = [Stored(*row) for row in tx.execute(_LAST, {**owner, "thread": thread_id})][::-1]
@@ -210,14 +207,10 @@ def _forgotten(tx: Connection, person: Person, thread: _Thread, marks: Sequence[
     """Those of the keys and chains that were erased."""
     tokens = {_token(thread.secret, person, mark): mark for mark in marks}
     found: set[str] = set()
-    for part in _parts(list(tokens)):
+    for part in parts(list(tokens)):
         rows = tx.execute(_ERASED, {"here": person.namespace, "tokens": part}).scalars()
         found.update(tokens[token] for token in rows)
     return frozenset(found)
-
-
-def _parts(marks: Sequence[T]) -> list[Sequence[T]]:
-    return [marks[start : start + _CHUNK] for start in range(0, len(marks), _CHUNK)]
 
 
 def _place(

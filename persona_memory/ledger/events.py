@@ -23,7 +23,7 @@ from sqlalchemy import (
 )
 
 from persona_memory.errors import NotFound
-from persona_memory.ledger.people import Counters, Person, owned
+from persona_memory.ledger.people import Counters, Person, owned, parts
 from persona_memory.ledger.schema import events, users
 from persona_memory.types import Event, EventKind, LearnState, Role, Turn
 
@@ -143,8 +143,10 @@ def earlier_wordings(connection: Connection, person: Person, seqs: Collection[in
     found: list[int] = []
     newest = list(seqs)
     while newest:
-        query = select(events.c.seq).where(person.owns(events), events.c.revised_by.in_(newest))
-        newest = list(connection.execute(query).scalars())
+        replaced = [
+            select(events.c.seq).where(person.owns(events), events.c.revised_by.in_(part)) for part in parts(newest)
+        ]
+        newest = [seq for query in replaced for seq in connection.execute(query).scalars()]
         found += newest
     return found
 
@@ -204,13 +206,15 @@ def is_profiled(connection: Connection, person: Person) -> bool:
 
 def mark_profiled(tx: Connection, person: Person, seqs: Collection[int]) -> None:
     """Remember that the profile optimiser has seen these turns."""
-    tx.execute(_MARK_PROFILED, {**person.owner(), "seqs": list(seqs)})
+    for part in parts(seqs):
+        tx.execute(_MARK_PROFILED, {**person.owner(), "seqs": part})
 
 
 def mark_pending(tx: Connection, person: Person, seqs: Collection[int] | None = None) -> None:
     """These turns, or (None) all, are to be learnt and profiled again, as far as they stand."""
-    ours = [_stands(person)] if seqs is None else [_stands(person), events.c.seq.in_(seqs)]
-    tx.execute(update(events).where(*ours).values(state="pending", profiled=False))
+    meant = [_stands(person)] if seqs is None else [_stands(person) & events.c.seq.in_(part) for part in parts(seqs)]
+    for ours in meant:
+        tx.execute(update(events).where(ours).values(state="pending", profiled=False))
 
 
 def before(connection: Connection, person: Person, turn: Turn, *, limit: int) -> list[Turn]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, Executable, Row, Table, and_, bindparam, select, update
 from sqlalchemy.dialects import postgresql, sqlite
@@ -17,6 +17,11 @@ from persona_memory.ledger.schema import users
 from persona_memory.types import Policy
 
 MAX_USER_ID = 512
+
+PART = 500
+"""Values that one condition holds: databases allow some ten thousand, and a log may be longer."""
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +93,12 @@ def checked(user_id: object) -> str:
     if "\0" in user_id or any("\ud800" <= letter <= "\udfff" for letter in user_id):
         raise InvalidUserId(f"user_id {user_id!r} holds NUL or half a surrogate pair; use a valid Unicode string")
     return user_id
+
+
+def parts(values: Collection[T]) -> list[list[T]]:
+    """The values in portions that a condition can hold."""
+    ordered = list(values)
+    return [ordered[start : start + PART] for start in range(0, len(ordered), PART)]
 
 
 def keyed(secret: bytes, *parts: str) -> str:

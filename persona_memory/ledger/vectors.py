@@ -9,7 +9,7 @@ import numpy as np
 from sqlalchemy import Connection, bindparam, delete, func, or_, select, update
 
 from persona_memory.ledger.events import LEARNABLE, LEFT
-from persona_memory.ledger.people import Person, bump, insert_ignore, owned
+from persona_memory.ledger.people import Person, bump, insert_ignore, owned, parts
 from persona_memory.ledger.schema import events, memories, users, vectors
 from persona_memory.protocols import Vector
 
@@ -137,10 +137,9 @@ def point_ids(connection: Connection, person: Person, fingerprint: str | None = 
 
 def delete_points(tx: Connection, person: Person, fingerprint: str | None, ids: Collection[str]) -> int:
     """Remove points, of one embedder or (None) of all; returns how many."""
-    values: dict[str, object] = {**person.owner(), "items": list(ids)}
-    if fingerprint is None:
-        return tx.execute(_DELETE, values).rowcount
-    return tx.execute(_DELETE_OF_ONE, {**values, "by": fingerprint}).rowcount
+    query = _DELETE if fingerprint is None else _DELETE_OF_ONE
+    by = {} if fingerprint is None else {"by": fingerprint}
+    return sum(tx.execute(query, {**person.owner(), **by, "items": part}).rowcount for part in parts(ids))
 
 
 def points_of(connection: Connection, person: Person, items: Collection[str]) -> list[str]:
