@@ -91,6 +91,12 @@ class Ledger:
                 transaction.rollback()
 
     @contextmanager
+    def maintain(self) -> Iterator[Any]:
+        """SQLite's own connection outside of any transaction, in turn with the writers: for VACUUM and checkpoints."""
+        with self._in_turn(), self.translated(), self.engine.connect() as connection:
+            yield connection.connection.driver_connection
+
+    @contextmanager
     def _in_turn(self) -> Iterator[None]:
         """Threads of this process write to SQLite one after the other; on Postgres side by side.
 

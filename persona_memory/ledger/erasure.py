@@ -7,6 +7,7 @@ person leaves tombstones.
 from __future__ import annotations
 
 import secrets
+import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,6 +21,9 @@ from persona_memory.ledger.engine import Ledger
 from persona_memory.ledger.people import Person, insert_ignore, keyed
 from persona_memory.ledger.schema import PER_USER, events, jobs, receipts, tombstones
 from persona_memory.types import ErasureReceipt
+
+READERS_S = 2.0
+"""Seconds that an erasure waits for reads under way, such as the worker's; they take milliseconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +103,9 @@ def withdrawn(tx: Connection, namespace: str, receipt_id: str) -> None:
 def scrub(ledger: Ledger) -> None:
     """Make erased bytes disappear from the ledger's files, and complete the receipts that waited for that.
 
-    SQLite: VACUUM writes a file without free pages, a truncating checkpoint empties the write-ahead log. While somebody
-    reads, that cannot end; `unfinished` knows, and the worker tries again. Postgres: its own vacuum reclaims the pages.
+    SQLite: VACUUM writes a file without free pages, a truncating checkpoint empties the write-ahead log. It waits for
+    short reads; while a long one goes on, it cannot end: `unfinished` knows, and the worker tries again. Postgres: its
+    own vacuum reclaims the pages.
     """
     if not ledger.is_sqlite:
         return
@@ -108,26 +113,37 @@ def scrub(ledger: Ledger) -> None:
     try:
         with ledger.read() as connection:  # before the VACUUM: what is erased after it needs another one
             ids = list(connection.execute(select(receipts.c.id).where(*waiting)).scalars())
-        with ledger.translated(), ledger.engine.connect() as connection:
-            raw = connection.connection.driver_connection
-            assert raw is not None
+        with ledger.maintain() as raw:
             raw.execute("VACUUM")
-            busy = _checkpoint(raw)
+        emptied = _empty_log(ledger)
     except LedgerLocked:
         return
-    if not busy:
+    if emptied:
         with ledger.write() as tx:
             tx.execute(update(receipts).where(_of(ledger.namespace), receipts.c.id.in_(ids)).values(complete=True))
 
 
-def _checkpoint(raw: Any) -> bool:
-    """Empty the write-ahead log; returns whether a reader kept it from that. Waiting for one would shut writers out."""
-    (waits,) = raw.execute("PRAGMA busy_timeout").fetchone()
-    raw.execute("PRAGMA busy_timeout = 0")
-    try:
-        busy, *_ = raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-    finally:
-        raw.execute(f"PRAGMA busy_timeout = {waits}")
+def _empty_log(ledger: Ledger) -> bool:
+    """Empty the write-ahead log; returns whether readers let it.
+
+    Many short looks instead of one long wait: while a checkpoint waits for a reader, nobody can write.
+    """
+    deadline = time.monotonic() + READERS_S
+    while _held_up(ledger):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.01)
+    return True
+
+
+def _held_up(ledger: Ledger) -> bool:
+    with ledger.maintain() as raw:
+        (waits,) = raw.execute("PRAGMA busy_timeout").fetchone()
+        raw.execute("PRAGMA busy_timeout = 0")
+        try:
+            busy, *_ = raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        finally:
+            raw.execute(f"PRAGMA busy_timeout = {waits}")
     return bool(busy)
 
 
@@ -148,12 +164,13 @@ def is_complete(connection: Connection, namespace: str, receipt_id: str) -> bool
 
 
 def read_receipts(connection: Connection, person: Person, *, secret: bytes) -> list[ErasureReceipt]:
-    """The person's receipts, oldest first."""
+    """The person's receipts, oldest first; without those that only clear an index of what came to it late."""
     token = keyed(secret, "receipt", person.namespace, person.user_id)
     query = select(receipts).where(receipts.c.namespace == person.namespace, receipts.c.user_token == token)
     return [
         ErasureReceipt(row.id, person.user_id, row.at, row.complete, row.erased)
         for row in connection.execute(query.order_by(receipts.c.at))
+        if row.erased
     ]
 
 

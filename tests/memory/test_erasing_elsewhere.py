@@ -6,9 +6,12 @@ that were used before.
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
+import threading
 import time
 from collections.abc import Callable, Collection, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -126,6 +129,39 @@ def test_a_reader_of_the_file_keeps_nobody_from_writing(open_memory: Open, tmp_p
     reader.close()
     memory.flush(timeout=60)
     assert [one.complete for one in memory.receipts(user_id="ana")] == [True]
+
+
+def test_an_erasure_is_complete_among_short_reads_and_writes(open_memory: Open) -> None:
+    """What others ask and say meanwhile, in threads of this process, holds no receipt up."""
+    memory = open_memory()
+    told(memory)
+    done = threading.Event()
+
+    def talk(user_id: str) -> None:
+        while not done.is_set():
+            memory.observe([("user", "I like tea.")], user_id=user_id)
+            memory.memories(user_id=user_id)
+
+    def look() -> None:
+        with contextlib.closing(sqlite3.connect(memory._ledger.engine.url.database or "")) as reader:
+            while not done.is_set():
+                reader.execute("BEGIN")
+                reader.execute("SELECT count(*) FROM events").fetchone()
+                time.sleep(0.05)
+                reader.rollback()
+                time.sleep(0.05)
+
+    with ThreadPoolExecutor() as pool:
+        others = [pool.submit(talk, "ben"), pool.submit(talk, "eva"), pool.submit(look)]
+        time.sleep(0.2)
+        try:
+            complete = [memory.forget(["t1"], user_id="ana").complete]
+            complete += [memory.delete_user(user_id="ana").complete for _ in range(3)]
+        finally:
+            done.set()
+        for other in others:
+            other.result()
+    assert complete == [True] * 4
 
 
 def test_an_index_that_raises_errors_of_its_own_stops_nobody(open_memory: Open, index: Interrupted) -> None:
