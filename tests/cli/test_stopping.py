@@ -41,5 +41,5 @@ def test_a_second_ctrl_c_does_not_wait(tmp_path: Path) -> None:
     assert process.stdout is not None
     assert process.stdout.readline() == "interrupted\n"
     process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=10)
+    _, errors = process.communicate(timeout=30)
     assert (process.returncode, errors) == (130, f"{STOPPING}\n")

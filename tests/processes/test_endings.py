@@ -143,7 +143,7 @@ def test_closing_gives_back_what_takes_too_long(tmp_path: Path) -> None:
     wait_for(lambda: is_learning(memory))
     began = time.monotonic()
     memory.close(timeout=0.2)
-    assert time.monotonic() - began < 6
+    assert time.monotonic() - began < 10  # the default of close
     with opened(tmp_path) as again:
         assert [(job.state, job.attempts) for job in again.jobs() if job.kind == "learn"] == [("queued", 0)]
         again.flush(timeout=30)
