@@ -126,7 +126,9 @@ def _new(before: Snapshot, now: Snapshot) -> Iterable[tuple[str, str]]:
     for memory in now.memories.values():
         if memory.id not in before.memories:
             sources = ", ".join(f"t{seq}" for seq in memory.sources)
-            yield "+", f"{escape(memory.text)} [dim]({memory.kind}, from {sources})[/]"
+            text = escape(memory.text) if memory.current else f"[strike]{escape(memory.text)}[/]"
+            standing = "" if memory.current else ", replaced in the same conversation"
+            yield "+", f"{text} [dim]({memory.kind}, from {sources}{standing})[/]"
         elif not memory.current and before.memories[memory.id].current:
             yield "~", f"no longer true: [strike]{escape(memory.text)}[/]"
 
