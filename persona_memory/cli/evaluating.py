@@ -8,20 +8,20 @@ from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
 import typer
-from rich import box
 from rich.progress import Progress
-from rich.table import Table as Shown
 
 from persona_memory.cli.options import Json, Model, embedder, model_named
 from persona_memory.cli.output import err, note, out, print_json
-from persona_memory.evaluation import EVALUATIONS, Report, Settings, Table, run
+from persona_memory.cli.reports import print_catalogue, print_report
+from persona_memory.evaluation import Settings, run
+from persona_memory.evaluation.plotting import check
+from persona_memory.evaluation.plotting import plot as draw
 from persona_memory.evaluation.progress import Checkpoint
-from persona_memory.evaluation.report import shown
+from persona_memory.evaluation.provenance import commit
 
 T = TypeVar("T")
 
 CACHE = Path("~/.cache/persona-memory")
-STYLES = {"ours": "bold", "ablation": "dim", "baseline": "", "part": "", "bound": "dim"}
 
 
 class _Bars:
@@ -61,10 +61,10 @@ def evaluate(
 ) -> None:
     """Measure on real data, with the baselines of the same run. An interrupted run goes on where it stopped."""
     if name is None:
-        for known, evaluation in EVALUATIONS.items():
-            needs = evaluation.data or "no data"
-            out.print(f"[bold]{known:12}[/] {evaluation.about}\n{'':12} [dim]{needs}[/]", highlight=False)
+        print_catalogue(out)
         return
+    if plot is not None:
+        check()  # a long run ends with a plot, or does not begin
     checkpoint = Checkpoint(
         _unfinished(cache.expanduser(), name, data, model, local, adapter, by, embeddings, quick, seed)
     )
@@ -80,39 +80,16 @@ def evaluate(
     if as_json:
         print_json(report.to_dict())
     else:
-        _print(report)
+        print_report(out, report)
     if markdown is not None:
         markdown.write_text(report.to_markdown(), encoding="utf-8")
     if plot is not None:
-        from persona_memory.evaluation.plotting import plot as draw
-
         for file in draw(report, plot):
             note(f"drawn: {file}")
     checkpoint.clear()
 
 
 def _unfinished(cache: Path, name: str, *choices: object) -> Path:
-    """The file of an interrupted run with the same settings."""
-    mark = hashlib.sha256(repr(choices).encode()).hexdigest()[:12]
+    """The file of an interrupted run with the same settings and the same code."""
+    mark = hashlib.sha256(repr((*choices, commit())).encode()).hexdigest()[:12]
     return cache / "unfinished" / f"{name}-{mark}.jsonl"
-
-
-def _print(report: Report) -> None:
-    out.print(f"[bold]{report.title}[/]")
-    for table in report.tables:
-        out.print(_shown(table))
-    for remark in report.notes:
-        out.print(f"• {remark}", markup=False, highlight=False)
-    for key, value in report.provenance.items():
-        out.print(f"[dim]{key}: {value}[/]", highlight=False)
-
-
-def _shown(table: Table) -> Shown:
-    made = Shown(box=box.SIMPLE_HEAD, title=None, pad_edge=False)
-    made.add_column(table.title, overflow="fold")
-    for column in table.columns:
-        made.add_column(column, justify="right")
-    for row in table.rows:
-        name = f"  {row.name}" if row.kind == "ablation" else row.name
-        made.add_row(name, *(shown(row.cells.get(column)) for column in table.columns), style=STYLES[row.kind])
-    return made

@@ -19,7 +19,7 @@ def provenance(command: Sequence[str] | None = None) -> dict[str, str]:
     words = ["persona-memory", *sys.argv[1:]] if command is None else list(command)
     return {
         "command": " ".join(_portable(word) for word in words),
-        "commit": _commit(),
+        "commit": commit(),
         "date": f"{datetime.now(UTC):%Y-%m-%d}",
         "versions": ", ".join(f"{name} {found}" for name in PACKAGES if (found := _version(name))),
         "machine": f"Python {platform.python_version()}, {platform.system()} {platform.machine()}, "
@@ -39,7 +39,7 @@ def _version(package: str) -> str | None:
         return None
 
 
-def _commit() -> str:
+def commit() -> str:
     """The commit of the source that runs; "unknown" for an installed package."""
     folder = Path(__file__).parent
     try:

@@ -50,6 +50,8 @@ Answer this question about the conversations of {people} in as few words as poss
 
 {question}"""
 
+PROMPTS: Mapping[str, str] = {"What the model is asked": ANSWER_PROMPT, "What the judge is asked": JUDGE_PROMPT}
+
 
 @dataclass(frozen=True, slots=True)
 class Answered:
@@ -80,7 +82,9 @@ def run(settings: Settings) -> Report:
         for condition, answered in _dialogue(settings, settings.model, said[name], questions):
             answers[condition].append(answered)
     tables = (_table(answers, settings.seed), *_by_kind(answers, settings.seed))
-    return Report("qa", "Answers to questions about long dialogues (LoCoMo)", tables, _notes(settings.model))
+    return Report(
+        "qa", "Answers to questions about long dialogues (LoCoMo)", tables, _notes(settings.model), prompts=PROMPTS
+    )
 
 
 def _part(by_dialogue: Mapping[str, list[Question]]) -> dict[str, list[Question]]:
@@ -193,6 +197,4 @@ def _notes(model: BaseChatModel) -> tuple[str, ...]:
         "the same family as the answerer is lenient with it: compare rows, not papers.",
         f"Ours puts at most {BUDGET} tokens into the prompt; the full history is its newest {CHAT_WINDOW:,} tokens. A "
         "verdict that cannot be read counts as wrong.",
-        f"What the model is asked: {ANSWER_PROMPT!r}",
-        f"What the judge is asked: {JUDGE_PROMPT!r}",
     )

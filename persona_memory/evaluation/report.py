@@ -56,6 +56,7 @@ class Report:
     Attributes:
         notes: what a reader has to know to trust the figures: splits, what was left out, what a quick run means.
         provenance: command, commit, versions; filled in by `catalogue.run`.
+        prompts: what models were asked, in full, by what each is for.
     """
 
     name: str
@@ -63,6 +64,7 @@ class Report:
     tables: tuple[Table, ...]
     notes: tuple[str, ...] = ()
     provenance: Mapping[str, str] = field(default_factory=dict)
+    prompts: Mapping[str, str] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON values; what is not a number becomes null."""
@@ -73,6 +75,7 @@ class Report:
         """As a section of docs/benchmarks.md."""
         parts = [f"## {self.title}", *(_markdown(table) for table in self.tables)]
         parts += ["\n".join(f"* {note}" for note in self.notes)] if self.notes else []
+        parts += [f"{name}:\n\n```text\n{prompt}\n```" for name, prompt in self.prompts.items()]
         made = "; ".join(f"{name} {value}" for name, value in self.provenance.items() if name != "command")
         if "command" in self.provenance:
             parts.append(f"```console\n$ {self.provenance['command']}\n```")

@@ -101,7 +101,8 @@ def test_each_condition_is_shown_what_it_should_be(locomo: Path, tmp_path: Path)
         score = by_name[name]["judged correct"]
         assert isinstance(score, Score)
         assert score.value == right
-    assert any(repr(JUDGE_PROMPT) in note for note in report.notes)
+    assert JUDGE_PROMPT in report.prompts.values()
+    assert JUDGE_PROMPT in report.to_markdown()
     calls = len(model.calls)
     assert run("qa", settings).to_dict()["tables"] == report.to_dict()["tables"]
     assert len(model.calls) == calls

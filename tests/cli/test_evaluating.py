@@ -1,0 +1,98 @@
+"""`persona-memory eval`: the list, tables in narrow terminals, files, runs that were interrupted."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from persona_memory.cli.reports import print_report
+from persona_memory.evaluation import EVALUATIONS, Report, Row, Score, Settings, Table, fsrs
+
+from .conftest import Cli
+
+REVIEWS = "card_id,review_rating,review_time,review_duration\n" + "".join(
+    f"{card},{1 + (day * card) % 4},2025-03-{day:02}T0{card}:00:00+00:00,1000\n"
+    for day in range(1, 30, 2)
+    for card in range(1, 9)
+)
+
+
+@pytest.fixture
+def reviews(tmp_path: Path) -> Path:
+    path = tmp_path / "reviews.csv"
+    path.write_text(REVIEWS, encoding="utf-8")
+    return path
+
+
+def wide_report() -> Report:
+    scores = {f"@{depth}": Score(0.7071, 0.69, 0.723) for depth in (5, 10, 25, 50)}
+    rows = (Row("BM25", scores, "baseline"), Row("ours", scores, "ours"), Row("without neighbours", scores, "ablation"))
+    table = Table("recall of turns [all]", tuple(scores), rows, plot="@10")
+    return Report("x", "A wide one", (table,), ("A note.",), prompts={"What the judge is asked": "Is [it]\nright?"})
+
+
+@pytest.mark.parametrize("width", [60, 80, 120, 200])
+def test_no_figure_is_broken_in_a_narrow_terminal(width: int) -> None:
+    """What does not fit beside the rest goes below it, with the same rows; brackets are no markup."""
+    console = Console(width=width, record=True, file=io.StringIO())
+    print_report(console, wide_report())
+    lines = [line.rstrip() for line in console.export_text().splitlines()]
+    assert sum(line.count(".707 [.690, .723]") for line in lines) == 12
+    assert all(any(f"@{depth}" in line for line in lines) for depth in (5, 10, 25, 50))
+    assert max(map(len, lines)) <= width
+    assert "recall of turns [all]" in lines
+    assert lines[lines.index("What the judge is asked:") + 1].strip() == "Is [it]"
+
+
+def test_without_a_name_all_evaluations_are_listed(cli: Cli) -> None:
+    """With what each needs."""
+    listed = cli("eval").out
+    assert all(name in listed for name in EVALUATIONS)
+    assert "locomo10.json" in listed
+
+
+def test_one_run_gives_tables_json_markdown_and_plots(cli: Cli, reviews: Path, tmp_path: Path) -> None:
+    """The same figures in each."""
+    pytest.importorskip("matplotlib")
+    common = ("eval", "fsrs", "--data", reviews, "--cache", tmp_path / "cache")
+    shown = cli(*common, "--markdown", tmp_path / "out.md", "--plot", tmp_path / "plots")
+    assert (shown.code, "FSRS-6, default parameters" in shown.out) == (0, True)
+    told = json.loads(cli(*common, "--json").out)
+    loss = Score(**told["tables"][0]["rows"][2]["cells"]["log loss"]).show()
+    assert loss in shown.out
+    assert loss in (tmp_path / "out.md").read_text(encoding="utf-8")
+    assert (tmp_path / "plots" / "fsrs-1.png").stat().st_size > 5000
+    assert str(tmp_path) not in told["provenance"]["command"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [(("nonsense",), "there are: assistments"), (("beam", "--data", "/nowhere"), "does not exist; beam needs"),
+     (("personamem", "--data", "."), "--model provider:name")],
+)  # fmt: skip
+def test_what_cannot_run_says_so_in_one_line(cli: Cli, arguments: tuple[str, ...], said: str) -> None:
+    """And no figure is printed."""
+    done = cli("eval", *arguments)
+    assert (done.code, done.out) == (1, "")
+    assert said in done.err
+
+
+def test_a_run_of_another_commit_is_not_gone_on_with(
+    cli: Cli, reviews: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What an interrupted run has done counts for the same code only."""
+
+    def interrupted(settings: Settings) -> Report:
+        settings.checkpoint.get("half", lambda: 1)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(fsrs, "run", interrupted)
+    common = ("eval", "fsrs", "--data", reviews, "--cache", tmp_path / "cache")
+    assert cli(*common).code == 130
+    assert "1 parts are done already" in cli(*common).err
+    monkeypatch.setattr("persona_memory.cli.evaluating.commit", lambda: "another")
+    assert "done already" not in cli(*common).err
