@@ -35,7 +35,7 @@ from persona_memory.knowledge.tracing import FEATURES, GROUPS, Tracker
 
 LOGISTIC: Final = "logistic: counts, recency; slopes by skill"
 OURS: Final = "ours"
-QUICK_STUDENTS: Final = 120
+QUICK_STUDENTS: Final = 40
 PATIENCE: Final = 5.0
 """Answers at the population's rate that a student's mean starts with."""
 

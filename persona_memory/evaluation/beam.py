@@ -18,6 +18,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from persona_memory.errors import ImportFileError, InvalidInput
 from persona_memory.evaluation import recall, supersession
+from persona_memory.evaluation.datasets.reading import first_problem
 from persona_memory.evaluation.rankings import Conversation, Question
 from persona_memory.evaluation.report import Report
 from persona_memory.evaluation.settings import Settings
@@ -56,15 +57,15 @@ class _Probe(BaseModel):
 
 def run(settings: Settings) -> Report:
     """The report: all systems, by ability, and supersession."""
-    chats = read(settings.data)
+    chats, left_out = read(settings.data)
     conversations, compared = recall.small([chat.conversation for chat in chats], settings), systems(named=False)
     chats = [Chat(one, chat.updates) for one, chat in zip(conversations, chats, strict=False)]
     found = recall.results(conversations, compared, settings)
-    names = [system.name for system in compared if system.injects and system.name != "no memory"]
     tables = (
         recall.overall("BEAM-100k message recall", conversations, found, compared, seed=settings.seed),
         recall.halves(conversations, found, compared, seed=settings.seed),
-        recall.by_category(conversations, found, names, seed=settings.seed),
+        recall.costs(conversations, found, compared, seed=settings.seed),
+        recall.by_category(conversations, found, seed=settings.seed),
         supersession.told(chats, found, compared),
         supersession.marked_elsewhere(chats, found, seed=settings.seed),
     )
@@ -77,28 +78,34 @@ def run(settings: Settings) -> Report:
         "since; 'old, unmarked' has the message with the old value there without such a mark. The rules for figures "
         "were written with all pairs in view, their thresholds chosen on even chats.",
         "Random pairs: two unrelated messages of the person, the older one's text as the question.",
+        *([f"Left out: {'; '.join(left_out)}."] if left_out else []),
     )
     return Report("beam", "BEAM: finding the messages that answer, and what is true now", tables, notes)
 
 
-def read(folder: Path) -> list[Chat]:
-    """The chats in order of their numbers.
+def read(folder: Path) -> tuple[list[Chat], list[str]]:
+    """The chats in order of their numbers, and what had to be left out: chats that cannot be read, sources that are
+    no message's.
 
     Raises:
-        InvalidInput: the folder holds no chats.
-        ImportFileError: a file is not BEAM's.
+        InvalidInput: no chat can be read.
     """
-    numbers = sorted(int(one.name) for one in folder.iterdir() if one.is_dir() and one.name.isdigit())
-    chats = [_chat(folder / str(number), number) for number in numbers if (folder / str(number) / QUESTIONS).exists()]
+    inside = folder.iterdir() if folder.is_dir() else ()
+    numbers = sorted(int(one.name) for one in inside if one.is_dir() and one.name.isdigit())
+    chats, left_out = list[Chat](), list[str]()
+    for number in numbers:
+        try:
+            chats.append(_chat(folder / str(number), number, left_out))
+        except ImportFileError as error:
+            left_out.append(f"chat {number} ({error})")
     if not chats:
-        raise InvalidInput(f"{str(folder)!r} holds no chats of BEAM; expected folders 1, 2, … with {QUESTIONS}")
-    return chats
+        why = f": {left_out[0]}" if left_out else ""
+        raise InvalidInput(f"{str(folder)!r} holds no chats of BEAM; expected folders 1, 2, … with {QUESTIONS}{why}")
+    return chats, left_out
 
 
-def _chat(folder: Path, number: int) -> Chat:
-    file = next((folder / name for name in CHATS if (folder / name).exists()), None)
-    if file is None:
-        raise InvalidInput(f"{str(folder)!r} has none of {' and '.join(CHATS)}")
+def _chat(folder: Path, number: int, left_out: list[str]) -> Chat:
+    file = next((folder / name for name in CHATS if (folder / name).exists()), folder / CHATS[-1])
     messages = [
         (batch.batch_number, message)
         for batch in _parse(TypeAdapter(list[_Batch]), file)
@@ -112,6 +119,12 @@ def _chat(folder: Path, number: int) -> Chat:
     questions = tuple(
         Question(probe.question, seqs_, ability.replace("_", " ")) for ability, probe, seqs_ in asked if seqs_
     )
+    left_out += [
+        f"chat {number}, {ability.replace('_', ' ')}, source {id}"
+        for ability, probe, _ in asked
+        for id in dict.fromkeys(_numbers(_sources(probe)))
+        if id not in seqs
+    ]
     now = turns[-1].at + timedelta(days=1)
     conversation = Conversation(f"chat-{number}", turns, questions, now, development=number % 2 == 0)
     return Chat(conversation, tuple(_updates(probes.get(UPDATES, []), seqs)))
@@ -128,8 +141,11 @@ def _turns(messages: Sequence[tuple[int, _Message]], *, thread: str) -> Iterator
 
 
 def _seqs(probe: _Probe, seqs: dict[int, int]) -> frozenset[int]:
-    sources = probe.conversation_sessions if probe.source_chat_ids is None else probe.source_chat_ids
-    return frozenset(seqs[id] for id in _numbers(sources) if id in seqs)
+    return frozenset(seqs[id] for id in _numbers(_sources(probe)) if id in seqs)
+
+
+def _sources(probe: _Probe) -> Any:
+    return probe.conversation_sessions if probe.source_chat_ids is None else probe.source_chat_ids
 
 
 def _numbers(value: Any) -> Iterator[int]:
@@ -155,5 +171,7 @@ def _updates(probes: Sequence[_Probe], seqs: dict[int, int]) -> Iterator[Update]
 def _parse(shape: TypeAdapter[Any], path: Path) -> Any:
     try:
         return shape.validate_json(path.read_bytes())
-    except (OSError, ValidationError) as error:
-        raise ImportFileError(str(path), None, f"not what BEAM has: {str(error).splitlines()[0]}") from error
+    except OSError as error:
+        raise ImportFileError(path.name, None, f"cannot be read: {error.strerror}") from error
+    except ValidationError as error:
+        raise ImportFileError(path.name, None, f"not what BEAM has: {first_problem(error)}") from error

@@ -36,6 +36,7 @@ from persona_memory.knowledge.forgetting import (
 
 GRADES: Final[dict[str, Grade]] = {"1": "again", "2": "hard", "3": "good", "4": "easy"}
 QUICK_REVIEWS: Final = 1500
+_FORMAT: Final = "card_id, review_rating (1 to 4), review_time (ISO 8601)"
 COLUMNS: Final = ("log loss", "ECE", "RMSE (bins)", "AUC")
 
 
@@ -80,7 +81,9 @@ def read(path: Path) -> tuple[tuple[str, Review], ...]:
                 grade = GRADES[row["review_rating"]]
                 card = row["card_id"]
             except (KeyError, TypeError, ValueError) as error:
-                raise InvalidInput(f"{path.name!r}, line {number} is no review: {error!r}") from error
+                raise InvalidInput(
+                    f"{path.name!r}, line {number} is no review ({error!r}); expected {_FORMAT}"
+                ) from error
             found.append((card, Review(grade, at if at.tzinfo else at.replace(tzinfo=UTC))))
     return tuple(sorted(found, key=lambda one: one[1].at))
 

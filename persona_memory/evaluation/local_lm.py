@@ -90,7 +90,9 @@ def load(path: Path, *, adapter: Path | None = None) -> LocalLM:
         tokenizer: Any = AutoTokenizer.from_pretrained(path, local_files_only=True)
         model: Any = AutoModelForCausalLM.from_pretrained(path, local_files_only=True, dtype="auto")
     except (OSError, ValueError) as error:
-        raise InvalidInput(f"{str(path)!r} holds no causal language model with its tokenizer: {error}") from error
+        raise InvalidInput(
+            f"{str(path)!r} holds no causal language model with its tokenizer: {_line(error)}"
+        ) from error
     if adapter is not None:
         model = _adapted(model, adapter)
     return LocalLM(model.to(device).eval(), tokenizer, _window(model, tokenizer))
@@ -104,7 +106,11 @@ def _adapted(model: Any, adapter: Path) -> Any:
     try:
         return PeftModel.from_pretrained(model, adapter)
     except (OSError, ValueError, RuntimeError) as error:
-        raise InvalidInput(f"{str(adapter)!r} holds no PEFT adapter for this model: {error}") from error
+        raise InvalidInput(f"{str(adapter)!r} holds no PEFT adapter for this model: {_line(error)}") from error
+
+
+def _line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)
 
 
 def _window(model: Any, tokenizer: Any) -> int:

@@ -18,10 +18,12 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from persona_memory.errors import ImportFileError
 from persona_memory.evaluation import recall
+from persona_memory.evaluation.datasets.locomo_questions import locomo_file
+from persona_memory.evaluation.datasets.reading import first_problem
 from persona_memory.evaluation.rankings import Conversation, Question, Results
 from persona_memory.evaluation.report import Report, Row, Score, Table
 from persona_memory.evaluation.settings import Settings
-from persona_memory.evaluation.systems import System, systems
+from persona_memory.evaluation.systems import PLAIN, System, systems
 from persona_memory.importers import ImportedMessage, read_locomo
 from persona_memory.types import Turn
 
@@ -51,18 +53,17 @@ class _Correction(BaseModel):
 
 def run(settings: Settings) -> Report:
     """The report: all systems on raw and corrected evidence, and by category."""
-    file = settings.data / "locomo10.json" if settings.data.is_dir() else settings.data
-    everything, missing, audited = read(file)
+    everything, missing, audited = read(locomo_file(settings.data))
     conversations, compared = recall.small(everything, settings), systems(named=True)
     found = recall.results(conversations, compared, settings)
-    names = [system.name for system in compared if system.injects and system.name != "no memory"]
     tables = [
         recall.overall("LoCoMo turn recall", conversations, found, compared, seed=settings.seed),
         recall.halves(conversations, found, compared, seed=settings.seed),
-        recall.by_category(conversations, found, names, seed=settings.seed),
+        recall.costs(conversations, found, compared, seed=settings.seed),
+        recall.by_category(conversations, found, seed=settings.seed),
     ]
     if audited:
-        tables.append(_audited(conversations, found, names, settings.seed))
+        tables.append(_audited(conversations, found, settings.seed))
     notes = [
         f"{sum(len(one.questions) for one in conversations):,} answerable questions on {len(conversations)} dialogues; "
         "95 % intervals by drawing dialogues. Choices were made on the first five dialogues (dev.).",
@@ -141,9 +142,9 @@ def _corrections(found: Sequence[_Correction]) -> dict[tuple[int, int], list[str
     return places
 
 
-def _audited(conversations: Sequence[Conversation], found: Results, names: Sequence[str], seed: int) -> Table:
+def _audited(conversations: Sequence[Conversation], found: Results, seed: int) -> Table:
     """Recall on the corrected evidence beside the raw one."""
-    compared = [System(name, "ours" if name == "ours" else "baseline", lambda *_: []) for name in names]
+    compared = [System(name, "ours" if name == "ours" else "baseline", lambda *_: []) for name in (*PLAIN, "ours")]
     right = recall.overall("", conversations, found, compared, evidence=recall.corrected, seed=seed)
     asis = recall.overall("", conversations, found, compared, seed=seed)
     rows = []
@@ -160,4 +161,4 @@ def _parse(shape: TypeAdapter[Any], path: Path) -> Any:
     try:
         return shape.validate_json(path.read_bytes())
     except ValidationError as error:
-        raise ImportFileError(str(path), None, f"not what LoCoMo has: {error.errors()[0]['msg']}") from error
+        raise ImportFileError(str(path), None, f"not what LoCoMo has: {first_problem(error)}") from error

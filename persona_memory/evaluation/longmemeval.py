@@ -15,6 +15,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from persona_memory.errors import ImportFileError
 from persona_memory.evaluation import recall
+from persona_memory.evaluation.datasets.reading import first_problem
 from persona_memory.evaluation.rankings import Conversation, Question, Results
 from persona_memory.evaluation.report import Report, Row, Table
 from persona_memory.evaluation.settings import Settings
@@ -23,6 +24,9 @@ from persona_memory.evaluation.systems import System, systems
 from persona_memory.types import Turn
 
 SESSION_DEPTHS = (1, 3, 5, 10)
+ENOUGH = 30
+_FEW = "So few questions show that all works, and rank no system."
+_BEGINNING = 1 << 20
 _FORMAT = "LongMemEval's, a list of {question_id, question_type, question, question_date, haystack_sessions, …}"
 
 
@@ -51,26 +55,37 @@ def run(settings: Settings) -> Report:
     tables = (
         recall.overall("LongMemEval turn recall", conversations, found, compared, seed=settings.seed),
         _sessions(conversations, found, compared, settings.seed),
+        recall.costs(conversations, found, compared, seed=settings.seed),
+        recall.by_category(conversations, found, seed=settings.seed),
     )
     notes = (
         f"{len(conversations)} haystacks with one question each; no choice was made on them. The evidence of a turn is "
         "'has_answer'; a session counts as found with its first turn.",
+        *([_FEW] if len(conversations) < ENOUGH else []),
     )
     return Report("longmemeval", "LongMemEval: finding what answers among many sessions", tables, notes)
 
 
 def read(path: Path) -> list[Conversation]:
-    """The haystacks, sessions in order of time, each with its question.
+    """The haystacks of a file, or of the first file with haystacks in a folder; sessions in order of time.
 
     Raises:
-        ImportFileError: the file is not LongMemEval's.
+        ImportFileError: the file is not LongMemEval's, or the folder has none.
     """
+    file = _with_haystacks(path) if path.is_dir() else path
     try:
-        items = TypeAdapter(list[_Item]).validate_json(path.read_bytes())
-    except (OSError, ValidationError) as error:
-        problem = f"{str(error).splitlines()[0]}; expected {_FORMAT}"
-        raise ImportFileError(str(path), None, problem) from error
-    return [_conversation(item, path) for item in items if not item.question_id.endswith("_abs")]
+        items = TypeAdapter(list[_Item]).validate_json(file.read_bytes())
+    except ValidationError as error:
+        raise ImportFileError(str(file), None, f"{first_problem(error)}; expected {_FORMAT}") from error
+    return [_conversation(item, file) for item in items if not item.question_id.endswith("_abs")]
+
+
+def _with_haystacks(folder: Path) -> Path:
+    for file in sorted(folder.glob("*.json")):
+        with file.open("rb") as content:
+            if b'"haystack_sessions"' in content.read(_BEGINNING):
+                return file
+    raise ImportFileError(str(folder), None, f"has no JSON file with haystacks; expected {_FORMAT}")
 
 
 def _conversation(item: _Item, path: Path) -> Conversation:

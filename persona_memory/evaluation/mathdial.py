@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, Field, ValidationError
 
 from persona_memory.errors import InvalidInput
+from persona_memory.evaluation.datasets.reading import first_problem
 from persona_memory.evaluation.prediction import auc, interval
 from persona_memory.evaluation.report import Report, Row, RowKind, Score, Table
 from persona_memory.evaluation.settings import Settings
@@ -70,7 +71,9 @@ def read(path: Path) -> tuple[Dialogue, ...]:
         try:
             one = _Line.model_validate_json(line)
         except ValidationError as error:
-            raise InvalidInput(f"{path.name!r}, line {number} is no dialogue of MathDial: {error}") from error
+            raise InvalidInput(
+                f"{path.name!r}, line {number} is no dialogue of MathDial: {first_problem(error)}"
+            ) from error
         found.append(Dialogue(tuple(_turns(one.conversation)), one.label))
     return tuple(found)
 
@@ -122,12 +125,14 @@ def run(settings: Settings) -> Report:
     dialogues = read(settings.data)[: QUICK_DIALOGUES if settings.quick else None]
     seen = [_seen(one) for one in settings.watch.track(dialogues, "dialogues", total=len(dialogues))]
     development, held_out = ([one for one in half if one is not None] for half in (seen[::2], seen[1::2]))
-    clear = [one for one in development if not one.revealed]
+    clear, asked = ([one for one in half if not one.revealed] for half in (development, held_out))
+    if any({one.understood for one in half} != {True, False} for half in (clear, asked)):
+        raise InvalidInput(
+            f"{len(dialogues)} dialogues are too few: each half needs students who understood and others"
+        )
     systems = _systems(clear)
     tables = [
-        _table(
-            "held-out half: understood or not", [one for one in held_out if not one.revealed], systems, settings.seed
-        ),
+        _table("held-out half: understood or not", asked, systems, settings.seed),
         _table("held-out half, a revealed answer is not understood", held_out, systems, settings.seed),
         _table("development half: understood or not", clear, systems, settings.seed),
     ]

@@ -12,9 +12,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from persona_memory.evaluation.datasets.locomo_questions import locomo_file
 from persona_memory.evaluation.options import name_of
 from persona_memory.evaluation.people import SESSIONS, Person, asking, generate, measures
 from persona_memory.evaluation.people.learning import Trial, items_of, told
@@ -37,7 +37,6 @@ STREAMS: Mapping[Stream, str] = {
     "plain": "plain statements", "mixed": "half of them paraphrased", "noisy": "and noise in between",
 }  # fmt: skip
 TRIALS: tuple[tuple[Stream, int], ...] = (("plain", 1), ("mixed", 1), ("noisy", 1), ("noisy", 3), ("noisy", 5))
-LOCOMO = "locomo10.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +70,10 @@ def run(settings: Settings) -> Report:
         _by_condition(people, learners, runs, settings),
         *_elsewhere(settings),
     )
-    return Report("profile", "Profiles of simulated people (T2)", tables, _notes(people))
+    notes = _notes(people)
+    if not locomo_file(settings.data).is_file():
+        notes = (*notes, "No LoCoMo in --data: how the rules do on its observations is left out.")
+    return Report("profile", "Profiles of simulated people (T2)", tables, notes)
 
 
 def learners_of(settings: Settings, people: Sequence[Person]) -> list[Learner]:
@@ -206,8 +208,8 @@ def _elsewhere(settings: Settings) -> Iterator[Table]:
     cells = measures.from_counts(handwritten(), seed=settings.seed)
     rows = (Row("rules, no model: hand-written sentences", cells, "ours"),)
     yield Table("Sentences that no template made", ("precision", "recall", "F1"), rows)
-    path = _locomo(settings.data)
-    if path is None:
+    path = locomo_file(settings.data)
+    if not path.is_file():
         return
     facts, memories = observations(path)
     found = {
@@ -219,11 +221,6 @@ def _elsewhere(settings: Settings) -> Iterator[Table]:
     }
     row = Row(f"rules, no model: {len(facts):,} gold facts", found, "ours")
     yield Table("LoCoMo's observations", tuple(found), (row,))
-
-
-def _locomo(data: Path) -> Path | None:
-    path = data / LOCOMO if data.is_dir() else data
-    return path if path.is_file() else None
 
 
 def _notes(people: Sequence[Person]) -> tuple[str, ...]:

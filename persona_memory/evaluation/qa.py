@@ -19,7 +19,7 @@ from langchain_core.messages import convert_to_messages
 
 from persona_memory.budget import estimate
 from persona_memory.errors import InvalidInput
-from persona_memory.evaluation.datasets.locomo_questions import KINDS, Question, read_questions
+from persona_memory.evaluation.datasets.locomo_questions import KINDS, Question, locomo_file, read_questions
 from persona_memory.evaluation.histories import fresh_memory, newest_that_fit, with_recall
 from persona_memory.evaluation.judging import JUDGE_PROMPT, judged, squad_f1
 from persona_memory.evaluation.options import CHAT_WINDOW, name_of
@@ -72,9 +72,10 @@ def run(settings: Settings) -> Report:
     if settings.model is None:
         raise InvalidInput("qa needs a chat model that writes answers; pass --model provider:name")
     by_dialogue: dict[str, list[Question]] = defaultdict(list)
-    for question in read_questions(settings.data):
+    file = locomo_file(settings.data)
+    for question in read_questions(file):
         by_dialogue[question.dialogue].append(question)
-    said = _dialogues(settings.data)
+    said = _dialogues(file)
     if settings.quick:
         by_dialogue = _part(by_dialogue)
     answers: dict[Condition, list[Answered]] = {condition: [] for condition in CONDITIONS}

@@ -117,13 +117,13 @@ class Found:
 
     Attributes:
         turns: numbers of the best turns, best first.
-        injected: of those, what a prompt is given under the budget; None where that was not measured.
+        injected: of those, what a prompt is given under the budget.
         tokens: of the text that is injected.
         changed: of the turns, those marked as changed since.
     """
 
     turns: tuple[int, ...]
-    injected: tuple[int, ...] | None = None
+    injected: tuple[int, ...] = ()
     tokens: int = 0
     changed: tuple[int, ...] = ()
 

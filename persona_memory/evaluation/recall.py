@@ -9,7 +9,8 @@ from persona_memory.evaluation.rankings import Conversation, Found, Question, Re
 from persona_memory.evaluation.report import Row, Score, Table
 from persona_memory.evaluation.settings import Settings
 from persona_memory.evaluation.statistics import mean
-from persona_memory.evaluation.systems import System, answers
+from persona_memory.evaluation.systems import PLAIN, System, answers
+from persona_memory.memory import DEFAULT_BUDGET
 
 DEPTHS = (5, 10, 25, 50)
 HALVES = (10, 25)
@@ -77,41 +78,54 @@ def overall(
 def halves(
     conversations: Sequence[Conversation], found: Results, compared: Sequence[System], *, seed: int = 0
 ) -> Table:
-    """Every system on both halves of the split, and what is injected under the budget at which cost."""
+    """Every system on both halves of the split."""
     parts = {"dev.": True, "held out": False}
-    columns = (*(f"@{depth} {part}" for depth in HALVES for part in parts), "in budget", "tokens")
     rows = []
     for system in compared:
         asked = list(_asked(conversations, found, system.name, raw))
         cells: dict[str, Score | str] = {}
         for part, development in parts.items():
             half = [one for one in asked if one[0].development == development]
-            cells |= {f"@{depth} {part}": Score(_recall(half, depth, raw, seed).value) for depth in HALVES}
-        rows.append(Row(system.name, cells | _injected(asked, raw, seed), system.kind))
-    return Table("development half, held-out half, and under the budget", columns, tuple(rows))
+            cells |= {f"@{depth} {part}": _recall(half, depth, raw, seed) for depth in HALVES}
+        rows.append(Row(system.name, cells, system.kind))
+    columns = tuple(f"@{depth} {part}" for depth in HALVES for part in parts)
+    return Table("development half and held-out half", columns, tuple(rows))
+
+
+def costs(conversations: Sequence[Conversation], found: Results, compared: Sequence[System], *, seed: int = 0) -> Table:
+    """The share of the evidence that every system puts into a prompt under the budget, and the tokens that it takes."""
+    rows = []
+    for system in compared:
+        asked = list(_asked(conversations, found, system.name, raw))
+        clusters = [one.name for one, _, _ in asked]
+        shares = [len(raw(question) & set(answer.injected)) / len(raw(question)) for _, question, answer in asked]
+        cells: dict[str, Score | str] = {
+            "in budget": mean(shares, clusters, seed=seed),
+            "tokens": mean([answer.tokens for *_, answer in asked], clusters, seed=seed),
+        }
+        rows.append(Row(system.name, cells, system.kind))
+    return Table(f"under a budget of {DEFAULT_BUDGET} tokens a question", ("in budget", "tokens"), tuple(rows))
 
 
 def by_category(
     conversations: Sequence[Conversation],
     found: Results,
-    names: Sequence[str],
     *,
     evidence: Evidence = raw,
     seed: int = 0,
 ) -> Table:
-    """Ours by category and depth, with how the other systems named do at 10."""
-    others = [name for name in names if name != "ours"]
+    """Ours by category and depth, with how the plain systems do at 10."""
     ours = list(_asked(conversations, found, "ours", evidence))
     rows = []
     for category in sorted({question.category for _, question, _ in ours}):
         part = [one for one in ours if one[1].category == category]
         cells: dict[str, Score | str] = {"questions": f"{len(part)}"}
         cells |= {f"@{depth}": _recall(part, depth, evidence, seed) for depth in DEPTHS}
-        for name in others:
+        for name in PLAIN:
             theirs = [one for one in _asked(conversations, found, name, evidence) if one[1].category == category]
             cells[f"{name} @10"] = Score(_recall(theirs, 10, evidence, seed).value)
         rows.append(Row(category, cells))
-    columns = ("questions", *(f"@{depth}" for depth in DEPTHS), *(f"{name} @10" for name in others))
+    columns = ("questions", *(f"@{depth}" for depth in DEPTHS), *(f"{name} @10" for name in PLAIN))
     return Table("ours, by category", columns, tuple(rows))
 
 
@@ -136,16 +150,3 @@ def _asked(conversations: Sequence[Conversation], found: Results, system: str, e
 def _recall(asked: Sequence[Asked], depth: int, evidence: Evidence, seed: int) -> Score:
     shares = [answer.recall(evidence(question), depth) for _, question, answer in asked]
     return mean(shares, [one.name for one, _, _ in asked], seed=seed)
-
-
-def _injected(asked: Sequence[Asked], evidence: Evidence, seed: int) -> dict[str, Score | str]:
-    """The share of the evidence that fits the budget, and the tokens that it takes; empty where not measured."""
-    told = [(one, question, answer) for one, question, answer in asked if answer.injected is not None]
-    if not told:
-        return {}
-    clusters = [one.name for one, _, _ in told]
-    shares = [
-        len(evidence(question) & set(answer.injected or ())) / len(evidence(question)) for _, question, answer in told
-    ]
-    tokens = mean([answer.tokens for *_, answer in told], clusters, seed=seed)
-    return {"in budget": Score(mean(shares, clusters, seed=seed).value), "tokens": f"{tokens.value:.0f}"}

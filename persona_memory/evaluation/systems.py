@@ -25,36 +25,32 @@ Rank = Callable[[Prepared, int], list[Hit]]
 RRF_K = 60
 """Reciprocal rank fusion's constant (Cormack, Clarke and Büttcher 2009)."""
 
+PLAIN = ("BM25", "dense", "hybrid RRF")
+"""Names of the baselines that tables by category and the like compare ours with."""
+
 KEPT = 50
 """Best turns that are kept of a ranking: the deepest that is reported."""
 
 
 @dataclass(frozen=True, slots=True)
 class System:
-    """One way to rank turns.
-
-    Attributes:
-        injects: whether what it would put into a prompt is measured, too.
-    """
+    """One way to rank turns."""
 
     name: str
     kind: RowKind
     rank: Rank
-    injects: bool = False
 
 
 def systems(*, named: bool) -> tuple[System, ...]:
     """All that are compared; `named`: where speakers have names."""
-    return (*_baselines(named=named), System("ours", "ours", _ours(), injects=True), *_ablations(named=named))
+    return (*_baselines(named=named), System("ours", "ours", _ours()), *_ablations(named=named))
 
 
 def _baselines(*, named: bool) -> Iterator[System]:
-    yield System("no memory", "baseline", lambda *_: [], injects=True)
-    yield System("BM25", "baseline", _by(_words), injects=True)
-    yield System("dense", "baseline", _by(lambda one, q: one.best_cosines(q)), injects=True)
-    yield System(
-        "hybrid RRF", "baseline", _by(lambda one, q: _fused(_words(one, q), one.best_cosines(q))), injects=True
-    )
+    yield System("no memory", "baseline", lambda *_: [])
+    yield System("BM25", "baseline", _by(_words))
+    yield System("dense", "baseline", _by(lambda one, q: one.best_cosines(q)))
+    yield System("hybrid RRF", "baseline", _by(lambda one, q: _fused(_words(one, q), one.best_cosines(q))))
     if named:
         yield System('dense, of "speaker: turn"', "baseline", _by(_named))
         yield System(
@@ -92,9 +88,7 @@ def _found(system: System, prepared: Prepared, question: int) -> Found:
         turns=tuple(hit.sources[0] for hit in hits[:KEPT]),
         changed=tuple(hit.sources[0] for hit in hits[:KEPT] if hit.since_changed),
     )
-    if not system.injects:
-        return found
-    told = worth_telling(hits) if system.kind == "ours" and hits else _enough(hits)
+    told = _enough(hits) if system.kind == "baseline" or not hits else worth_telling(hits)
     now = prepared.conversation.now
     packed = pack(told, budget=DEFAULT_BUDGET, count=estimate, render=lambda chosen: render_memories(chosen, now=now))
     return replace(found, injected=tuple(hit.sources[0] for hit in packed.chosen), tokens=packed.tokens)

@@ -62,3 +62,11 @@ def test_another_file_is_refused(tmp_path: Path) -> None:
     path.write_text('{"text": "hello"}\n')
     with pytest.raises(InvalidInput, match="line 1"):
         run("mathdial", Settings(data=path))
+
+
+def test_a_file_too_small_for_two_halves_is_refused(tmp_path: Path) -> None:
+    """The example file of the data set has a handful of dialogues."""
+    path = tmp_path / "example.jsonl"
+    path.write_text('{"conversation": "Teacher: Hi|EOM|Ana: 4", "self-correctness": "Yes"}\n' * 3)
+    with pytest.raises(InvalidInput, match="3 dialogues are too few"):
+        run("mathdial", Settings(data=path))

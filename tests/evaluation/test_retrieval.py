@@ -114,12 +114,13 @@ def test_locomo_reads_evidence_of_several_ids_and_names_those_that_do_not_exist(
 def test_locomo_reports_every_system_ours_and_ours_without_each_part(tmp_path: Path) -> None:
     """No memory finds nothing; what is found is in the budget, and costs tokens; corrected evidence is found."""
     report = run("locomo", settings(locomo_file(tmp_path), tmp_path))
-    overall, halves, by_category, audited = report.tables
+    overall, halves, costs, by_category, audited = report.tables
     kinds = {row.kind for row in overall.rows}
     assert kinds == {"baseline", "ours", "ablation"}
-    assert cell(overall, "no memory", "@10") == 0 == cell(halves, "no memory", "tokens")
+    assert cell(overall, "no memory", "@10") == 0 == cell(costs, "no memory", "tokens")
     assert cell(overall, "ours", "@10") > 0
-    assert cell(halves, "ours", "tokens") > 0
+    assert cell(costs, "ours", "tokens") > 0
+    assert {row.name for row in halves.rows} == {row.name for row in costs.rows} == {row.name for row in overall.rows}
     assert [row.name for row in by_category.rows] == ["single hop"]
     assert cell(audited, "ours", "@10 corrected") >= cell(audited, "ours", "@10 raw")
     assert any("D9:9" in note for note in report.notes)
@@ -130,7 +131,7 @@ def test_without_the_audit_the_rest_is_reported(tmp_path: Path) -> None:
     path = locomo_file(tmp_path)
     (tmp_path / "audit_errors.json").unlink()
     report = run("locomo", settings(path, tmp_path))
-    assert len(report.tables) == 3
+    assert len(report.tables) == 4
     assert any("audit_errors.json" in note for note in report.notes)
 
 
@@ -163,8 +164,8 @@ class _Unable(HashingEmbedder):
 
 
 def test_beam_reads_messages_without_their_marks_and_leaves_abstention_out(tmp_path: Path) -> None:
-    """Message ids become turn numbers; ids that the chat does not have are ignored; even numbers are development."""
-    first, second = beam.read(beam_folder(tmp_path))
+    """Message ids become turn numbers; ids that the chat does not have are named; even numbers are development."""
+    (first, second), left_out = beam.read(beam_folder(tmp_path))
     conversation = first.conversation
     assert conversation.turns[0].text == "My snack budget for the movie marathon is $65."
     assert [(one.category, one.evidence) for one in conversation.questions] == [
@@ -172,6 +173,7 @@ def test_beam_reads_messages_without_their_marks_and_leaves_abstention_out(tmp_p
         ("information extraction", frozenset({3})),
     ]
     assert [(one.old, one.new) for one in first.updates] == [(frozenset({1}), frozenset({7}))]
+    assert left_out == [f"chat {number}, information extraction, source 77" for number in (1, 2)]
     assert (conversation.development, second.conversation.development) == (False, True)
 
 
@@ -192,8 +194,9 @@ def test_longmemeval_reports_turns_and_sessions(tmp_path: Path) -> None:
     (conversation,) = longmemeval.read(path)
     assert [turn.thread_id for turn in conversation.turns] == ["earlier", "later", "later"]
     assert conversation.questions[0].evidence == {1}
-    turns, sessions = run("longmemeval", settings(path, tmp_path / "cache")).tables
+    turns, sessions, costs, kinds = run("longmemeval", settings(path, tmp_path / "cache")).tables
     assert cell(turns, "ours", "@5") == cell(sessions, "ours", "@1") == 1
+    assert cell(costs, "ours", "in budget") == cell(kinds, "single-session-user", "@5") == 1
 
 
 @pytest.mark.parametrize("name", ["locomo", "longmemeval"])
@@ -206,16 +209,36 @@ def test_a_file_of_another_format_is_said_clearly(name: str, tmp_path: Path) -> 
 
 
 def test_a_folder_without_chats_is_said_clearly(tmp_path: Path) -> None:
-    """As is a chat that has questions but no messages, and one that is not BEAM's."""
+    """As is a file where a folder should be."""
     with pytest.raises(InvalidInput, match="holds no chats"):
         run("beam", settings(tmp_path, tmp_path))
+    (tmp_path / "1").write_text("")
+    with pytest.raises(InvalidInput, match="holds no chats"):
+        run("beam", settings(tmp_path / "1", tmp_path))
+
+
+@pytest.mark.parametrize("file", ["chat.json", "probing_questions.json"])
+@pytest.mark.parametrize("content", ["[1]", None])
+def test_a_chat_that_cannot_be_read_is_left_out_and_said(tmp_path: Path, file: str, content: str | None) -> None:
+    """A missing file or one of another version: the other chats are still reported."""
     folder = beam_folder(tmp_path)
-    (folder / "1" / "chat.json").write_text("[1]", encoding="utf-8")
-    with pytest.raises(ImportFileError, match=r"chat\.json"):
-        run("beam", settings(folder, tmp_path))
-    (folder / "1" / "chat.json").unlink()
-    with pytest.raises(InvalidInput, match=r"chat\.json"):
-        run("beam", settings(folder, tmp_path))
+    broken = folder / "1" / file
+    broken.unlink() if content is None else broken.write_text(content, encoding="utf-8")
+    report = run("beam", settings(folder, tmp_path / "cache"))
+    assert cell(report.tables[-2], "ours", "pairs") == 1
+    assert any(f"chat 1 ({file}: " in note for note in report.notes)
+    assert any("chat 2, information extraction, source 77" in note for note in report.notes)
+
+
+def test_longmemeval_takes_the_file_with_haystacks_in_a_folder(tmp_path: Path) -> None:
+    """A folder without one is said clearly."""
+    with pytest.raises(ImportFileError, match="no JSON file with haystacks"):
+        longmemeval.read(tmp_path)
+    (tmp_path / "a.json").write_text('[{"id": "q", "query": "What?"}]', encoding="utf-8")
+    longmemeval_file(tmp_path)
+    assert len(longmemeval.read(tmp_path)) == 1
+    with pytest.raises(ImportFileError, match=r"0\.question_id: Field required, and 7 more"):
+        longmemeval.read(tmp_path / "a.json")
 
 
 def test_a_quick_run_looks_at_a_part_and_says_so(tmp_path: Path) -> None:
@@ -238,6 +261,6 @@ def test_the_real_locomo_has_its_known_numbers() -> None:
 @pytest.mark.skipif(not (DATA / "beam_100k" / "1").exists(), reason="needs BEAM")
 def test_the_real_beam_has_its_known_numbers() -> None:
     """Twenty chats, 39 updates."""
-    chats = beam.read(DATA / "beam_100k")
+    chats, _ = beam.read(DATA / "beam_100k")
     assert len(chats) == 20
     assert sum(len(chat.updates) for chat in chats) == 39

@@ -33,6 +33,11 @@ class _Row(BaseModel):
     answer: Any = None
 
 
+def locomo_file(data: Path) -> Path:
+    """The file itself, or the one of LoCoMo's name in the folder."""
+    return data / "locomo10.json" if data.is_dir() else data
+
+
 def read_questions(path: Path) -> list[Question]:
     """All questions, dialogue by dialogue.
 
@@ -42,6 +47,8 @@ def read_questions(path: Path) -> list[Question]:
     try:
         samples = json.loads(path.read_text(encoding="utf-8"))
         rows = [(sample["sample_id"], place, row) for sample in samples for place, row in enumerate(sample["qa"])]
+    except OSError as error:
+        raise ImportFileError(str(path), None, f"cannot be read ({error.strerror}); expected {EXPECTED}") from None
     except (ValueError, KeyError, TypeError) as error:
         raise ImportFileError(path.name, None, f"{type(error).__name__}: {error}; expected {EXPECTED}") from None
     return [_question(path, dialogue, place, row) for dialogue, place, row in rows]
