@@ -47,7 +47,7 @@ def newest_that_fit(texts: Sequence[str], *, budget: int, count: TokenCounter) -
     return len(texts)
 
 
-def with_recall(question: str, recall: Recall) -> list[dict[str, str]]:
+def with_recall(question: str, recall: Recall | Mapping[str, Any]) -> list[dict[str, str]]:
     """The question with what is remembered where a host puts it, as role and content."""
     messages = inject([("user", question)], recall)
     return [{"role": ROLES[message.type], "content": str(message.text)} for message in messages]

@@ -34,6 +34,7 @@ class LetterLikelihood:
     """A local model that compares the letters A to D as the next token, as the benchmark's authors do."""
 
     def __init__(self, lm: LocalLM, name: str) -> None:
+        self.how = "by the likeliest letter"
         self.lm, self.name, self.window, self.count, self.reader = lm, name, lm.window, lm.count, lm.tokenizer
 
     def choose(self, messages: Messages, options: Sequence[str]) -> int | None:
@@ -83,7 +84,7 @@ def measure(
         rows.append(Row(after.name, cells, "ours"))
     overall = Table(f"{len(of):,} questions", ("accuracy", "change"), tuple(rows), plot="accuracy")
     return Report(
-        "mmlu", "MMLU: general ability", (overall, _by_subject(subjects, marks, settings.seed)), _notes(after)
+        "mmlu", "MMLU: general ability", (overall, _by_subject(subjects, marks, settings.seed)), _notes(before, after)
     )
 
 
@@ -125,10 +126,10 @@ def _by_subject(subjects: Sequence[Subject], marks: Mapping[str, Marks], seed: i
     return Table("Accuracy by subject", tuple(marks), rows)
 
 
-def _notes(after: Chooser | None) -> tuple[str, ...]:
+def _notes(before: Chooser, after: Chooser | None) -> tuple[str, ...]:
     about = (
-        f"A local model reads {SHOTS} examples first, a chat model none; intervals are bootstrapped over subjects. "
-        "Four options: .25 is chance."
+        f"{before.name} chooses {before.how}. A local model reads {SHOTS} examples first, a chat model none; "
+        "intervals are bootstrapped over subjects. Four options: .25 is chance."
     )
     if after is not None:
         return (about,)

@@ -32,6 +32,7 @@ Answer with the letter of the best option and nothing else."""
 CHAT_WINDOW = 32_000
 """Tokens of history that a chat model is shown at most; its own window is not known here."""
 
+_WAYS_OUT = "use --by letter, or a local model with --local FOLDER"
 _LETTER = re.compile(r"(?<![A-Za-z])\(?([A-Za-z])\)?(?![A-Za-z'’])")
 _ANSWER = re.compile(r"\b(?:answer|option|choice)\b\W*(?:is\b)?\W*\(?([A-Za-z])\)?(?![A-Za-z'’])", re.IGNORECASE)
 
@@ -42,6 +43,10 @@ class Chooser(Protocol):
     @property
     def name(self) -> str:
         """What the report calls it."""
+
+    @property
+    def how(self) -> str:
+        """How it chooses, for the report."""
 
     @property
     def window(self) -> int:
@@ -65,6 +70,7 @@ class LetterChooser:
 
     model: BaseChatModel
     name: str
+    how: str = "by the letter that it writes"
     window: int = CHAT_WINDOW
     count: TokenCounter = estimate
 
@@ -85,6 +91,7 @@ class LetterProbabilityChooser:
 
     model: BaseChatModel
     name: str
+    how: str = "by the likeliest letter"
     window: int = CHAT_WINDOW
     count: TokenCounter = estimate
 
@@ -99,15 +106,9 @@ class LetterProbabilityChooser:
         Raises:
             InvalidInput: the model tells no log-probabilities.
         """
-        bound = self.model.bind(logprobs=True, top_logprobs=20, max_tokens=1)
-        reply = bound.invoke(_lettered(messages, options))
-        told = (reply.response_metadata or {}).get("logprobs") or {}
-        first = next(iter(told.get("content") or ()), None)
+        first = _first_token(self.model, _lettered(messages, options))
         if first is None:
-            raise InvalidInput(
-                f"the model {self.name!r} tells no log-probabilities; leave --by at letter, or pass a local model "
-                "with --local FOLDER"
-            )
+            raise InvalidInput(f"the model {self.name!r} tells no log-probabilities; {_WAYS_OUT}")
         scores = [_best(first.get("top_logprobs") or [first], letter) for letter in _letters(len(options))]
         best = max(scores)
         return scores.index(best) if best > -math.inf else None
@@ -120,6 +121,7 @@ class LikelihoodChooser:
     lm: LocalLM
     name: str
     listed: bool = False
+    how: str = "by the option that it finds likeliest, per token"
 
     @property
     def reader(self) -> Any:
@@ -162,15 +164,38 @@ def chooser(settings: Settings, *, listed: bool = False) -> Chooser:
 
 
 def chat_chooser(settings: Settings) -> Chooser:
-    """The chat model as a chooser, by letters or by their probabilities.
+    """The chat model as a chooser, by letters or by their probabilities; by letters, too, where it tells none.
 
     Raises:
         InvalidInput: there is no chat model.
     """
     if settings.model is None:
         raise InvalidInput("pass a chat model with --model provider:name, or a local model with --local FOLDER")
-    make = LetterChooser if settings.by == "letter" else LetterProbabilityChooser
-    return make(settings.model, name_of(settings.model), count=counter_for(settings.model))
+    model, name, count = settings.model, name_of(settings.model), counter_for(settings.model)
+    if settings.by == "letter":
+        return LetterChooser(model, name, count=count)
+    reason = _silent(model)
+    if reason is None:
+        return LetterProbabilityChooser(model, name, count=count)
+    how = f"by the letter that it writes, because it tells no log-probabilities ({reason}); {_WAYS_OUT}"
+    return LetterChooser(model, name, how, count=count)
+
+
+def _silent(model: BaseChatModel) -> str | None:
+    """Why the model tells no log-probabilities, found by asking it once; None where it tells them."""
+    try:
+        told = _first_token(model, _lettered([{"role": "user", "content": "Which letter is it?"}], ["this", "that"]))
+    except Exception as error:  # providers refuse the request, each with errors of its own
+        return f"{type(error).__name__}: {next(iter(str(error).splitlines()), '')}"
+    return "the reply has none" if told is None else None
+
+
+def _first_token(model: BaseChatModel, messages: Messages) -> Mapping[str, Any] | None:
+    """The reply's first token with its alternatives, as OpenAI-style servers tell them; None where they do not."""
+    reply = model.bind(logprobs=True, top_logprobs=20, max_tokens=1).invoke([dict(one) for one in messages])
+    told = (reply.response_metadata or {}).get("logprobs") or {}
+    first: Mapping[str, Any] | None = next(iter(told.get("content") or ()), None)
+    return first
 
 
 def name_of(model: BaseChatModel) -> str:

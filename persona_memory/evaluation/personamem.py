@@ -11,31 +11,39 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any, Literal
+from itertools import repeat
+from typing import Any
 
+from persona_memory.evaluation.conditions import (
+    CONDITIONS,
+    PERSON,
+    SHORT,
+    Condition,
+    Known,
+    parked,
+    remark,
+    with_what_is_known,
+)
 from persona_memory.evaluation.datasets.personamem import Message, Question, read_personamem
-from persona_memory.evaluation.histories import fresh_memory, newest_that_fit, with_recall
+from persona_memory.evaluation.histories import fresh_memory, newest_that_fit
 from persona_memory.evaluation.options import Chooser, Messages, chooser
-from persona_memory.evaluation.report import Report, Row, RowKind, Score, Table
+from persona_memory.evaluation.rankings import Conversation, Prepared, prepare
+from persona_memory.evaluation.rankings import Question as RankedQuestion
+from persona_memory.evaluation.report import Report, Row, Score, Table
 from persona_memory.evaluation.settings import Settings
 from persona_memory.evaluation.statistics import difference, mean
-from persona_memory.memory import PersonaMemory
+from persona_memory.memory import DEFAULT_BUDGET, PersonaMemory
+from persona_memory.types import Turn
 
-Condition = Literal["none", "full", "ours"]
-CONDITIONS: Mapping[Condition, tuple[str, RowKind]] = {
-    "none": ("no memory", "baseline"),
-    "full": ("full history, cut to the window", "baseline"),
-    "ours": ("profile and recall", "ours"),
-}
-BUDGET = 800
-"""Tokens of profile and recall: the library's default."""
 ROOM = 1000
 """Tokens that are kept free for the question, its options and the answer."""
 QUICK_HISTORIES, QUICK_QUESTIONS = 2, 4
-USER = "person"
+BEGIN = datetime(2025, 1, 1, tzinfo=UTC)
+"""The histories have no dates."""
+MINUTE = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +57,7 @@ class Answered:
 
 def run(settings: Settings) -> Report:
     """Option accuracy without memory, with the history in the prompt, and with ours; by question type and distance."""
-    questions, contexts = read_personamem(settings.data)
+    questions, contexts, left_out = read_personamem(settings.data)
     choosing = chooser(settings)
     by_context: dict[str, list[Question]] = defaultdict(list)
     for question in questions:
@@ -58,77 +66,97 @@ def run(settings: Settings) -> Report:
     if settings.quick:
         asked = {name: some[:QUICK_QUESTIONS] for name, some in list(asked.items())[:QUICK_HISTORIES]}
     answers: dict[Condition, list[Answered]] = {condition: [] for condition in CONDITIONS}
+    given_up = 0
     for name, some in settings.watch.track(asked.items(), "histories", total=len(asked)):
         for condition, answered in _history(settings, choosing, contexts[name], some):
             answers[condition].append(answered)
+        given_up += settings.checkpoint.get(_parked(choosing, name), lambda: 0)
     tables = (
         _overall(answers, settings.seed),
         _by("Accuracy by question type", answers, lambda one: one.kind.replace("_", " "), settings.seed),
         _by("Accuracy by distance, in sessions", answers, lambda one: f"{one.distance}", settings.seed),
     )
-    return Report("personamem", "PersonaMem: choosing the reply that fits", tables, _notes(settings, choosing, answers))
+    notes = (*_notes(settings, choosing, answers), *remark(given_up), *(f"Left out: {one}." for one in left_out))
+    return Report("personamem", "PersonaMem: choosing the reply that fits", tables, notes)
 
 
 def _history(
     settings: Settings, choosing: Chooser, history: Sequence[Message], questions: Sequence[Question]
 ) -> Iterator[tuple[Condition, Answered]]:
-    """One history's questions, in the order in which they are asked; ours hears the history up to each."""
-    keys = {question.id: f"{choosing.name} ours {question.id}" for question in questions}
-    known = all(key in settings.checkpoint for key in keys.values())
-    opened = (
-        nullcontext()
-        if known
-        else fresh_memory(model=settings.model, embedder=settings.embedder, reader=choosing.reader)
+    """One history's questions, in the order in which they are asked; everybody hears the history up to each."""
+    keys = {
+        (condition, place): f"{choosing.name} {condition} {question.id}"
+        for place, question in enumerate(questions)
+        for condition in CONDITIONS
+    }
+    if all(key in settings.checkpoint for key in keys.values()):
+        known: Iterator[Known] = repeat(Known(None, None))
+        yield from _answered(settings, choosing, history, questions, keys, known)
+        return
+    prepared = prepare(_conversation(history, questions), settings)
+    with fresh_memory(model=settings.model, embedder=settings.embedder, reader=choosing.reader) as memory:
+        known = _told(memory, prepared, history, questions)
+        yield from _answered(settings, choosing, history, questions, keys, known)
+        settings.checkpoint.get(_parked(choosing, questions[0].context_id), partial(parked, memory))
+
+
+def _parked(choosing: Chooser, context_id: str) -> str:
+    return f"{choosing.name} parked {context_id}"
+
+
+def _answered(
+    settings: Settings, choosing: Chooser, history: Sequence[Message], questions: Sequence[Question],
+    keys: Mapping[tuple[Condition, int], str], known: Iterator[Known],
+) -> Iterator[tuple[Condition, Answered]]:  # fmt: skip
+    for (place, question), heard in zip(enumerate(questions), known, strict=False):
+        for condition in CONDITIONS:
+            compute = partial(_ask, choosing, condition, question, history[: question.end], heard, place)
+            right, tokens = settings.checkpoint.get(keys[condition, place], compute)
+            yield condition, Answered(question, right, tokens)
+
+
+def _conversation(history: Sequence[Message], questions: Sequence[Question]) -> Conversation:
+    """What was said, a minute apart, for plain retrieval. System prompts are not conversation, and are left out."""
+    turns = tuple(
+        Turn(seq, "history", 1, "user" if one.role == "user" else "assistant", one.text, BEGIN + seq * MINUTE)
+        for seq, one in enumerate(_said(history), 1)
     )
-    with opened as memory:
-        told = 0
-        for question in questions:
-            if memory is not None:
-                _tell(memory, history[told : question.end])
-                told = max(told, question.end)
-            for condition in CONDITIONS:
-                compute = partial(_ask, choosing, condition, question, history[: question.end], memory)
-                right, tokens = settings.checkpoint.get(f"{choosing.name} {condition} {question.id}", compute)
-                yield condition, Answered(question, right, tokens)
+    asked = tuple(RankedQuestion(one.text, frozenset(), one.kind) for one in questions)
+    return Conversation("history", turns, asked, BEGIN + (len(turns) + 1) * MINUTE)
 
 
-def _tell(memory: PersonaMemory, messages: Iterable[Message]) -> None:
-    """Make the messages durable and learn from them. System prompts are not conversation, and are left out."""
-    new = [{"role": one.role, "content": one.text} for one in messages if one.role != "system"]
-    if new:
-        memory.observe(new, user_id=USER, thread_id="history", resent=False)
-        memory.flush(user_id=USER)
+def _said(messages: Iterable[Message]) -> list[Message]:
+    return [one for one in messages if one.role != "system"]
+
+
+def _told(
+    memory: PersonaMemory, prepared: Prepared, history: Sequence[Message], questions: Sequence[Question]
+) -> Iterator[Known]:
+    """For each question what is known when it is asked; the memory goes on hearing the history meanwhile."""
+    heard = 0
+    for question in questions:
+        new = [{"role": one.role, "content": one.text} for one in _said(history[heard : question.end])]
+        if new:
+            memory.observe(new, user_id=PERSON, thread_id="history", resent=False)
+            memory.flush(user_id=PERSON)
+        heard = max(heard, question.end)
+        count = len(_said(history[: question.end]))
+        yield Known(memory, prepared.until(count) if count else None)
 
 
 def _ask(
-    choosing: Chooser,
-    condition: Condition,
-    question: Question,
-    history: Sequence[Message],
-    memory: PersonaMemory | None,
+    choosing: Chooser, condition: Condition, question: Question, history: Sequence[Message], known: Known, place: int
 ) -> tuple[bool | None, int]:
-    messages = _messages(choosing, condition, question, history, memory)
-    chosen = choosing.choose(messages, question.options)
-    size = sum(choosing.count(message["content"]) for message in messages)
-    return (None if chosen is None else chosen == question.answer), size
-
-
-def _messages(
-    choosing: Chooser,
-    condition: Condition,
-    question: Question,
-    history: Sequence[Message],
-    memory: PersonaMemory | None,
-) -> Messages:
-    bare = [{"role": "user", "content": question.text}]
     if condition == "full":
         texts = [message.text for message in history]
         budget = choosing.window - ROOM - choosing.count(question.text)
         kept = newest_that_fit(texts, budget=budget, count=choosing.count)
-        return [*_as_messages(history[len(history) - kept :]), *bare]
-    if condition == "ours" and memory is not None:
-        return with_recall(question.text, memory.recall(question.text, user_id=USER, max_tokens=BUDGET))
-    return bare
+        messages: Messages = [*_as_messages(history[len(history) - kept :]), {"role": "user", "content": question.text}]
+    else:
+        messages = with_what_is_known(condition, question.text, known, question=question.text, place=place)
+    chosen = choosing.choose(messages, question.options)
+    size = sum(choosing.count(message["content"]) for message in messages)
+    return (None if chosen is None else chosen == question.answer), size
 
 
 def _as_messages(history: Sequence[Message]) -> Iterator[dict[str, str]]:
@@ -136,7 +164,7 @@ def _as_messages(history: Sequence[Message]) -> Iterator[dict[str, str]]:
     system = "\n\n".join(one.text for one in history if one.role == "system")
     if system:
         yield {"role": "system", "content": system}
-    yield from ({"role": one.role, "content": one.text} for one in history if one.role != "system")
+    yield from ({"role": one.role, "content": one.text} for one in _said(history))
 
 
 # ── tables ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -161,27 +189,27 @@ def _overall(answers: Mapping[Condition, Sequence[Answered]], seed: int) -> Tabl
 
 def _by(title: str, answers: Mapping[Condition, Sequence[Answered]], group: Any, seed: int) -> Table:
     groups = sorted({group(one.question) for one in answers["none"]})
-    columns = {condition: name for condition, (name, _) in CONDITIONS.items()}
     rows = []
     for wanted in groups:
         cells: dict[str, Score | str] = {}
         for condition, all_ in answers.items():
             some = [one for one in all_ if group(one.question) == wanted]
             of = [one.question.context_id for one in some]
-            cells[columns[condition]] = mean([bool(one.right) for one in some], of, seed=seed)
+            cells[SHORT[condition]] = mean([bool(one.right) for one in some], of, seed=seed)
         count = sum(group(one.question) == wanted for one in answers["none"])
         rows.append(Row(f"{wanted} ({count})", cells))
-    return Table(title, tuple(columns.values()), tuple(rows))
+    return Table(title, tuple(SHORT.values()), tuple(rows))
 
 
 def _notes(settings: Settings, choosing: Chooser, answers: Mapping[Condition, Sequence[Answered]]) -> tuple[str, ...]:
     histories = len({one.question.context_id for one in answers["none"]})
     learner = "rules" if settings.model is None else choosing.name
     return (
-        f"Asked: {choosing.name}; {histories} histories, intervals are bootstrapped over them. Four options: .25 is "
-        "chance.",
-        f"Each history is cut where its question is asked. Ours learns with {learner}, and puts at most {BUDGET} "
-        f"tokens into the prompt; the full history is cut to its newest {choosing.window:,} tokens less {ROOM:,}.",
+        f"Asked: {choosing.name}, which chooses {choosing.how}; {histories} histories, intervals are bootstrapped over "
+        "them. Four options: .25 is chance.",
+        f"Each history is cut where its question is asked. Ours learns with {learner}; it and plain retrieval put at "
+        f"most {DEFAULT_BUDGET} tokens into the prompt; the full history is cut to its newest "
+        f"{choosing.window:,} tokens less {ROOM:,}.",
         "The histories' system prompts describe the person. They are part of the full history, as in the original "
         "benchmark; ours never sees them.",
     )

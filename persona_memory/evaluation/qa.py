@@ -9,36 +9,42 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import nullcontext
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from langchain_core.messages import convert_to_messages
 
 from persona_memory.budget import estimate
 from persona_memory.errors import InvalidInput
+from persona_memory.evaluation.conditions import (
+    CONDITIONS,
+    PERSON,
+    SHORT,
+    Condition,
+    Known,
+    parked,
+    remark,
+    with_what_is_known,
+)
 from persona_memory.evaluation.datasets.locomo_questions import KINDS, Question, locomo_file, read_questions
-from persona_memory.evaluation.histories import fresh_memory, newest_that_fit, with_recall
+from persona_memory.evaluation.histories import fresh_memory, newest_that_fit
 from persona_memory.evaluation.judging import JUDGE_PROMPT, judged, squad_f1
+from persona_memory.evaluation.locomo import read as read_conversations
 from persona_memory.evaluation.options import CHAT_WINDOW, name_of
-from persona_memory.evaluation.report import Report, Row, RowKind, Score, Table
+from persona_memory.evaluation.rankings import Conversation, prepare
+from persona_memory.evaluation.rankings import Question as RankedQuestion
+from persona_memory.evaluation.report import Report, Row, Score, Table
 from persona_memory.evaluation.settings import Settings
 from persona_memory.evaluation.statistics import mean
 from persona_memory.importers import ImportedMessage, read_locomo
-from persona_memory.memory import PersonaMemory
+from persona_memory.memory import DEFAULT_BUDGET, PersonaMemory
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
 
-Condition = Literal["none", "full", "ours"]
-CONDITIONS: Mapping[Condition, tuple[str, RowKind]] = {
-    "none": ("no memory", "baseline"),
-    "full": ("full history, cut to the window", "baseline"),
-    "ours": ("profile and recall", "ours"),
-}
-BUDGET = 800
 ROOM = 1000
 QUICK_DIALOGUES, QUICK_QUESTIONS = 1, 6
 UNKNOWN = "not answerable"
@@ -78,14 +84,16 @@ def run(settings: Settings) -> Report:
     said = _dialogues(file)
     if settings.quick:
         by_dialogue = _part(by_dialogue)
+    conversations = {one.name: one for one in read_conversations(file)[0]}
     answers: dict[Condition, list[Answered]] = {condition: [] for condition in CONDITIONS}
+    given_up = 0
     for name, questions in settings.watch.track(by_dialogue.items(), "dialogues", total=len(by_dialogue)):
-        for condition, answered in _dialogue(settings, settings.model, said[name], questions):
+        for condition, answered in _dialogue(settings, settings.model, said[name], conversations[name], questions):
             answers[condition].append(answered)
+        given_up += settings.checkpoint.get(f"parked {name}", lambda: 0)
     tables = (_table(answers, settings.seed), *_by_kind(answers, settings.seed))
-    return Report(
-        "qa", "Answers to questions about long dialogues (LoCoMo)", tables, _notes(settings.model), prompts=PROMPTS
-    )
+    notes = (*_notes(settings.model), *remark(given_up))
+    return Report("qa", "Answers to questions about long dialogues (LoCoMo)", tables, notes, prompts=PROMPTS)
 
 
 def _part(by_dialogue: Mapping[str, list[Question]]) -> dict[str, list[Question]]:
@@ -100,18 +108,25 @@ def _dialogues(path: Path) -> dict[str, list[ImportedMessage]]:
 
 
 def _dialogue(
-    settings: Settings, model: BaseChatModel, said: Sequence[ImportedMessage], questions: Sequence[Question]
-) -> Iterator[tuple[Condition, Answered]]:
+    settings: Settings, model: BaseChatModel, said: Sequence[ImportedMessage], turns: Conversation,
+    questions: Sequence[Question],
+) -> Iterator[tuple[Condition, Answered]]:  # fmt: skip
     keys = [
-        (condition, one, f"{condition} {one.dialogue} {one.place}") for one in questions for condition in CONDITIONS
+        (condition, place, one, f"{condition} {one.dialogue} {one.place}")
+        for place, one in enumerate(questions)
+        for condition in CONDITIONS
     ]
-    known = all(key in settings.checkpoint for condition, _, key in keys if condition == "ours")
-    opened = nullcontext() if known else fresh_memory(model=model, embedder=settings.embedder, reader=model)
-    with opened as memory:
-        if memory is not None:
+    with ExitStack() as opened:
+        known = Known(None, None)
+        if not all(key in settings.checkpoint for *_, key in keys):
+            memory = opened.enter_context(fresh_memory(model=model, embedder=settings.embedder, reader=model))
             _tell(memory, said)
-        for condition, question, key in keys:
-            f1, correct, tokens = settings.checkpoint.get(key, partial(_ask, model, condition, question, said, memory))
+            settings.checkpoint.get(f"parked {turns.name}", partial(parked, memory))
+            asked = tuple(RankedQuestion(one.text, frozenset(), one.kind) for one in questions)
+            known = Known(memory, prepare(replace(turns, questions=asked), settings), turns.now)
+        for condition, place, question, key in keys:
+            compute = partial(_ask, model, condition, question, said, known, place)
+            f1, correct, tokens = settings.checkpoint.get(key, compute)
             yield condition, Answered(question, f1, correct, tokens)
 
 
@@ -124,28 +139,22 @@ def _tell(memory: PersonaMemory, said: Sequence[ImportedMessage]) -> None:
         )
     person = next(one.speaker for one in said if one.role == "user")
     for thread, messages in threads.items():
-        memory.observe(messages, user_id="person", thread_id=thread, speaker=person)
+        memory.observe(messages, user_id=PERSON, thread_id=thread, speaker=person)
     memory.flush()
 
 
 def _ask(
-    model: BaseChatModel,
-    condition: Condition,
-    question: Question,
-    said: Sequence[ImportedMessage],
-    memory: PersonaMemory | None,
-) -> tuple[float, bool | None, int]:
+    model: BaseChatModel, condition: Condition, question: Question, said: Sequence[ImportedMessage], known: Known,
+    place: int,
+) -> tuple[float, bool | None, int]:  # fmt: skip
     """Token F1, the verdict and the prompt's tokens."""
     people = " and ".join(sorted({one.speaker or "" for one in said}))
     asked = ANSWER_PROMPT.format(people=people, question=question.text)
-    messages = [{"role": "user", "content": asked}]
     if condition == "full":
-        messages = [{"role": "user", "content": f"{_history(said, asked)}\n\n{asked}"}]
-    elif condition == "ours" and memory is not None:
-        now = max(one.at for one in said if one.at is not None)
-        recall = memory.recall(question.text, user_id="person", max_tokens=BUDGET, now=now)
-        messages = with_recall(asked, recall)
-    answer = str(model.invoke(convert_to_messages(messages)).text).strip()
+        messages: Sequence[Mapping[str, str]] = [{"role": "user", "content": f"{_history(said, asked)}\n\n{asked}"}]
+    else:
+        messages = with_what_is_known(condition, asked, known, question=question.text, place=place)
+    answer = str(model.invoke(convert_to_messages([dict(one) for one in messages])).text).strip()
     reference = REFERENCE_UNKNOWN if question.answer is None else question.answer
     f1 = squad_f1(answer, "unknown" if question.answer is None else reference)
     correct = judged(model, question=question.text, reference=reference, answer=answer)
@@ -175,9 +184,9 @@ def _by_kind(answers: Mapping[Condition, Sequence[Answered]], seed: int) -> Iter
         rows = []
         for kind in KINDS.values():
             some = {c: [one for one in all_ if one.question.kind == kind] for c, all_ in answers.items()}
-            cells = {CONDITIONS[condition][0]: _scores(part, seed)[measure] for condition, part in some.items()}
+            cells = {SHORT[condition]: _scores(part, seed)[measure] for condition, part in some.items()}
             rows.append(Row(f"{kind} ({len(some['none'])})", cells))
-        yield Table(f"{measure} by kind of question", tuple(name for name, _ in CONDITIONS.values()), tuple(rows))
+        yield Table(f"{measure} by kind of question", tuple(SHORT.values()), tuple(rows))
 
 
 def _scores(answered: Sequence[Answered], seed: int) -> dict[str, Score]:
@@ -196,6 +205,6 @@ def _notes(model: BaseChatModel) -> tuple[str, ...]:
     return (
         f"Answers, learning and verdicts by {name_of(model)}; intervals are bootstrapped over dialogues. A judge of "
         "the same family as the answerer is lenient with it: compare rows, not papers.",
-        f"Ours puts at most {BUDGET} tokens into the prompt; the full history is its newest {CHAT_WINDOW:,} tokens. A "
-        "verdict that cannot be read counts as wrong.",
+        f"Ours and plain retrieval put at most {DEFAULT_BUDGET} tokens into the prompt; the full history is "
+        f"its newest {CHAT_WINDOW:,} tokens. A verdict that cannot be read counts as wrong.",
     )

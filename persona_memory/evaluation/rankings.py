@@ -6,7 +6,7 @@ Per conversation, as the system sees it: turns in, question in, ranked turn numb
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
@@ -75,6 +75,15 @@ class Prepared:
         row = self.cosines[question].tolist()
         ids = zip(self.of_turn.tolist(), places.tolist(), strict=True)
         return {f"t{turn + 1}#{place}": cosine for (turn, place), cosine in zip(ids, row, strict=True)}
+
+    def until(self, count: int) -> Prepared:
+        """As it was after the first `count` turns."""
+        said, rows = self.conversation.turns[:count], self.of_turn < count
+        return replace(
+            self, conversation=replace(self.conversation, turns=said), view=PersonView(said),
+            of_turn=self.of_turn[rows], cosines=self.cosines[:, rows],
+            named=None if self.named is None else self.named[:, :count],
+        )  # fmt: skip
 
     def best_cosines(self, question: int) -> Matrix:
         """The cosine of each turn's best chunk, shape (turns,)."""

@@ -9,7 +9,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from persona_memory.budget import pack, render_memories
+from persona_memory.budget import Packed, pack, render_memories
 from persona_memory.budget.tokens import estimate
 from persona_memory.evaluation.rankings import Found, Prepared
 from persona_memory.evaluation.report import RowKind
@@ -82,16 +82,26 @@ def answers(system: System, prepared: Prepared) -> list[Found]:
     return [_found(system, prepared, question) for question in range(len(prepared.queries))]
 
 
+def told(system: System, prepared: Prepared, question: int) -> Packed:
+    """What the system puts into a prompt for the question, under the default budget."""
+    return _packed(system, prepared, system.rank(prepared, question))
+
+
 def _found(system: System, prepared: Prepared, question: int) -> Found:
     hits = system.rank(prepared, question)
-    found = Found(
+    packed = _packed(system, prepared, hits)
+    return Found(
         turns=tuple(hit.sources[0] for hit in hits[:KEPT]),
+        injected=tuple(hit.sources[0] for hit in packed.chosen),
+        tokens=packed.tokens,
         changed=tuple(hit.sources[0] for hit in hits[:KEPT] if hit.since_changed),
     )
-    told = _enough(hits) if system.kind == "baseline" or not hits else worth_telling(hits)
+
+
+def _packed(system: System, prepared: Prepared, hits: Sequence[Hit]) -> Packed:
+    worth = _enough(hits) if system.kind == "baseline" or not hits else worth_telling(hits)
     now = prepared.conversation.now
-    packed = pack(told, budget=DEFAULT_BUDGET, count=estimate, render=lambda chosen: render_memories(chosen, now=now))
-    return replace(found, injected=tuple(hit.sources[0] for hit in packed.chosen), tokens=packed.tokens)
+    return pack(worth, budget=DEFAULT_BUDGET, count=estimate, render=lambda chosen: render_memories(chosen, now=now))
 
 
 def _enough(hits: Sequence[Hit]) -> Sequence[Hit]:

@@ -61,6 +61,18 @@ def test_a_model_without_log_probabilities_says_so() -> None:
         silent.choose(ASKED, ["yes", "no"])
 
 
+@pytest.mark.parametrize(
+    ("answer", "reason"), [("a", "the reply has none"), (ValueError("no such option"), "ValueError: no such option")]
+)
+def test_where_there_are_no_log_probabilities_the_written_letter_counts(
+    tmp_path: Path, answer: Any, reason: str
+) -> None:
+    """The model is asked once before; the report says why."""
+    found = chooser(Settings(tmp_path, model=ScriptedChatModel(answers=[answer, "(b)"]), by="likelihood"))
+    assert found.choose(ASKED, ["yes", "no"]) == 1
+    assert reason in found.how
+
+
 def test_the_likeliest_letter_counts() -> None:
     """As OpenAI-style servers tell it: the first token's alternatives."""
     told: list[dict[str, Any]] = [{"token": " B", "logprob": -0.4}, {"token": "a", "logprob": -1.2}]

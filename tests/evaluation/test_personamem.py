@@ -12,6 +12,7 @@ from langchain_core.messages import BaseMessage
 
 from persona_memory.errors import ImportFileError
 from persona_memory.evaluation import Score, Settings, run
+from persona_memory.evaluation.conditions import CONDITIONS
 from persona_memory.evaluation.datasets.personamem import Message, read_personamem
 from persona_memory.evaluation.progress import Checkpoint
 from persona_memory.retrieval.hashing import HashingEmbedder
@@ -59,7 +60,8 @@ def json_form(folder: Path, *rows: dict[str, Any]) -> Path:
 @pytest.mark.parametrize("write", [own_form, json_form])
 def test_both_forms_are_read_alike(tmp_path: Path, write: Any) -> None:
     """Options without letters, messages without "User:", sessions in order."""
-    (question,), contexts = read_personamem(write(tmp_path, row(3)))
+    (question,), contexts, left_out = read_personamem(write(tmp_path, row(3)))
+    assert left_out == []
     assert question.options == ("Go to a jazz bar.", "Go to a karaoke bar.", "Stay at home.", "Read.")
     assert (question.answer, question.end, question.distance) == (0, 3, 1)
     assert contexts["c"][1] == Message("user", "I live in Porto and I love jazz.")
@@ -77,7 +79,10 @@ def test_both_forms_are_read_alike(tmp_path: Path, write: Any) -> None:
     ],
 )
 def test_a_bad_row_is_named(tmp_path: Path, changed: dict[str, Any], problem: str) -> None:
-    """With its number and what is wrong."""
+    """With its number and what is wrong; the other questions are read."""
+    questions, _, (problem_found,) = read_personamem(own_form(tmp_path, row(3, **changed), row(5)))
+    assert [one.id for one in questions] == ["q5"]
+    assert "question 1: " in problem_found
     with pytest.raises(ImportFileError, match=f"question 1: .*{problem}"):
         read_personamem(own_form(tmp_path, row(3, **changed)))
 
@@ -102,7 +107,11 @@ def test_each_condition_is_shown_what_it_should_be(tmp_path: Path) -> None:
         own_form(tmp_path, row(3), row(5)), model=model, embedder=HashingEmbedder(), checkpoint=checkpoint
     )
     report = run("personamem", settings)
-    none, full, ours = [call for call in model.calls if not call.tools][:3]
+    asked = [call for call in model.calls if not call.tools]
+    none, full, *plain, ours, no_profile, no_recall = asked[: len(CONDITIONS)]
+    assert all("I live in Porto and I love jazz." in call.text and "karaoke." not in call.text for call in plain)
+    assert all("recalled_memories" in call.text for call in (*plain, no_profile))
+    assert "recalled_memories" not in no_recall.text
     assert len(none.messages) == 1
     assert [message.type for message in full.messages] == ["system", "human", "ai", "human"]
     assert "karaoke." not in full.text
@@ -110,7 +119,8 @@ def test_each_condition_is_shown_what_it_should_be(tmp_path: Path) -> None:
     assert "Current user persona" not in ours.text
     scores = {row.name: row.cells["accuracy"] for row in report.tables[0].rows}
     assert {name: score.value for name, score in scores.items() if isinstance(score, Score)} == {
-        "no memory": 0.0, "full history, cut to the window": 1.0, "profile and recall": 0.0,
+        "no memory": 0.0, "full history, cut to the window": 1.0, "BM25": 0.0, "dense": 0.0, "hybrid RRF": 0.0,
+        "ours: profile and recall": 0.0, "without profile": 0.0, "without recall": 0.0,
     }  # fmt: skip
     assert [row.name for row in report.tables[1].rows] == ["suggest new ideas (2)"]
     calls = len(model.calls)

@@ -11,6 +11,7 @@ from langchain_core.messages import BaseMessage
 
 from persona_memory.errors import ImportFileError, InvalidInput
 from persona_memory.evaluation import Score, Settings, run
+from persona_memory.evaluation.conditions import CONDITIONS
 from persona_memory.evaluation.datasets.locomo_questions import read_questions
 from persona_memory.evaluation.judging import JUDGE_PROMPT, judged, squad_f1
 from persona_memory.evaluation.progress import Checkpoint
@@ -91,13 +92,19 @@ def test_each_condition_is_shown_what_it_should_be(locomo: Path, tmp_path: Path)
     checkpoint = Checkpoint(tmp_path / "done.jsonl")
     settings = Settings(locomo, model=model, embedder=HashingEmbedder(), checkpoint=checkpoint)
     report = run("qa", settings)
-    asked = [call.text for call in model.calls if not call.tools and "You grade" not in call.text][:3]
+    asked = [call.text for call in model.calls if not call.tools and "You grade" not in call.text]
     assert "Captain" not in asked[0]
     assert "2023-05-08 Ben: I'm moving to Bergen." in asked[1]
-    assert "called Captain" in asked[2]
-    assert "recalled_memories" in asked[2]
+    plain, ours = asked[2:5], asked[5]
+    assert all("called Captain" in one and "recalled_memories" in one for one in (*plain, ours))
+    assert len(asked) == 3 * len(CONDITIONS)
     by_name = {row.name: row.cells for row in report.tables[0].rows}
-    for name, right in (("no memory", 0), ("full history, cut to the window", 0.5), ("profile and recall", 0.5)):
+    for name, right in (
+        ("no memory", 0),
+        ("full history, cut to the window", 0.5),
+        ("BM25", 0.5),
+        ("ours: profile and recall", 0.5),
+    ):
         score = by_name[name]["judged correct"]
         assert isinstance(score, Score)
         assert score.value == right
@@ -112,3 +119,10 @@ def test_a_local_model_cannot_answer(locomo: Path) -> None:
     """It scores options and writes nothing."""
     with pytest.raises(InvalidInput, match="--model"):
         run("qa", Settings(locomo, local=locomo.parent))
+
+
+def test_what_learning_gave_up_on_is_said(locomo: Path) -> None:
+    """A model that answers in no usable form leaves ours without what it should have learnt."""
+    model = ScriptedChatModel(answers=lambda messages, tools: "unknown")
+    notes = run("qa", Settings(locomo, model=model, embedder=HashingEmbedder())).notes
+    assert any("gave no usable answer for 1 stretches" in note for note in notes)

@@ -72,16 +72,24 @@ class _Row(BaseModel):
     end_index_in_shared_context: int
 
 
-def read_personamem(folder: Path) -> tuple[list[Question], dict[str, tuple[Message, ...]]]:
-    """The questions, and the histories by context id.
+def read_personamem(folder: Path) -> tuple[list[Question], dict[str, tuple[Message, ...]], list[str]]:
+    """The questions, the histories by context id, and which questions cannot be read or point outside their history.
 
     Raises:
-        ImportFileError: a file is missing or malformed, or a question points outside its history.
+        ImportFileError: a file is missing or malformed, or none of the questions can be asked.
     """
     asked, told = _found(folder, QUESTIONS), _found(folder, CONTEXTS)
     contexts = dict(_own_contexts(told) if told.suffix == ".jsonl" else _document_contexts(told))
-    questions = [_question(row, place, asked, contexts) for place, row in enumerate(_rows(asked), 1)]
-    return questions, contexts
+    questions, left_out = list[Question](), list[str]()
+    for place, row in enumerate(_rows(asked), 1):
+        try:
+            questions.append(_question(row, place, asked, contexts))
+        except ImportFileError as error:
+            left_out.append(str(error))
+    if not questions:
+        problem = left_out[0] if left_out else "no questions"
+        raise ImportFileError(str(folder), None, f"{problem}; expected {EXPECTED}")
+    return questions, contexts, left_out
 
 
 def _found(folder: Path, names: Sequence[str]) -> Path:
