@@ -5,19 +5,23 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
 import typer
 from rich.progress import Progress
 
-from persona_memory.cli.options import Json, Model, embedder, model_named
+from persona_memory.cli.options import Json, embedder, model_named
 from persona_memory.cli.output import err, note, out, print_json
 from persona_memory.cli.reports import print_catalogue, print_report
 from persona_memory.evaluation import Settings, run
+from persona_memory.evaluation.calls import Replies
 from persona_memory.evaluation.plotting import check
 from persona_memory.evaluation.plotting import plot as draw
 from persona_memory.evaluation.progress import Checkpoint
 from persona_memory.evaluation.provenance import commit
+
+if TYPE_CHECKING:
+    pass
 
 T = TypeVar("T")
 
@@ -43,7 +47,10 @@ def evaluate(
         str | None, typer.Argument(help="What to measure; without a name all evaluations are listed.")
     ] = None,
     data: Annotated[Path, typer.Option("--data", help="The data set's file or folder.")] = Path(),
-    model: Model = None,
+    model: Annotated[
+        list[str] | None,
+        typer.Option("--model", "-m", help="Chat model as provider:model; for profile it may be given several times."),
+    ] = None,
     local: Annotated[
         Path | None, typer.Option("--local", help="Folder of a local causal language model, for personamem and mmlu.")
     ] = None,
@@ -70,13 +77,20 @@ def evaluate(
     )
     if len(checkpoint):
         note(f"going on with an interrupted run: {len(checkpoint)} parts are done already")
+    models = [made for one in model or () if (made := model_named(one)) is not None]
+    for made in models:
+        made.cache = Replies(checkpoint)
     with Progress(console=err, transient=True) as progress:
         settings = Settings(
-            data=data, model=model_named(model), local=local, adapter=adapter, by=by,
+            data=data, model=next(iter(models), None), others=tuple(models[1:]), local=local, adapter=adapter, by=by,
             embedder=embedder(embeddings), quick=quick, seed=seed, cache=cache.expanduser(), checkpoint=checkpoint,
             watch=_Bars(progress),
         )  # fmt: skip
-        report = run(name, settings)
+        try:
+            report = run(name, settings)
+        except KeyboardInterrupt:
+            note(f"{len(checkpoint)} parts are done and kept: the same command goes on from there")
+            raise
     if as_json:
         print_json(report.to_dict())
     else:

@@ -20,6 +20,7 @@ class Evaluation:
         about: what it measures, in one line.
         data: what to pass as --data, and where it is to be had; "" where nothing is needed.
         needs_model: whether nothing can be measured without a model.
+        several: whether it compares several chat models in one run.
         local: whether a local language model will do in place of a chat model.
     """
 
@@ -27,6 +28,7 @@ class Evaluation:
     data: str = ""
     needs_model: bool = False
     local: bool = False
+    several: bool = False
 
 
 EVALUATIONS: Mapping[str, Evaluation] = {
@@ -53,7 +55,9 @@ EVALUATIONS: Mapping[str, Evaluation] = {
         "seeing in a tutoring dialogue whether the student has understood",
         "test.jsonl of the data set eth-nlped/mathdial",
     ),
-    "profile": Evaluation("learning and keeping the profiles of simulated people"),
+    "profile": Evaluation(
+        "learning and keeping the profiles of simulated people; --model may be given several times", several=True
+    ),
     "continuity": Evaluation("what memory does for conversations over ten sessions: facts used, gaps closed, tokens"),
     "personamem": Evaluation(
         "choosing the reply that fits the person",
@@ -90,6 +94,8 @@ def run(name: str, settings: Settings) -> Report:
     if known.needs_model and settings.model is None and not (known.local and settings.local is not None):
         other = ", or a local language model with --local FOLDER" if known.local else ""
         raise InvalidInput(f"{name} measures a chat model; pass --model provider:name{other}")
+    if settings.others and not known.several:
+        raise InvalidInput(f"{name} measures one chat model at a time; pass --model once")
     report: Report = import_module(f"persona_memory.evaluation.{name}").run(settings)
     notes = report.notes
     if settings.quick:

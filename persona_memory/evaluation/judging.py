@@ -6,6 +6,7 @@ import re
 import string
 from typing import TYPE_CHECKING
 
+from persona_memory.evaluation.calls import reply
 from persona_memory.evaluation.people.compare import token_f1
 
 if TYPE_CHECKING:
@@ -37,8 +38,9 @@ def squad_f1(answer: str, reference: str) -> float:
 
 def judged(model: BaseChatModel, *, question: str, reference: str, answer: str) -> bool | None:
     """Whether the model finds the answer correct; None where it gives no verdict."""
-    reply = model.invoke(JUDGE_PROMPT.format(question=question, reference=reference, answer=answer))
-    verdicts = _VERDICT.findall(str(reply.text))
+    verdicts = _VERDICT.findall(
+        reply(model, JUDGE_PROMPT.format(question=question, reference=reference, answer=answer))
+    )
     return verdicts[-1].upper() == "CORRECT" if verdicts else None
 
 

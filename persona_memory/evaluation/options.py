@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from persona_memory.budget import counter_for, estimate
 from persona_memory.errors import InvalidInput
+from persona_memory.evaluation.calls import reply
 from persona_memory.evaluation.local_lm import LocalLM, load
 from persona_memory.evaluation.settings import Settings
 from persona_memory.protocols import TokenCounter
@@ -81,8 +82,7 @@ class LetterChooser:
 
     def choose(self, messages: Messages, options: Sequence[str]) -> int | None:
         """The place of the letter that the reply names."""
-        reply = self.model.invoke(_lettered(messages, options))
-        return letter_in(str(reply.text), len(options))
+        return letter_in(reply(self.model, _lettered(messages, options)), len(options))
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,8 +192,8 @@ def _silent(model: BaseChatModel) -> str | None:
 
 def _first_token(model: BaseChatModel, messages: Messages) -> Mapping[str, Any] | None:
     """The reply's first token with its alternatives, as OpenAI-style servers tell them; None where they do not."""
-    reply = model.bind(logprobs=True, top_logprobs=20, max_tokens=1).invoke([dict(one) for one in messages])
-    told = (reply.response_metadata or {}).get("logprobs") or {}
+    answer = model.bind(logprobs=True, top_logprobs=20, max_tokens=1).invoke([dict(one) for one in messages])
+    told = (answer.response_metadata or {}).get("logprobs") or {}
     first: Mapping[str, Any] | None = next(iter(told.get("content") or ()), None)
     return first
 

@@ -1,6 +1,6 @@
 """T2: what a profile learnt from conversation is worth, on simulated people whose every fact is known.
 
-    persona-memory eval profile [--data locomo10.json] [--model provider:name]
+    persona-memory eval profile [--data locomo10.json] [--model provider:name [--model provider:other]]
 
 Follows AI PERSONA (arXiv 2412.13103): a profile dictionary updated every k sessions, asked for with neutralized
 questions, against no memory, the last sessions, retrieval over the history, and the golden profile. Everybody starts
@@ -77,8 +77,9 @@ def run(settings: Settings) -> Report:
 
 
 def learners_of(settings: Settings, people: Sequence[Person]) -> list[Learner]:
-    """The rules, the chat model where one is given, and the oracle that knows what these people mean."""
-    chat = [] if settings.model is None else [Learner(name_of(settings.model), "ours", settings.model)]
+    """The rules, the chat models that are given, and the oracle that knows what these people mean."""
+    models = (settings.model, *settings.others) if settings.model is not None else ()
+    chat = [Learner(name_of(model), "ours", model) for model in models]
     return [Learner("rules, no model", "ours"), *chat, Learner("oracle", "bound", oracle(labels_by_text(people)))]
 
 

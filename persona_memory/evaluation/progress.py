@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from threading import Lock
 from typing import Any, Protocol, TypeVar
 
 T = TypeVar("T")
@@ -35,6 +36,7 @@ class Checkpoint:
     def __init__(self, path: Path | None = None) -> None:
         self._path = path
         self._done: dict[str, Any] = {}
+        self._lock = Lock()
         if path is not None and path.exists():
             self._done = dict(_readable(path))
 
@@ -52,7 +54,11 @@ class Checkpoint:
 
     def put(self, key: str, result: Any) -> None:
         """Keep a part's result; it is on disk when this returns."""
-        self._done[key] = result
+        with self._lock:
+            self._done[key] = result
+            self._append(key, result)
+
+    def _append(self, key: str, result: Any) -> None:
         if self._path is not None:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             with self._path.open("a", encoding="utf-8") as file:

@@ -15,10 +15,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from langchain_core.messages import convert_to_messages
-
 from persona_memory.budget import estimate
 from persona_memory.errors import InvalidInput
+from persona_memory.evaluation.calls import reply
 from persona_memory.evaluation.conditions import (
     CONDITIONS,
     PERSON,
@@ -154,7 +153,7 @@ def _ask(
         messages: Sequence[Mapping[str, str]] = [{"role": "user", "content": f"{_history(said, asked)}\n\n{asked}"}]
     else:
         messages = with_what_is_known(condition, asked, known, question=question.text, place=place)
-    answer = str(model.invoke(convert_to_messages([dict(one) for one in messages])).text).strip()
+    answer = reply(model, messages).strip()
     reference = REFERENCE_UNKNOWN if question.answer is None else question.answer
     f1 = squad_f1(answer, "unknown" if question.answer is None else reference)
     correct = judged(model, question=question.text, reference=reference, answer=answer)

@@ -21,6 +21,7 @@ class Settings:
     Attributes:
         data: file or folder of the data set.
         model: the chat model under test; None where an evaluation needs none.
+        others: further chat models to compare it with, for `profile`.
         local: folder of a local Hugging Face causal language model, which scores options by their likelihood.
         adapter: folder of a PEFT adapter for `local`, to measure before and after.
         by: how a chat model chooses among options: the letter that it writes, or the letters' likelihood, where the
@@ -35,6 +36,7 @@ class Settings:
 
     data: Path
     model: BaseChatModel | None = None
+    others: tuple[BaseChatModel, ...] = ()
     local: Path | None = None
     adapter: Path | None = None
     by: Literal["letter", "likelihood"] = "letter"

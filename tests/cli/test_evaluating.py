@@ -92,7 +92,8 @@ def test_a_run_of_another_commit_is_not_gone_on_with(
 
     monkeypatch.setattr(fsrs, "run", interrupted)
     common = ("eval", "fsrs", "--data", reviews, "--cache", tmp_path / "cache")
-    assert cli(*common).code == 130
+    stopped = cli(*common)
+    assert (stopped.code, "1 parts are done and kept" in stopped.err) == (130, True)
     assert "1 parts are done already" in cli(*common).err
     monkeypatch.setattr("persona_memory.cli.evaluating.commit", lambda: "another")
     assert "done already" not in cli(*common).err

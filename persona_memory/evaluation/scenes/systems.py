@@ -13,6 +13,7 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, System
 
 from persona_memory.budget import estimate
 from persona_memory.demo.offline_model import OfflineChatModel
+from persona_memory.evaluation.calls import answered
 from persona_memory.evaluation.people.learning import Clock
 from persona_memory.evaluation.scenes.script import Conversation, Scene
 from persona_memory.graph import persona_graph
@@ -65,7 +66,7 @@ class Recorder:
         """The model's reply; the prompt is kept."""
         self.prompt = list(messages)
         began = time.perf_counter()
-        reply: BaseMessage = self.model.invoke(list(messages), config)
+        reply = answered(self.model, messages, config)
         offered = offered_in(messages)
         if self.asks and offered is not None:
             reply = AIMessage(f"{reply.text} {offered}")
