@@ -73,7 +73,7 @@ EVALUATIONS: Mapping[str, Evaluation] = {
     ),
     "qa": Evaluation(
         "answers to questions about long dialogues, by F1 and by a judge",
-        "locomo10.json of the repository snap-research/locomo",
+        "locomo10.json of the repository snap-research/locomo, or JSON lines of your own conversations with questions",
         needs_model=True,
     ),
 }

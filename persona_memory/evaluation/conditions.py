@@ -75,14 +75,12 @@ def with_what_is_known(
 
 
 def parked(memory: PersonaMemory) -> int:
-    """Stretches of conversation that learning has given up on."""
-    return sum(job.state == "parked" and job.kind == "learn" for job in memory.jobs())
+    """How often learning has given up."""
+    return sum(job.state == "parked" and job.kind in ("learn", "optimize") for job in memory.jobs())
 
 
 def remark(given_up: int) -> tuple[str, ...]:
-    """What a reader has to know about stretches that were not learnt; nothing where there are none."""
+    """What a reader has to know about what was not learnt; nothing where all was."""
     if not given_up:
         return ()
-    return (
-        f"The model gave no usable answer for {given_up} stretches of conversation: ours has not learnt from them.",
-    )
+    return (f"Learning gave up {given_up} times, for want of a usable answer: ours lacks what would have been learnt.",)

@@ -18,7 +18,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from persona_memory.errors import ImportFileError
 from persona_memory.evaluation import recall
-from persona_memory.evaluation.datasets.locomo_questions import locomo_file
+from persona_memory.evaluation.datasets.dialogues import locomo_file
 from persona_memory.evaluation.datasets.reading import first_problem
 from persona_memory.evaluation.rankings import Conversation, Question, Results
 from persona_memory.evaluation.report import Report, Row, Score, Table

@@ -9,6 +9,7 @@ An adapter needs the `parametric` extra. `measure` takes any two choosers, e.g. 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
 from persona_memory.errors import InvalidInput
@@ -55,7 +56,12 @@ def run(settings: Settings) -> Report:
             "--adapter is put on a local model: pass its folder with --local; both need "
             'pip install "persona-memory[parametric]"'
         )
-    subjects = read_mmlu(settings.data)
+    subjects, left_out = read_mmlu(settings.data)
+    report = _run(settings, subjects)
+    return replace(report, notes=(*report.notes, *(f"Left out: {one}." for one in left_out)))
+
+
+def _run(settings: Settings, subjects: list[Subject]) -> Report:
     if settings.quick:
         subjects = [Subject(s.name, s.examples, s.questions[:QUICK_QUESTIONS]) for s in subjects[:QUICK_SUBJECTS]]
     if settings.local is None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from persona_memory.evaluation.datasets.locomo_questions import locomo_file
+from persona_memory.evaluation.datasets.dialogues import locomo_file
 from persona_memory.evaluation.options import name_of
 from persona_memory.evaluation.people import SESSIONS, Person, asking, generate, measures
 from persona_memory.evaluation.people.learning import Trial, items_of, told

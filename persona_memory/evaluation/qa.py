@@ -1,6 +1,7 @@
-"""Questions about LoCoMo's long dialogues, answered by any chat model: from our recall, the full history, or nothing.
+"""Questions about long dialogues, answered by any chat model: from our recall, the full history, or nothing.
 
     persona-memory eval qa --data locomo10.json --model provider:name
+    persona-memory eval qa --data mine.jsonl --model provider:name
 
 Scored by SQuAD's token F1 and by a judge, which is the same model; its prompt is printed with the report.
 """
@@ -11,8 +12,8 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from persona_memory.budget import estimate
@@ -28,25 +29,33 @@ from persona_memory.evaluation.conditions import (
     remark,
     with_what_is_known,
 )
-from persona_memory.evaluation.datasets.locomo_questions import KINDS, Question, locomo_file, read_questions
+from persona_memory.evaluation.datasets.dialogues import (
+    UNKNOWN,
+    Dialogue,
+    Question,
+    kinds_of,
+    locomo_file,
+    read_dialogues,
+)
 from persona_memory.evaluation.histories import fresh_memory, newest_that_fit
 from persona_memory.evaluation.judging import JUDGE_PROMPT, judged, squad_f1
-from persona_memory.evaluation.locomo import read as read_conversations
 from persona_memory.evaluation.options import CHAT_WINDOW, name_of
 from persona_memory.evaluation.rankings import Conversation, prepare
 from persona_memory.evaluation.rankings import Question as RankedQuestion
 from persona_memory.evaluation.report import Report, Row, Score, Table
 from persona_memory.evaluation.settings import Settings
 from persona_memory.evaluation.statistics import mean
-from persona_memory.importers import ImportedMessage, read_locomo
+from persona_memory.importers import ImportedMessage
 from persona_memory.memory import DEFAULT_BUDGET, PersonaMemory
+from persona_memory.types import Turn
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
 
 ROOM = 1000
 QUICK_DIALOGUES, QUICK_QUESTIONS = 1, 6
-UNKNOWN = "not answerable"
+BEGIN = datetime(2025, 1, 1, tzinfo=UTC)
+"""For plain retrieval, where messages have no dates."""
 REFERENCE_UNKNOWN = "The conversation does not say."
 
 ANSWER_PROMPT = """\
@@ -76,67 +85,60 @@ def run(settings: Settings) -> Report:
     """
     if settings.model is None:
         raise InvalidInput("qa needs a chat model that writes answers; pass --model provider:name")
-    by_dialogue: dict[str, list[Question]] = defaultdict(list)
-    file = locomo_file(settings.data)
-    for question in read_questions(file):
-        by_dialogue[question.dialogue].append(question)
-    said = _dialogues(file)
+    dialogues = read_dialogues(locomo_file(settings.data))
     if settings.quick:
-        by_dialogue = _part(by_dialogue)
-    conversations = {one.name: one for one in read_conversations(file)[0]}
+        dialogues = [replace(one, questions=one.questions[:QUICK_QUESTIONS]) for one in dialogues[:QUICK_DIALOGUES]]
     answers: dict[Condition, list[Answered]] = {condition: [] for condition in CONDITIONS}
     given_up = 0
-    for name, questions in settings.watch.track(by_dialogue.items(), "dialogues", total=len(by_dialogue)):
-        for condition, answered in _dialogue(settings, settings.model, said[name], conversations[name], questions):
+    for one in settings.watch.track(dialogues, "dialogues", total=len(dialogues)):
+        for condition, answered in _dialogue(settings, settings.model, one):
             answers[condition].append(answered)
-        given_up += settings.checkpoint.get(f"parked {name}", lambda: 0)
+        given_up += settings.checkpoint.get(f"parked {one.name}", lambda: 0)
     tables = (_table(answers, settings.seed), *_by_kind(answers, settings.seed))
     notes = (*_notes(settings.model), *remark(given_up))
-    return Report("qa", "Answers to questions about long dialogues (LoCoMo)", tables, notes, prompts=PROMPTS)
+    title = f"Answers to questions about long dialogues: {locomo_file(settings.data).name}"
+    return Report("qa", title, tables, notes, prompts=PROMPTS)
 
 
-def _part(by_dialogue: Mapping[str, list[Question]]) -> dict[str, list[Question]]:
-    return {name: some[:QUICK_QUESTIONS] for name, some in list(by_dialogue.items())[:QUICK_DIALOGUES]}
-
-
-def _dialogues(path: Path) -> dict[str, list[ImportedMessage]]:
-    said: dict[str, list[ImportedMessage]] = defaultdict(list)
-    for message in read_locomo(path):
-        said[message.user_id].append(message)
-    return said
-
-
-def _dialogue(
-    settings: Settings, model: BaseChatModel, said: Sequence[ImportedMessage], turns: Conversation,
-    questions: Sequence[Question],
-) -> Iterator[tuple[Condition, Answered]]:  # fmt: skip
+def _dialogue(settings: Settings, model: BaseChatModel, one: Dialogue) -> Iterator[tuple[Condition, Answered]]:
     keys = [
-        (condition, place, one, f"{condition} {one.dialogue} {one.place}")
-        for place, one in enumerate(questions)
+        (condition, place, question, f"{condition} {one.name} {question.place}")
+        for place, question in enumerate(one.questions)
         for condition in CONDITIONS
     ]
     with ExitStack() as opened:
         known = Known(None, None)
         if not all(key in settings.checkpoint for *_, key in keys):
             memory = opened.enter_context(fresh_memory(model=model, embedder=settings.embedder, reader=model))
-            _tell(memory, said)
-            settings.checkpoint.get(f"parked {turns.name}", partial(parked, memory))
-            asked = tuple(RankedQuestion(one.text, frozenset(), one.kind) for one in questions)
-            known = Known(memory, prepare(replace(turns, questions=asked), settings), turns.now)
+            _tell(memory, one.said)
+            settings.checkpoint.get(f"parked {one.name}", partial(parked, memory))
+            dates = [message.at for message in one.said if message.at is not None]
+            known = Known(memory, prepare(_conversation(one), settings), max(dates, default=None))
         for condition, place, question, key in keys:
-            compute = partial(_ask, model, condition, question, said, known, place)
+            compute = partial(_ask, model, condition, question, one.said, known, place)
             f1, correct, tokens = settings.checkpoint.get(key, compute)
             yield condition, Answered(question, f1, correct, tokens)
 
 
+def _conversation(one: Dialogue) -> Conversation:
+    """The dialogue for plain retrieval."""
+    threads = {thread: number for number, thread in enumerate(dict.fromkeys(m.thread_id for m in one.said), 1)}
+    turns = tuple(
+        Turn(seq, m.thread_id, threads[m.thread_id], m.role, m.text, m.at or BEGIN, m.speaker, m.message_id)
+        for seq, m in enumerate(one.said, 1)
+    )
+    asked = tuple(RankedQuestion(question.text, frozenset(), question.kind) for question in one.questions)
+    return Conversation(one.name, turns, asked, turns[-1].at)
+
+
 def _tell(memory: PersonaMemory, said: Sequence[ImportedMessage]) -> None:
-    """The dialogue as its first speaker's memory, session by session."""
+    """The dialogue as the memory of the person, session by session; where two people speak, both are told by name."""
     threads: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for one in said:
-        threads[one.thread_id].append(
-            {"role": "user", "content": one.text, "name": one.speaker, "id": one.message_id, "timestamp": one.at}
-        )
-    person = next(one.speaker for one in said if one.role == "user")
+        role = "assistant" if one.role == "assistant" else "user"
+        told = {"role": role, "content": one.text, "name": one.speaker, "id": one.message_id, "timestamp": one.at}
+        threads[one.thread_id].append({key: value for key, value in told.items() if value is not None})
+    person = next((one.speaker for one in said if one.role == "user"), None)
     for thread, messages in threads.items():
         memory.observe(messages, user_id=PERSON, thread_id=thread, speaker=person)
     memory.flush()
@@ -147,7 +149,7 @@ def _ask(
     place: int,
 ) -> tuple[float, bool | None, int]:  # fmt: skip
     """Token F1, the verdict and the prompt's tokens."""
-    people = " and ".join(sorted({one.speaker or "" for one in said}))
+    people = " and ".join(sorted({one.speaker or f"the {one.role}" for one in said}))
     asked = ANSWER_PROMPT.format(people=people, question=question.text)
     if condition == "full":
         messages: Sequence[Mapping[str, str]] = [{"role": "user", "content": f"{_history(said, asked)}\n\n{asked}"}]
@@ -161,7 +163,7 @@ def _ask(
 
 
 def _history(said: Sequence[ImportedMessage], asked: str) -> str:
-    lines = [f"{one.at:%Y-%m-%d} {one.speaker}: {one.text}" for one in said]
+    lines = [f"{f'{one.at:%Y-%m-%d} ' if one.at else ''}{one.speaker or one.role}: {one.text}" for one in said]
     kept = newest_that_fit(lines, budget=CHAT_WINDOW - ROOM - estimate(asked), count=estimate)
     return "\n".join(lines[len(lines) - kept :])
 
@@ -181,7 +183,7 @@ def _table(answers: Mapping[Condition, Sequence[Answered]], seed: int) -> Table:
 def _by_kind(answers: Mapping[Condition, Sequence[Answered]], seed: int) -> Iterator[Table]:
     for measure in ("F1", "judged correct"):
         rows = []
-        for kind in KINDS.values():
+        for kind in kinds_of(one.question for one in answers["none"]):
             some = {c: [one for one in all_ if one.question.kind == kind] for c, all_ in answers.items()}
             cells = {SHORT[condition]: _scores(part, seed)[measure] for condition, part in some.items()}
             rows.append(Row(f"{kind} ({len(some['none'])})", cells))

@@ -29,17 +29,24 @@ def folder(tmp_path: Path) -> Path:
 
 def test_both_kinds_of_files_are_read(folder: Path) -> None:
     """The answer as a letter or as a place; a header or none; in a folder below."""
-    anatomy, history = read_mmlu(folder)
+    (anatomy, history), left_out = read_mmlu(folder)
+    assert left_out == []
     assert [one.answer for one in anatomy.questions] == [1, 1]
     assert anatomy.questions[1].text == "Is skin an organ, too?"
     assert (history.name, history.questions[0].answer) == ("world_history", 3)
 
 
-def test_a_bad_row_is_named(folder: Path) -> None:
-    """With file and line."""
+def test_a_subject_that_cannot_be_read_is_left_out_and_said(folder: Path) -> None:
+    """A bad row with file and line, a missing file by its name; the others are asked. Without any, nothing is."""
     (folder / "data" / "test" / "anatomy_test.csv").write_text("What?,a,b,c,d,E\n")
+    report = run("mmlu", Settings(folder, model=ScriptedChatModel(answers=["a"])))
+    assert [row.name for row in report.tables[1].rows] == ["world history"]
+    assert any("anatomy_test.csv, line 1" in note for note in report.notes)
+    (folder / "data" / "dev" / "world_history_dev.csv").unlink()
     with pytest.raises(ImportFileError, match=r"anatomy_test\.csv, line 1"):
         read_mmlu(folder)
+    (folder / "data" / "test" / "anatomy_test.csv").write_text("What?,a,b,c,d,A\n")
+    assert read_mmlu(folder)[1] == ["dev/world_history_dev.csv: is not there"]
     with pytest.raises(ImportFileError, match="dev/SUBJECT_dev"):
         read_mmlu(folder / "data" / "dev")
 
@@ -64,7 +71,7 @@ def test_an_adapter_needs_a_local_model(folder: Path) -> None:
 
 def test_examples_come_first_for_a_local_model(folder: Path) -> None:
     """In the authors' form: the options in letters, "Answer: B", an empty line between."""
-    subject = read_mmlu(folder)[0]
+    subject = read_mmlu(folder)[0][0]
     (message,) = mmlu.with_examples(subject, subject.questions[0])
     assert message["content"] == (
         "The following are multiple choice questions (with answers) about anatomy.\n\n"

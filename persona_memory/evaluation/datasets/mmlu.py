@@ -32,29 +32,34 @@ class Subject:
     questions: tuple[Question, ...]
 
 
-def read_mmlu(folder: Path) -> list[Subject]:
-    """All subjects that have both files, by name. The folder may lie a level or two deeper (data/mmlu).
+def read_mmlu(folder: Path) -> tuple[list[Subject], list[str]]:
+    """All subjects by name, and what is wrong with those that are left out: a file is missing or malformed.
 
-    Files may have a header or none; the answer may be a letter or the option's place, from 0.
+    The folder may lie a level or two deeper (data/mmlu). Files may have a header or none; the answer may be a letter
+    or the option's place, from 0.
 
     Raises:
-        ImportFileError: there is no such folder, or a row is not a question with four options.
+        ImportFileError: there is no such folder, or no subject in it that can be read.
     """
     tests = sorted(folder.glob("**/test/*_test.csv"))
     if not tests:
         raise ImportFileError(str(folder), None, f"no test/*_test.csv; expected {EXPECTED}")
-    subjects = []
+    subjects, left_out = list[Subject](), list[str]()
     for test in tests:
         name = test.name.removesuffix("_test.csv")
-        examples = test.parent.parent / "dev" / f"{name}_dev.csv"
-        if examples.is_file():
-            subjects.append(Subject(name, tuple(_read(examples, name)), tuple(_read(test, name))))
+        try:
+            examples = tuple(_read(test.parent.parent / "dev" / f"{name}_dev.csv", name))
+            subjects.append(Subject(name, examples, tuple(_read(test, name))))
+        except ImportFileError as error:
+            left_out.append(str(error))
     if not subjects:
-        raise ImportFileError(str(folder), None, f"no dev/*_dev.csv beside the tests; expected {EXPECTED}")
-    return subjects
+        raise ImportFileError(str(folder), None, f"{left_out[0]}; expected {EXPECTED}")
+    return subjects, left_out
 
 
 def _read(path: Path, subject: str) -> Iterator[Question]:
+    if not path.is_file():
+        raise ImportFileError(f"{path.parent.name}/{path.name}", None, "is not there")
     with path.open(encoding="utf-8", newline="") as file:
         for number, row in enumerate(csv.reader(file), 1):
             if number == 1 and row[:1] == ["question"]:

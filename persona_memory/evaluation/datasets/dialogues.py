@@ -1,0 +1,123 @@
+"""Dialogues with questions and answers: LoCoMo's, or a file of your own that `persona-memory import openai` reads.
+
+Your own is JSON lines, one conversation each: `{"user_id": …, "thread_id": …, "messages": [{"role", "content", …}, …],
+"questions": [{"question", "answer", "kind"}, …]}`. All conversations of a user are one memory; an answer of null says
+that it cannot be known.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from persona_memory.errors import ImportFileError
+from persona_memory.evaluation.datasets.reading import first_problem
+from persona_memory.importers import ImportedMessage, read_locomo, read_openai
+
+UNKNOWN = "not answerable"
+KINDS: Mapping[int, str] = {1: "multi-hop", 2: "temporal", 3: "open domain", 4: "single-hop", 5: UNKNOWN}
+EXPECTED = 'LoCoMo\'s locomo10.json, a list of {"sample_id": …, "qa": [{"question": …, "answer": …, "category": …}]}'
+OWN = '{"user_id": …, "messages": […], "questions": [{"question": …, "answer": …}]} in each line'
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One question about a dialogue; `answer` is None where the dialogue has none."""
+
+    dialogue: str
+    place: int
+    kind: str
+    text: str
+    answer: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Dialogue:
+    """What was said to one memory, in order, and what is asked about it."""
+
+    name: str
+    said: tuple[ImportedMessage, ...]
+    questions: tuple[Question, ...]
+
+
+class _Row(BaseModel):
+    question: str
+    category: int
+    answer: Any = None
+
+
+class _Own(BaseModel):
+    question: str
+    answer: str | int | float | None
+    kind: str = "answerable"
+
+
+def locomo_file(data: Path) -> Path:
+    """The file itself, or the one of LoCoMo's name in the folder."""
+    return data / "locomo10.json" if data.is_dir() else data
+
+
+def read_dialogues(path: Path) -> list[Dialogue]:
+    """The dialogues that are asked about.
+
+    Raises:
+        ImportFileError: the file is neither LoCoMo's nor JSON lines of conversations with questions.
+    """
+    own = path.suffix == ".jsonl"
+    said: dict[str, list[ImportedMessage]] = defaultdict(list)
+    for message in read_openai(path) if own else read_locomo(path):
+        said[message.user_id].append(message)
+    asked: dict[str, list[Question]] = defaultdict(list)
+    for question in _own_questions(path) if own else _locomo_questions(path):
+        asked[question.dialogue].append(question)
+    if not asked:
+        raise ImportFileError(str(path), None, f"has no questions; expected {OWN if own else EXPECTED}")
+    return [Dialogue(name, tuple(said[name]), tuple(questions)) for name, questions in asked.items() if said[name]]
+
+
+def _own_questions(path: Path) -> Iterator[Question]:
+    places: dict[str, int] = defaultdict(int)
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        value = json.loads(line) if line.strip() else {}  # read_openai has read it
+        for row in value.get("questions", ()):
+            try:
+                read = _Own.model_validate(row)
+            except ValidationError as error:
+                raise ImportFileError(str(path), number, f"{first_problem(error)}; expected {OWN}") from None
+            name = str(value.get("user_id", value.get("user")))
+            answer = None if read.answer is None else str(read.answer)
+            kind = UNKNOWN if answer is None else read.kind
+            yield Question(name, places[name], kind, read.question, answer)
+            places[name] += 1
+
+
+def _locomo_questions(path: Path) -> Iterator[Question]:
+    try:
+        samples = json.loads(path.read_text(encoding="utf-8"))
+        rows = [(sample["sample_id"], place, row) for sample in samples for place, row in enumerate(sample["qa"])]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ImportFileError(path.name, None, f"{type(error).__name__}: {error}; expected {EXPECTED}") from None
+    return (_question(path, dialogue, place, row) for dialogue, place, row in rows)
+
+
+def _question(path: Path, dialogue: str, place: int, row: Any) -> Question:
+    try:
+        read = _Row.model_validate(row)
+        kind = KINDS[read.category]
+    except (ValidationError, KeyError) as error:
+        raise ImportFileError(path.name, None, f"{dialogue}, question {place + 1}: {error}; {EXPECTED}") from None
+    answer = None if read.category == 5 or read.answer is None else str(read.answer)
+    return Question(dialogue, place, kind, read.question, answer)
+
+
+def kinds_of(questions: Iterable[Question]) -> list[str]:
+    """The kinds that occur: your own as they come, LoCoMo's in its order."""
+    order = list(KINDS.values())
+    found = dict.fromkeys(question.kind for question in questions)
+    return sorted(found, key=lambda kind: order.index(kind) if kind in order else -1)
