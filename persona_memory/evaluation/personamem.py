@@ -29,7 +29,7 @@ from persona_memory.evaluation.conditions import (
 )
 from persona_memory.evaluation.datasets.personamem import Message, Question, read_personamem
 from persona_memory.evaluation.histories import fresh_memory, newest_that_fit
-from persona_memory.evaluation.options import Chooser, Messages, chooser
+from persona_memory.evaluation.options import ASK_FOR_LETTER, Chooser, Messages, chooser
 from persona_memory.evaluation.rankings import Conversation, Prepared, prepare
 from persona_memory.evaluation.rankings import Question as RankedQuestion
 from persona_memory.evaluation.report import Report, Row, Score, Table
@@ -77,7 +77,8 @@ def run(settings: Settings) -> Report:
         _by("Accuracy by distance, in sessions", answers, lambda one: f"{one.distance}", settings.seed),
     )
     notes = (*_notes(settings, choosing, answers), *remark(given_up), *(f"Left out: {one}." for one in left_out))
-    return Report("personamem", "PersonaMem: choosing the reply that fits", tables, notes)
+    prompts = {} if settings.local is not None else {"What the model is asked": ASK_FOR_LETTER}
+    return Report("personamem", "PersonaMem: choosing the reply that fits", tables, notes, prompts=prompts)
 
 
 def _history(

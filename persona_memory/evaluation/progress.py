@@ -38,7 +38,7 @@ class Checkpoint:
         self._done: dict[str, Any] = {}
         self._lock = Lock()
         if path is not None and path.exists():
-            self._done = dict(_readable(path))
+            self._done = _readable(path)
 
     def __len__(self) -> int:
         return len(self._done)
@@ -74,11 +74,16 @@ class Checkpoint:
             self._path.unlink(missing_ok=True)
 
 
-def _readable(path: Path) -> Iterator[tuple[str, Any]]:
-    """The lines of the file, without a last one that an interruption cut off."""
-    for line in path.read_text(encoding="utf-8").splitlines():
-        try:
-            key, result = json.loads(line)
-        except ValueError:
-            return
-        yield key, result
+def _readable(path: Path) -> dict[str, Any]:
+    """The lines of the file; a last one that an interruption cut off is taken off, so that the next begins anew."""
+    found, end = dict[str, Any](), 0
+    with path.open("rb+") as file:
+        for line in file:
+            try:
+                key, result = json.loads(line)
+            except ValueError:
+                file.truncate(end)
+                break
+            found[key] = result
+            end += len(line)
+    return found

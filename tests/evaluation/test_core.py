@@ -89,6 +89,8 @@ def test_an_interrupted_run_goes_on(tmp_path: Path) -> None:
     again = Checkpoint(path)
     assert again.get("a", lambda: pytest.fail("computed twice")) == [1, 2]
     assert "c" not in again
+    again.put("c", 4)
+    assert Checkpoint(path).get("c", lambda: pytest.fail("the cut line swallowed it")) == 4
     again.clear()
     assert len(Checkpoint(path)) == 0
 

@@ -14,6 +14,7 @@ from persona_memory.errors import ImportFileError
 from persona_memory.evaluation import Score, Settings, run
 from persona_memory.evaluation.conditions import CONDITIONS
 from persona_memory.evaluation.datasets.personamem import Message, read_personamem
+from persona_memory.evaluation.options import ASK_FOR_LETTER
 from persona_memory.evaluation.progress import Checkpoint
 from persona_memory.retrieval.hashing import HashingEmbedder
 from persona_memory.testing import ScriptedChatModel
@@ -123,6 +124,7 @@ def test_each_condition_is_shown_what_it_should_be(tmp_path: Path) -> None:
         "ours: profile and recall": 0.0, "without profile": 0.0, "without recall": 0.0,
     }  # fmt: skip
     assert [row.name for row in report.tables[1].rows] == ["suggest new ideas (2)"]
+    assert ASK_FOR_LETTER in report.prompts.values()
     calls = len(model.calls)
     assert run("personamem", settings).tables == report.tables
     assert len(model.calls) == calls
