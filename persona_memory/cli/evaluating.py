@@ -14,14 +14,13 @@ from persona_memory.cli.options import Json, embedder, model_named
 from persona_memory.cli.output import err, note, out, print_json
 from persona_memory.cli.reports import print_catalogue, print_report
 from persona_memory.evaluation import Settings, run
-from persona_memory.evaluation.calls import Replies
 from persona_memory.evaluation.plotting import check
 from persona_memory.evaluation.plotting import plot as draw
 from persona_memory.evaluation.progress import Checkpoint
 from persona_memory.evaluation.provenance import commit
 
 if TYPE_CHECKING:
-    pass
+    from langchain_core.language_models import BaseChatModel
 
 T = TypeVar("T")
 
@@ -77,9 +76,7 @@ def evaluate(
     )
     if len(checkpoint):
         note(f"going on with an interrupted run: {len(checkpoint)} parts are done already")
-    models = [made for one in model or () if (made := model_named(one)) is not None]
-    for made in models:
-        made.cache = Replies(checkpoint)
+    models = [made for one in model or () if (made := _resumable(one, checkpoint)) is not None]
     with Progress(console=err, transient=True) as progress:
         settings = Settings(
             data=data, model=next(iter(models), None), others=tuple(models[1:]), local=local, adapter=adapter, by=by,
@@ -101,6 +98,16 @@ def evaluate(
         for file in draw(report, plot):
             note(f"drawn: {file}")
     checkpoint.clear()
+
+
+def _resumable(name: str, checkpoint: Checkpoint) -> BaseChatModel | None:
+    """The chat model; what it replied before an interruption it is not asked again."""
+    from persona_memory.evaluation.calls import Replies  # loads LangChain's messages: not for every command
+
+    model = model_named(name)
+    if model is not None:
+        model.cache = Replies(checkpoint)
+    return model
 
 
 def _unfinished(cache: Path, name: str, *choices: object) -> Path:
