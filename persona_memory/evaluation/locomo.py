@@ -53,7 +53,7 @@ class _Correction(BaseModel):
 
 def run(settings: Settings) -> Report:
     """The report: all systems on raw and corrected evidence, and by category."""
-    everything, missing, audited = read(locomo_file(settings.data))
+    everything, missing, unaudited = read(locomo_file(settings.data))
     conversations, compared = recall.small(everything, settings), systems(named=True)
     found = recall.results(conversations, compared, settings)
     tables = [
@@ -62,7 +62,7 @@ def run(settings: Settings) -> Report:
         recall.costs(conversations, found, compared, seed=settings.seed),
         recall.by_category(conversations, found, seed=settings.seed),
     ]
-    if audited:
+    if not unaudited:
         tables.append(_audited(conversations, found, settings.seed))
     notes = [
         f"{sum(len(one.questions) for one in conversations):,} answerable questions on {len(conversations)} dialogues; "
@@ -72,28 +72,27 @@ def run(settings: Settings) -> Report:
     ]
     if missing:
         notes.append(f"Evidence ids that do not exist, left out: {'; '.join(missing)}.")
-    if not audited:
-        notes.append(f"No {AUDIT} beside the data: corrected figures are left out.")
+    if unaudited:
+        notes.append(f"{unaudited}: corrected figures are left out.")
     return Report("locomo", "LoCoMo: finding the turns that answer", tuple(tables), tuple(notes))
 
 
-def read(path: Path) -> tuple[list[Conversation], list[str], bool]:
-    """The dialogues, the evidence ids that do not exist, and whether there are corrections.
+def read(path: Path) -> tuple[list[Conversation], list[str], str]:
+    """The dialogues, the evidence ids that do not exist, and why there are no corrections ("" where there are).
 
     Raises:
-        ImportFileError: the file is not LoCoMo's, or the one with corrections is not the audit's.
+        ImportFileError: the file is not LoCoMo's.
     """
     dialogues = {name: list(said) for name, said in groupby(read_locomo(path, captions=False), key=lambda m: m.user_id)}
     samples = _parse(TypeAdapter(list[_Sample]), path)
-    audit = path.parent / AUDIT
-    corrections = _corrections(_parse(TypeAdapter(list[_Correction]), audit)) if audit.exists() else {}
+    corrections, unaudited = _audit(path.parent / AUDIT)
     missing: list[str] = []
     conversations = [
         _conversation(number, sample, dialogues[sample.sample_id], corrections, missing)
         for number, sample in enumerate(samples)
         if sample.sample_id in dialogues
     ]
-    return conversations, missing, bool(corrections)
+    return conversations, missing, unaudited
 
 
 def _conversation(
@@ -130,6 +129,17 @@ def _turns(said: Sequence[ImportedMessage]) -> Iterator[Turn]:
 def _ids(evidence: Sequence[str]) -> list[str]:
     """All ids in evidence strings, of which some hold several ("D8:6; D9:17")."""
     return [found for text in evidence for found in _ID.findall(text)]
+
+
+def _audit(path: Path) -> tuple[Mapping[tuple[int, int], Sequence[str]], str]:
+    """The corrections, and why there are none."""
+    if not path.exists():
+        return {}, f"No {AUDIT} beside the data"
+    try:
+        corrections = _corrections(_parse(TypeAdapter(list[_Correction]), path))
+    except ImportFileError as error:
+        return {}, f"{AUDIT} is not the audit's ({error.problem})"
+    return corrections, "" if corrections else f"{AUDIT} corrects no question of LoCoMo"
 
 
 def _corrections(found: Sequence[_Correction]) -> dict[tuple[int, int], list[str]]:

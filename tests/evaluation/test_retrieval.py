@@ -101,12 +101,12 @@ def cell(table: Table, row: str, column: str) -> float:
 
 def test_locomo_reads_evidence_of_several_ids_and_names_those_that_do_not_exist(tmp_path: Path) -> None:
     """Questions without an answer are left out; the audit's corrections stand beside the raw evidence."""
-    conversations, missing, audited = locomo.read(locomo_file(tmp_path))
+    conversations, missing, unaudited = locomo.read(locomo_file(tmp_path))
     first, second = conversations[0].questions
     assert first.evidence == {1, 2}
     assert (second.evidence, second.corrected) == (frozenset({4}), frozenset({3}))
     assert missing == ["conv-26 D9:9", "conv-99 D9:9"]
-    assert audited
+    assert unaudited == ""
     assert [one.development for one in conversations] == [True, False]
     assert [turn.role for turn in conversations[0].turns] == ["user", "other", "user", "other"]
 
@@ -126,13 +126,14 @@ def test_locomo_reports_every_system_ours_and_ours_without_each_part(tmp_path: P
     assert any("D9:9" in note for note in report.notes)
 
 
-def test_without_the_audit_the_rest_is_reported(tmp_path: Path) -> None:
-    """And the report says what is left out."""
-    path = locomo_file(tmp_path)
-    (tmp_path / "audit_errors.json").unlink()
+@pytest.mark.parametrize("content", [None, "[1]", "[]"])
+def test_without_the_audit_the_rest_is_reported(tmp_path: Path, content: str | None) -> None:
+    """A file that is missing, of another version or empty: the report says what is left out, and why."""
+    path, audit = locomo_file(tmp_path), tmp_path / "audit_errors.json"
+    audit.unlink() if content is None else audit.write_text(content, encoding="utf-8")
     report = run("locomo", settings(path, tmp_path))
     assert len(report.tables) == 4
-    assert any("audit_errors.json" in note for note in report.notes)
+    assert any("audit_errors.json" in note and "left out" in note for note in report.notes)
 
 
 def test_an_interrupted_run_goes_on_and_a_second_embeds_nothing(tmp_path: Path) -> None:
@@ -250,11 +251,11 @@ def test_a_quick_run_looks_at_a_part_and_says_so(tmp_path: Path) -> None:
 @pytest.mark.skipif(not (DATA / "locomo" / "locomo10.json").exists(), reason="needs LoCoMo")
 def test_the_real_locomo_has_its_known_numbers() -> None:
     """1,535 answerable questions on ten dialogues, three ids that do not exist, five dialogues for development."""
-    conversations, missing, audited = locomo.read(DATA / "locomo" / "locomo10.json")
+    conversations, missing, unaudited = locomo.read(DATA / "locomo" / "locomo10.json")
     assert sum(len(one.questions) for one in conversations) == 1535
     assert sum(len(one.turns) for one in conversations) == 5882
     assert len(missing) == 3
-    assert audited
+    assert unaudited == ""
     assert sum(one.development for one in conversations) == 5
 
 
