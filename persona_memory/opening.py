@@ -78,15 +78,11 @@ def learners(
         return RuleExtractor(), optimizer or rules
     # Loading LangChain's model classes takes longer than everything else together: only for who uses a model.
     from persona_memory.learning.extraction import LLMExtractor
-    from persona_memory.learning.structured import ask
+    from persona_memory.learning.structured import Asking
 
     chat = chat_model(model)
-
-    async def question(system: str, user: str, schema: type[Any]) -> Any:
-        return await ask(chat, system, user, schema)
-
     every = 3 if optimize_every is None else optimize_every
-    return LLMExtractor(chat), optimizer or LLMOptimizer(question, every=every)
+    return LLMExtractor(chat), optimizer or LLMOptimizer(Asking(chat).ask, every=every)
 
 
 def chat_model(model: BaseChatModel | str) -> BaseChatModel:

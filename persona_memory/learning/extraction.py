@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Literal
 
 from langchain_core.language_models import BaseChatModel
 from pydantic import BaseModel, Field
 
-from persona_memory.learning.structured import ask
+from persona_memory.learning.structured import Asking
 from persona_memory.messages import utc
 from persona_memory.protocols import ExtractedEvidence, ExtractedMemory, Extraction, ForgetRequest, Window
 from persona_memory.types import EvidenceKind, MemoryKind, Turn
@@ -94,7 +95,7 @@ class LLMExtractor:
     """Understands windows of turns with a chat model; implements `protocols.Extractor`."""
 
     def __init__(self, model: BaseChatModel) -> None:
-        self.model = model
+        self._asking = Asking(model)
         self.name = f"llm:{getattr(model, 'model_name', None) or getattr(model, 'model', None) or model._llm_type}"
 
     async def extract(self, window: Window) -> Extraction:
@@ -104,8 +105,8 @@ class LLMExtractor:
             LearningError: no answer that could be used.
         """
         system, user = render(window)
-        answer = await ask(self.model, system, user, LearnAnswer, check=lambda found: check_citations(found, window))
-        return read(answer, window)
+        check = partial(check_citations, window=window)
+        return read(await self._asking.ask(system, user, LearnAnswer, check=check), window)
 
 
 def render(window: Window) -> tuple[str, str]:

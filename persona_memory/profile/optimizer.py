@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Annotated, Any, Final, Literal, Protocol
 
 from pydantic import BaseModel, Field, ValidationError, create_model
@@ -125,6 +126,7 @@ def citable(view: ProfileView) -> tuple[Turn, ...]:
     return tuple(turn for turn in view.turns if turn.role == "user")
 
 
+@lru_cache
 def answer_model(turns: int) -> type[BaseModel]:
     """`ProfileAnswer`, restricted to citing turns 1 … `turns`, at least one of them."""
     number: Any = Annotated[int, Field(ge=1, le=turns)]
