@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 DIMENSION = 384
+POOL = 512
 LEARNERS = 64
 """People who are learnt from at once."""
 
@@ -83,18 +84,23 @@ def exchange(number: int) -> list[dict[str, str]]:
     return [said, {"role": "assistant", "content": f"Good to know, that was number {number}."}]
 
 
+def pooled(text: str) -> int:
+    """Which of the pool's vectors stands for the text."""
+    return zlib.crc32(text.encode()) % POOL
+
+
 class Vectors:
-    """Unit vectors at no cost: one of 512, picked by the text."""
+    """Unit vectors at no cost: one of a pool, picked by the text."""
 
     fingerprint = "made-up-v1"
     dimension = DIMENSION
 
     def __init__(self) -> None:
         draw = random.Random(7)
-        self._pool = [_unit([draw.gauss(0, 1) for _ in range(DIMENSION)]) for _ in range(512)]
+        self.pool = [_unit([draw.gauss(0, 1) for _ in range(DIMENSION)]) for _ in range(POOL)]
 
     def embed_query(self, text: str) -> list[float]:
-        return self._pool[zlib.crc32(text.encode()) % len(self._pool)]
+        return self.pool[pooled(text)]
 
     def embed_documents(self, texts: Sequence[str]) -> list[list[float]]:
         return [self.embed_query(text) for text in texts]

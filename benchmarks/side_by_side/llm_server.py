@@ -1,4 +1,4 @@
-"""A local server that speaks OpenAI's chat protocol from a script, waits as long as it is told, and counts.
+"""A local server that speaks OpenAI's chat protocol from a script, answers after as long as it is told, and counts.
 
 Every system is asked to remember as much: one made-up fact for every second turn that it shows the model.
 """
@@ -98,10 +98,11 @@ class _Handler(BaseHTTPRequestHandler):
     server: _Server
 
     def do_POST(self) -> None:
+        due = time.monotonic() + self.server.delay
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         self.server.usage.add(body)
-        time.sleep(self.server.delay)
         message = answer(body)
+        time.sleep(max(0.0, due - time.monotonic()))
         reason = "tool_calls" if message.get("tool_calls") else "stop"
         usage = {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}
         choice = {"index": 0, "message": message, "finish_reason": reason}

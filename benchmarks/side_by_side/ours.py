@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sys
 import threading
@@ -9,8 +10,12 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from pathlib import Path
 from typing import Any
+from urllib.parse import SplitResult, urlsplit
+
+from sqlalchemy import Connection, text
 
 from benchmarks.side_by_side.common import (
     DIMENSION,
@@ -23,6 +28,7 @@ from benchmarks.side_by_side.common import (
     measure,
     pairs,
     people,
+    pooled,
     question,
     read_job,
     resident_mb,
@@ -32,46 +38,44 @@ from benchmarks.side_by_side.common import (
 from persona_memory import PersonaMemory
 from persona_memory.ledger import capture, events, vectors
 from persona_memory.ledger import people as rows
+from persona_memory.protocols import Vector
 from persona_memory.retrieval.embeddings import normalise
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 
+PENDING = text("SELECT 1 FROM events WHERE state = 'pending' LIMIT 1")
+
+TOGETHER = 10_000
+"""Memories that one transaction of the filling writes, of one person or of many."""
+
 
 class ServedModel:
-    """A chat model behind the scripted server: just what `with_structured_output` needs."""
+    """A chat model behind the scripted server: just what `with_structured_output` needs, a plain connection a call."""
 
     model_name = "scripted"
 
     def __init__(self, server: str) -> None:
-        self._server = server
-        self._clients: dict[Any, Any] = {}
+        self.url = urlsplit(server)
 
-    def with_structured_output(self, schema: type[Any], *, include_raw: bool) -> Any:
+    def with_structured_output(self, schema: type[Any], *, include_raw: bool) -> _Structured:
         from langchain_core.utils.function_calling import convert_to_openai_tool
 
-        return _Structured(self.client, convert_to_openai_tool(schema))
-
-    def client(self) -> Any:
-        """The HTTP client of the running event loop: a flush without a worker has a loop of its own."""
-        import asyncio
-
-        import httpx
-
-        loop = asyncio.get_running_loop()
-        if loop not in self._clients:
-            limits = httpx.Limits(max_connections=None)
-            self._clients[loop] = httpx.AsyncClient(base_url=self._server, timeout=60, limits=limits, verify=False)
-        return self._clients[loop]
+        return _Structured(self.url, convert_to_openai_tool(schema))
 
 
 class _Structured:
-    def __init__(self, client: Callable[[], Any], tool: dict[str, Any]) -> None:
-        self._client, self._tool = client, tool
+    def __init__(self, url: SplitResult, tool: dict[str, Any]) -> None:
+        self._url, self._tool = url, tool
 
     async def ainvoke(self, messages: Sequence[Any], config: Any = None) -> dict[str, Any]:
         shown = [{"role": one.type, "content": one.content} for one in messages]
-        answer = await self._client().post("/chat/completions", json={"messages": shown, "tools": [self._tool]})
-        (call,) = answer.json()["choices"][0]["message"]["tool_calls"]
+        body = json.dumps({"messages": shown, "tools": [self._tool]}).encode()
+        reader, writer = await asyncio.open_connection(self._url.hostname, self._url.port)
+        head = f"POST {self._url.path}/chat/completions HTTP/1.1\r\nConnection: close\r\nContent-Length: {len(body)}"
+        writer.write(f"{head}\r\n\r\n".encode() + body)
+        _, _, answer = (await reader.read()).partition(b"\r\n\r\n")
+        writer.close()
+        (call,) = json.loads(answer)["choices"][0]["message"]["tool_calls"]
         return {"parsed": json.loads(call["function"]["arguments"])}
 
 
@@ -97,28 +101,35 @@ def _local_qdrant() -> Any:
 
 
 def fill(memory: PersonaMemory, job: Job) -> None:
-    """Write everybody's log with vectors, learnt; what a worker would have done by now."""
-    learning, model = memory._learning, Vectors()
-    space, ledger = learning.semantic.space(), memory._ledger
+    """Write everybody's log with vectors, learnt: what an import and its worker leave, many people a transaction."""
+    space, ledger = memory._learning.semantic.space(), memory._ledger
+    pool = [normalise(vector, dimension=DIMENSION) for vector in Vectors().pool]
     outside = job.options.get("index") is not None
-    for user_id, numbers in people(job):
-        person = learning.person(user_id)
-        texts = [sentence(number) for number in numbers]
-        said = [capture.Said("user", text, NOW, f"s{number}") for text, number in zip(texts, numbers, strict=True)]
-        made = [normalise(vector, dimension=DIMENSION) for vector in model.embed_documents(texts)]
+    everybody = people(job)
+    while some := list(islice(everybody, max(1, TOGETHER // job.each))):
         with ledger.write() as tx:
-            found = rows.lock(tx, person)
-            stored = capture.store(tx, person, found, "old", said, secret=ledger.secret, now=NOW)
-            points = {f"t{seq}#0": vector for seq, vector in zip(stored.new, made, strict=True)}
-            for start in range(0, len(points), 1000):
-                vectors.store(tx, person, space.fingerprint, dict(list(points.items())[start : start + 1000]))
-                some = stored.new[start : start + 1000]
-                vectors.mark_embedded(tx, person, space.fingerprint, [f"t{seq}" for seq in some])
-                events.mark(tx, person, some, "learnt")
-                events.mark_profiled(tx, person, some)
-            vectors.complete(tx, person, space.fingerprint)
-        if outside:
+            made = {user_id: _log(tx, memory, space.fingerprint, user_id, numbers, pool) for user_id, numbers in some}
+        for user_id, points in made.items() if outside else ():
             space.index.upsert(user_id, points)
+
+
+def _log(
+    tx: Connection, memory: PersonaMemory, fingerprint: str, user_id: str, numbers: range, pool: Sequence[Vector]
+) -> dict[str, Vector]:
+    """One person's log in the ledger; the points that stand for it."""
+    person = memory._learning.person(user_id)
+    texts = [sentence(number) for number in numbers]
+    said = [capture.Said("user", said, NOW, f"s{number}") for said, number in zip(texts, numbers, strict=True)]
+    found = rows.lock(tx, person)
+    stored = capture.store(tx, person, found, "old", said, secret=memory._ledger.secret, now=NOW)
+    points = {f"t{seq}#0": pool[pooled(said)] for seq, said in zip(stored.new, texts, strict=True)}
+    vectors.store(tx, person, fingerprint, points)
+    for some in rows.parts(stored.new):
+        vectors.mark_embedded(tx, person, fingerprint, [f"t{seq}" for seq in some])
+        events.mark(tx, person, some, "learnt")
+        events.mark_profiled(tx, person, some)
+    vectors.complete(tx, person, fingerprint)
+    return points
 
 
 def reading_and_writing(job: Job) -> None:
@@ -166,11 +177,17 @@ def learn(job: Job) -> None:
         began = time.perf_counter()
         waiting = threading.Thread(target=memory.flush)
         waiting.start()
-        while memory.backlog().unlearnt:
-            time.sleep(0.005)
+        while _unlearnt(memory):
+            time.sleep(0.01)
         emit("learn", value=time.perf_counter() - began)
         waiting.join()
         emit("learn and profile", value=time.perf_counter() - began)
+
+
+def _unlearnt(memory: PersonaMemory) -> bool:
+    """Whether a turn is still to be learnt: a look that takes nothing from what is measured."""
+    with memory._ledger.read() as connection:
+        return connection.execute(PENDING).first() is not None
 
 
 def economy(job: Job) -> None:
