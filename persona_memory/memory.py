@@ -21,6 +21,7 @@ from persona_memory.errors import EmbeddingError, IndexUnavailable, InvalidInput
 from persona_memory.exporting import export_person
 from persona_memory.knowledge import profile_gaps
 from persona_memory.learning.context import Learning
+from persona_memory.learning.storing import Storing
 from persona_memory.learning.worker import Retry, Worker
 from persona_memory.ledger import Durability, Ledger, Person, derived, erasure, events, jobs, people, vectors
 from persona_memory.messages import text_of, utc
@@ -129,13 +130,15 @@ class PersonaMemory:
         folder = opening.home_folder(home)
         ledger = Ledger(url or opening.ledger_url(folder), namespace=namespace, durability=durability)
         extractor, optimizer = opening.learners(model, optimize_every=optimize_every)
+        executor = ThreadPoolExecutor(8, thread_name_prefix="persona-memory")
         learning = Learning(
             ledger=ledger,
             extractor=extractor,
             optimizer=optimizer,
             schema=_schema(schema),
             semantic=opening.semantic(embeddings, index, ledger=ledger, home=folder),
-            executor=ThreadPoolExecutor(8, thread_name_prefix="persona-memory"),
+            executor=executor,
+            storing=Storing(ledger, executor),
             clock=clock,
             parametric=parametric,
         )
@@ -592,11 +595,14 @@ class PersonaMemory:
         """Make queued jobs due now and the worker look at them; returns how many are left, counting its first look."""
         self._worker.start()
         looked = self._worker.looked  # before counting: what it has found to do is counted, too
+        namespace, now = self._ledger.namespace, self._learning.clock()
         with self._ledger.read() as connection:
-            left = jobs.active(connection, self._ledger.namespace, user_id=user_id)
-        if left:
+            left = jobs.active(connection, namespace, user_id=user_id)
+            early = jobs.early(connection, namespace, now=now, user_id=user_id)
+        if early:
             with self._ledger.write() as tx:
-                jobs.hasten(tx, self._ledger.namespace, now=self._learning.clock(), user_id=user_id)
+                jobs.hasten(tx, namespace, now=now, user_id=user_id)
+        if left:
             self._worker.wake()
         return left or int(not looked)
 

@@ -12,4 +12,4 @@ async def consolidate(learning: Learning, job: Job) -> None:
     if learning.parametric is None:
         raise PersonaMemoryError("a consolidate job needs parametric memory; open the memory with parametric=…")
     await learning.parametric.consolidate(job.user_id)
-    await learning.in_executor(finish, learning, learning.person(job.user_id), job)
+    await learning.store(finish, learning, learning.person(job.user_id), job)

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection
 
 from persona_memory.learning import fold
 from persona_memory.learning.consolidation import memory_id
+from persona_memory.learning.storing import Storing
 from persona_memory.ledger import Ledger, Person, events, jobs, people
 from persona_memory.ledger.events import NewEvent
 from persona_memory.profile import ProfileSchema
@@ -21,6 +23,7 @@ from persona_memory.protocols import Extractor, Optimizer, ParametricMemory
 from persona_memory.retrieval import Semantic
 from persona_memory.types import Event, Job
 
+P = ParamSpec("P")
 T = TypeVar("T")
 Clock = Callable[[], datetime]
 
@@ -30,6 +33,7 @@ class Learning:
     """Everything that the steps need; made once by `PersonaMemory`.
 
     Attributes:
+        storing: how results of jobs are written.
         ending: set when work has to stop: a step then returns at its next safe point, and its job is given back.
     """
 
@@ -39,6 +43,7 @@ class Learning:
     schema: ProfileSchema
     semantic: Semantic
     executor: Executor
+    storing: Storing
     clock: Clock
     parametric: ParametricMemory | None = None
     ending: threading.Event = field(default_factory=threading.Event)
@@ -58,11 +63,28 @@ class Learning:
         Raises:
             CancelledError: the executor is closed, because the memory or the whole process is.
         """
-        try:
+        with _ending_is_cancelling():
             running = asyncio.get_running_loop().run_in_executor(self.executor, call, *args)
-        except RuntimeError as error:
-            raise asyncio.CancelledError("the process ends; what is left waits in the ledger") from error
         return await running
+
+    async def store(self, write: Callable[Concatenate[Connection, P], T], *args: P.args, **more: P.kwargs) -> T:
+        """What `write(tx, …)` returns, run in a write transaction that other jobs may share; durable by then.
+
+        Raises:
+            CancelledError: as `in_executor`.
+        """
+        with _ending_is_cancelling():
+            stored = self.storing.store(lambda tx: write(tx, *args, **more))
+        return await stored
+
+
+@contextmanager
+def _ending_is_cancelling() -> Iterator[None]:
+    """A closed executor cancels what asks for it: the memory is closed, or the whole process ends."""
+    try:
+        yield
+    except RuntimeError as error:
+        raise asyncio.CancelledError("the process ends; what is left waits in the ledger") from error
 
 
 def record(
@@ -77,11 +99,11 @@ def record(
     """Append an answer to the person's log and apply it."""
     (seq,) = events.append(tx, person, found, [NewEvent("answer", now, data=answer)], now=now)
     event = Event(seq, "answer", now, data=answer)
-    fold.apply(tx, person, event, standing=events.standing(tx, person), identify=identify)
+    standing = events.standing(tx, person, among=fold.cited(event))
+    fold.apply(tx, person, event, standing=standing, identify=identify)
 
 
-def finish(learning: Learning, person: Person, job: Job) -> None:
+def finish(tx: Connection, learning: Learning, person: Person, job: Job) -> None:
     """The job is done, under its fence."""
-    with learning.ledger.write() as tx:
-        people.lock(tx, person)
-        jobs.finish(tx, person, job, now=learning.clock())
+    people.lock(tx, person)
+    jobs.finish(tx, job, now=learning.clock())

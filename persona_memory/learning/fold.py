@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import Connection
@@ -29,7 +30,7 @@ def apply(tx: Connection, person: Person, event: Event, *, standing: frozenset[i
     """Write what one event means into the derived tables.
 
     Args:
-        standing: sequence numbers of all turns and statements that stand.
+        standing: sequence numbers of the turns and statements that stand, all or those that the event cites.
         identify: (kind, text, sources) to a memory's id.
     """
     if event.kind == "statement":
@@ -45,6 +46,15 @@ def apply(tx: Connection, person: Person, event: Event, *, standing: frozenset[i
     elif event.kind == "answer":
         _apply_optimized(tx, person, event.data, standing)
     people.bump(tx, person, derived=1)
+
+
+def cited(answer: Event) -> set[int]:
+    """The turns and statements that an answer's items rest on."""
+    data = answer.data
+    if data["job"] == "learn":
+        sources = chain.from_iterable(one["sources"] for one in (*data["memories"], *data["support"]))
+        return {*sources, *(one["seq"] for one in data["topics"])}
+    return set(chain.from_iterable(one["evidence"] for one in data["edits"]))
 
 
 def rebuild(tx: Connection, person: Person, *, identify: Identify) -> None:

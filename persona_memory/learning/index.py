@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from sqlalchemy import Connection
+
 from persona_memory.errors import StaleJob
 from persona_memory.learning.context import Learning
 from persona_memory.ledger import Person, erasure, jobs, people
@@ -26,8 +28,12 @@ async def index(learning: Learning, job: Job) -> None:
         pieces = [(one.item, place, text) for one in lacking for place, text in enumerate(chunks(one.text))]
         embedded = await learning.semantic.documents([text for *_, text in pieces])
         points = {f"{item}#{place}": vector for (item, place, _), vector in zip(pieces, embedded, strict=True)}
-        await learning.in_executor(_store_points, learning, space, job, [one.item for one in lacking], points)
-    await learning.in_executor(_finish_indexing, learning, space, job)
+        if await learning.store(_store, learning, space, job, [one.item for one in lacking], points):
+            return
+        if not learning.semantic.in_ledger:
+            await learning.in_executor(_upsert, learning, space, job, points)
+    await learning.in_executor(_reconcile, learning, space, job)
+    await learning.store(_finish, learning, space, job)
 
 
 def _lacking(learning: Learning, person: Person) -> list[vector_rows.Unembedded]:
@@ -35,34 +41,52 @@ def _lacking(learning: Learning, person: Person) -> list[vector_rows.Unembedded]
         return vector_rows.missing(connection, person, limit=EMBED_BATCH)
 
 
-def _store_points(learning: Learning, space: Space, job: Job, items: list[str], points: dict[str, Vector]) -> None:
-    """The ledger first: what is in the index outside it, but not in the ledger, is always an orphan."""
+def _store(
+    tx: Connection, learning: Learning, space: Space, job: Job, items: list[str], points: dict[str, Vector]
+) -> bool:
+    """The ledger first: what is in the index outside it, but not in the ledger, is always an orphan.
+
+    Returns whether the job is done, too: nothing lacks its vector, and no index outside has to be told.
+    """
     person = learning.person(job.user_id)
-    with learning.ledger.write() as tx:
-        people.lock(tx, person)
-        jobs.check(tx, person, job)
-        vector_rows.store(tx, person, space.fingerprint, points)
-        vector_rows.mark_embedded(tx, person, space.fingerprint, items)
-    if learning.semantic.in_ledger:
-        return
+    people.lock(tx, person)
+    jobs.check(tx, job)
+    vector_rows.store(tx, person, space.fingerprint, points)
+    vector_rows.mark_embedded(tx, person, space.fingerprint, items)
+    done = learning.semantic.in_ledger and not vector_rows.missing(tx, person, limit=1)
+    if done:
+        _end(tx, learning, space, job)
+    return done
+
+
+def _upsert(learning: Learning, space: Space, job: Job, points: dict[str, Vector]) -> None:
+    """Bring the points into an index outside the ledger."""
     try:
-        space.index.upsert(person.user_id, points)
+        space.index.upsert(job.user_id, points)
     finally:
         _check_written(learning, job, points)
 
 
-def _finish_indexing(learning: Learning, space: Space, job: Job) -> None:
-    person = learning.person(job.user_id)
+def _reconcile(learning: Learning, space: Space, job: Job) -> None:
+    """Bring an index outside the ledger in line with it."""
     try:
-        reconcile(learning, space, person)
+        reconcile(learning, space, learning.person(job.user_id))
     finally:
         _check_written(learning, job, None)
-    with learning.ledger.write() as tx:
-        people.lock(tx, person)
-        jobs.check(tx, person, job)
-        vector_rows.complete(tx, person, space.fingerprint)
-        jobs.drop_parked(tx, person, "index")
-        jobs.finish(tx, person, job, now=learning.clock())
+
+
+def _finish(tx: Connection, learning: Learning, space: Space, job: Job) -> None:
+    """The job is done; nothing lacked its vector."""
+    people.lock(tx, learning.person(job.user_id))
+    _end(tx, learning, space, job)
+
+
+def _end(tx: Connection, learning: Learning, space: Space, job: Job) -> None:
+    """Everything of the person is embedded."""
+    person = learning.person(job.user_id)
+    vector_rows.complete(tx, person, space.fingerprint)
+    jobs.drop_parked(tx, person, "index")
+    jobs.finish(tx, job, now=learning.clock())
 
 
 def _check_written(learning: Learning, job: Job, points: Collection[str] | None) -> None:
@@ -77,7 +101,7 @@ def _check_written(learning: Learning, job: Job, points: Collection[str] | None)
     person = learning.person(job.user_id)
     with learning.ledger.write() as tx:
         try:
-            jobs.check(tx, person, job)
+            jobs.check(tx, job)
         except StaleJob as error:
             stale = error
         else:

@@ -50,13 +50,16 @@ async def learn(learning: Learning, job: Job) -> None:
     while not learning.ending.is_set():
         window = await learning.in_executor(_read_window, learning, person)
         if window is None:
-            await learning.in_executor(_finish_learning, learning, person, job)
+            await learning.store(_finish, learning, person, job)
             return
         try:
             extraction = await learning.extractor.extract(window)
         except Exception as error:
             raise WindowError(tuple(turn.seq for turn in window.fresh), error) from error
-        job = await learning.in_executor(_store_learnt, learning, person, job, window, extraction)
+        left = await learning.store(_store, learning, person, job, window, extraction)
+        if left is None:
+            return
+        job = left
 
 
 def _read_window(learning: Learning, person: Person) -> Window | None:
@@ -99,37 +102,50 @@ def _fitting(turns: Sequence[Turn]) -> list[Turn]:
     return taken
 
 
-def _store_learnt(learning: Learning, person: Person, job: Job, window: Window, extraction: Extraction) -> Job:
+def _store(
+    tx: Connection, learning: Learning, person: Person, job: Job, window: Window, extraction: Extraction
+) -> Job | None:
+    """Record what was understood; the job, or None where it was the last window and the job is done, too."""
     now = learning.clock()
+    found = people.lock(tx, person)
+    jobs.check(tx, job)
+    answer = _answer(tx, learning, person, found, window, extraction)
+    record(tx, person, found, answer, now=now, identify=learning.identify(person))
+    events.mark(tx, person, answer["read"], "learnt")
+    jobs.enqueue(tx, person, "index", due=now, now=now)
+    for request in answer["forget"]:
+        _forget_as_asked(learning, tx, person, request, now=now)
+    job = jobs.adopt(tx, person, job)
+    if events.count_pending(tx, person, most=1):
+        return job
+    _end(tx, learning, person, job, people.policy_of(found))
+    return None
+
+
+def _answer(
+    tx: Connection, learning: Learning, person: Person, found: people.Counters, window: Window, extraction: Extraction
+) -> dict[str, Any]:
+    """The answer to record, by what is known now."""
     identify = learning.identify(person)
-    with learning.ledger.write() as tx:
-        found = people.lock(tx, person)
-        jobs.check(tx, person, job)
+    if found.relearn:
         read = [turn.seq for turn in window.fresh]
-        if found.relearn:
-            forgetting.replace_answers(tx, person, "learn", read, before=found.relearn, identify=identify)
-        evidence, _ = derived.read_evidence(tx, person)
-        topics = list(dict.fromkeys(one.topic for one in evidence))
-        known = derived.read_memories(tx, person)
-        replaced = {old for one in extraction.memories for old in one.replaces}
-        sources = {seq for one in known if one.id in replaced for seq in one.sources}
-        answer = resolve(
-            _allowed(learning, extraction, people.policy_of(found)),
-            window,
-            by=learning.extractor.name,
-            known=known,
-            said_at=events.moments(tx, person, sources),
-            canonical=_canonical(topics),
-            identify=identify,
-        )
-        seen = {(one.topic, one.kind, one.seq) for one in evidence}  # of turns that are learnt again
-        answer["topics"] = [one for one in answer["topics"] if (one["topic"], one["kind"], one["seq"]) not in seen]
-        record(tx, person, found, answer, now=now, identify=identify)
-        events.mark(tx, person, answer["read"], "learnt")
-        jobs.enqueue(tx, person, "index", due=now, now=now)
-        for request in answer["forget"]:
-            _forget_as_asked(learning, tx, person, request, now=now)
-        return jobs.adopt(tx, person, job)
+        forgetting.replace_answers(tx, person, "learn", read, before=found.relearn, identify=identify)
+    evidence, _ = derived.read_evidence(tx, person)
+    known = derived.read_memories(tx, person)
+    replaced = {old for one in extraction.memories for old in one.replaces}
+    sources = {seq for one in known if one.id in replaced for seq in one.sources}
+    answer = resolve(
+        _allowed(learning, extraction, people.policy_of(found)),
+        window,
+        by=learning.extractor.name,
+        known=known,
+        said_at=events.moments(tx, person, sources) if sources else {},
+        canonical=_canonical(list(dict.fromkeys(one.topic for one in evidence))),
+        identify=identify,
+    )
+    seen = {(one.topic, one.kind, one.seq) for one in evidence}  # of turns that are learnt again
+    answer["topics"] = [one for one in answer["topics"] if (one["topic"], one["kind"], one["seq"]) not in seen]
+    return answer
 
 
 def _allowed(learning: Learning, extraction: Extraction, policy: Policy) -> Extraction:
@@ -170,19 +186,24 @@ def _canonical(topics: list[str]) -> Callable[[str], str]:
     return name
 
 
-def _finish_learning(learning: Learning, person: Person, job: Job) -> None:
+def _finish(tx: Connection, learning: Learning, person: Person, job: Job) -> None:
+    """The job is done; nothing was left to learn."""
+    policy = people.policy_of(people.lock(tx, person))
+    jobs.check(tx, job)
+    _end(tx, learning, person, job, policy)
+
+
+def _end(tx: Connection, learning: Learning, person: Person, job: Job, policy: Policy) -> None:
+    """What follows when all is learnt: old turns go if the person wants it, the profile's turn comes."""
     now = learning.clock()
-    with learning.ledger.write() as tx:
-        policy = people.policy_of(people.lock(tx, person))
-        jobs.check(tx, person, job)
-        if policy.retention_days is not None:
-            cutoff = now - timedelta(policy.retention_days)
-            gone = forgetting.expire(tx, person, before=cutoff, identify=learning.identify(person), now=now)
-            if gone is not None:
-                _receipt(learning, tx, person, gone, now=now)
-                job = jobs.adopt(tx, person, job)
-                jobs.enqueue(tx, person, "learn", due=now, now=now)  # what was cited with it is learnt again
-                jobs.enqueue(tx, person, "index", due=now, now=now)
-        if optimization_due(tx, person, learning.optimizer):
-            jobs.enqueue(tx, person, "optimize", due=now, now=now)
-        jobs.finish(tx, person, job, now=now)
+    if policy.retention_days is not None:
+        cutoff = now - timedelta(policy.retention_days)
+        gone = forgetting.expire(tx, person, before=cutoff, identify=learning.identify(person), now=now)
+        if gone is not None:
+            _receipt(learning, tx, person, gone, now=now)
+            job = jobs.adopt(tx, person, job)
+            jobs.enqueue(tx, person, "learn", due=now, now=now)  # what was cited with it is learnt again
+            jobs.enqueue(tx, person, "index", due=now, now=now)
+    if optimization_due(tx, person, learning.optimizer):
+        jobs.enqueue(tx, person, "optimize", due=now, now=now)
+    jobs.finish(tx, job, now=now)

@@ -34,13 +34,14 @@ async def optimize(learning: Learning, job: Job) -> None:
     while not learning.ending.is_set():
         rounds = await learning.in_executor(_read_rounds, learning, person)
         if not rounds.turns:
-            await learning.in_executor(_finish, learning, person, job)
+            await learning.store(_finish, learning, person, job)
             return
         proposals = []
         for turns in rounds.turns:
             proposals.append(await learning.optimizer.propose(rounds.view(learning, turns)))
             rounds.judge(learning, turns, proposals[-1])
-        await learning.in_executor(_store, learning, person, job, rounds, proposals)
+        if await learning.store(_store, learning, person, job, rounds, proposals):
+            return
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,27 +105,42 @@ def _in_rounds(turns: Sequence[Turn], count: int) -> list[list[Turn]]:
 
 
 def _store(
-    learning: Learning, person: Person, job: Job, rounds: _Rounds, proposals: Sequence[Sequence[ProfileEdit]]
-) -> None:
-    """Judge once more, by what is known now (the host may have set a field meanwhile), and record the answers."""
+    tx: Connection,
+    learning: Learning,
+    person: Person,
+    job: Job,
+    rounds: _Rounds,
+    proposals: Sequence[Sequence[ProfileEdit]],
+) -> bool:
+    """Judge once more, by what is known now (the host may have set a field meanwhile), and record the answers.
+
+    Returns whether the job is done, too: no other round is due.
+    """
     read = [turn.seq for turns in rounds.turns for turn in turns]
     identify = learning.identify(person)
-    with learning.ledger.write() as tx:
-        found = people.lock(tx, person)
-        jobs.check(tx, person, job)
-        if found.relearn:
-            forgetting.replace_answers(tx, person, "optimize", read, before=found.relearn, identify=identify)
-        now_known = replace(rounds, edits=derived.read_edits(tx, person), policy=people.policy_of(found))
-        for turns, proposed in zip(rounds.turns, proposals, strict=True):
-            answer = now_known.judge(learning, turns, proposed)
-            record(tx, person, people.counters(tx, person), answer, now=rounds.now, identify=identify)
-        events.mark_profiled(tx, person, read)
+    found = people.lock(tx, person)
+    jobs.check(tx, job)
+    if found.relearn:
+        forgetting.replace_answers(tx, person, "optimize", read, before=found.relearn, identify=identify)
+    now_known = replace(rounds, edits=derived.read_edits(tx, person), policy=people.policy_of(found))
+    for turns, proposed in zip(rounds.turns, proposals, strict=True):
+        answer = now_known.judge(learning, turns, proposed)
+        record(tx, person, people.counters(tx, person), answer, now=rounds.now, identify=identify)
+    events.mark_profiled(tx, person, read)
+    done = not optimization_due(tx, person, learning.optimizer)
+    if done:
+        _end(tx, learning, person, job)
+    return done
 
 
-def _finish(learning: Learning, person: Person, job: Job) -> None:
+def _finish(tx: Connection, learning: Learning, person: Person, job: Job) -> None:
+    """The job is done; no round was due."""
+    people.lock(tx, person)
+    _end(tx, learning, person, job)
+
+
+def _end(tx: Connection, learning: Learning, person: Person, job: Job) -> None:
     """The job is done; so is what was to be learnt or optimised again, unless turns still wait for it."""
-    with learning.ledger.write() as tx:
-        people.lock(tx, person)
-        if events.is_profiled(tx, person):
-            people.bump(tx, person, relearn=0, reprofile=False)
-        jobs.finish(tx, person, job, now=learning.clock())
+    if events.is_profiled(tx, person):
+        people.bump(tx, person, relearn=0, reprofile=False)
+    jobs.finish(tx, job, now=learning.clock())

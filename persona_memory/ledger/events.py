@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import (
@@ -70,6 +71,7 @@ _UNPROFILED = (
 )
 _UNEMBEDDED = select(events.c.seq).where(owned(events), LEFT, events.c.embedded.is_(None))
 _STANDING = select(events.c.seq).where(owned(events), _STAND)
+_STANDING_AMONG = _STANDING.where(_AMONG)
 _ONE = select(*_EVENT).where(owned(events), events.c.seq == bindparam("wanted"))
 _LAST_QUESTION = (
     select(*_EVENT)
@@ -250,9 +252,12 @@ def states(connection: Connection, person: Person) -> dict[str, int]:
     return {state: count for state, count in connection.execute(query) if state}
 
 
-def standing(connection: Connection, person: Person) -> frozenset[int]:
-    """Sequence numbers of all turns and statements that stand."""
-    return frozenset(connection.execute(_STANDING, person.owner()).scalars())
+def standing(connection: Connection, person: Person, *, among: Collection[int] | None = None) -> frozenset[int]:
+    """Sequence numbers of the turns and statements that stand, all or those among these."""
+    if among is None:
+        return frozenset(connection.execute(_STANDING, person.owner()).scalars())
+    found = (connection.execute(_STANDING_AMONG, {**person.owner(), "seqs": part}) for part in parts(among))
+    return frozenset(chain.from_iterable(rows.scalars() for rows in found))
 
 
 def one(connection: Connection, person: Person, seq: int) -> Event:

@@ -68,10 +68,9 @@ _TAKE = (
         again=False, epoch=_EPOCH, owner=bindparam("by"),
     )
 )  # fmt: skip
-_CHECK = select(jobs.c.id).where(_HELD).with_for_update()
+_CHECK = select(_EPOCH).select_from(jobs).where(_HELD).with_for_update(of=jobs)
 _ADOPT = update(jobs).where(_HELD).values(epoch=bindparam("new_epoch"), attempts=1)
-_AGAIN = select(jobs.c.again).where(jobs.c.id == bindparam("job_id"))
-_DONE = delete(jobs).where(jobs.c.id == bindparam("job_id"))
+_DONE = delete(jobs).where(jobs.c.id == bindparam("job_id"), jobs.c.again.is_(False))
 _DROP_PARKED = delete(jobs).where(owned(jobs), jobs.c.kind == bindparam("job_kind"), jobs.c.state == "parked")
 
 
@@ -115,10 +114,19 @@ def _enqueue(dialect: str, *, bounded: bool) -> Executable:
 
 def hasten(tx: Connection, namespace: str, *, now: datetime, user_id: str | None = None) -> None:
     """Make queued jobs due now: of one person, or of all. A job that is being retried keeps its backoff."""
+    tx.execute(update(jobs).where(_early(namespace, now, user_id)).values(due_at=now))
+
+
+def early(connection: Connection, namespace: str, *, now: datetime, user_id: str | None = None) -> bool:
+    """Whether `hasten` would change something: a look that takes no write lock."""
+    query = select(jobs.c.id).where(_early(namespace, now, user_id)).limit(1)
+    return connection.execute(query).one_or_none() is not None
+
+
+def _early(namespace: str, now: datetime, user_id: str | None) -> ColumnElement[bool]:
+    """Queued jobs that are not due yet, and wait for nothing but their time."""
     mine = [jobs.c.namespace == namespace, jobs.c.state == "queued", jobs.c.due_at > now, jobs.c.attempts == 0]
-    if user_id is not None:
-        mine.append(jobs.c.user_id == user_id)
-    tx.execute(update(jobs).where(*mine).values(due_at=now))
+    return and_(*mine) if user_id is None else and_(*mine, jobs.c.user_id == user_id)
 
 
 def waiting(connection: Connection, namespace: str, *, now: datetime) -> bool:
@@ -146,18 +154,18 @@ def renew(tx: Connection, held: Sequence[Job], *, until: datetime) -> None:
         tx.execute(update(jobs).where(_held(job)).values(lease_until=until))
 
 
-def check(tx: Connection, person: Person, job: Job) -> None:
+def check(tx: Connection, job: Job) -> None:
     """Pass if the job is still held and its epoch is the person's.
 
     Raises:
         StaleJob: another worker has it, it was cancelled, or the person's data was erased meanwhile.
     """
-    held = tx.execute(_CHECK, _of(job)).one_or_none()
-    if held is None:
+    epoch = tx.execute(_CHECK, _of(job)).scalar_one_or_none()
+    if epoch is None:
         raise StaleJob(
             f"job {job.id!r} ({job.kind}) is no longer held under fence {job.fence!r}; its result was dropped"
         )
-    if counters(tx, person).epoch != job.epoch:
+    if epoch != job.epoch:
         raise StaleJob(f"job {job.id!r} ({job.kind}) began before a forget or delete; its result was dropped")
 
 
@@ -167,18 +175,16 @@ def held(connection: Connection, job: Job) -> Job | None:
     return None if row is None else _job(row)
 
 
-def finish(tx: Connection, person: Person, job: Job, *, now: datetime) -> None:
+def finish(tx: Connection, job: Job, *, now: datetime) -> None:
     """The job is done: it goes, or is queued again when something was added while it ran.
 
     Raises:
         StaleJob: as `check`.
     """
-    check(tx, person, job)
-    if tx.execute(_AGAIN, {"job_id": job.id}).scalar_one():
+    check(tx, job)
+    if not tx.execute(_DONE, {"job_id": job.id}).rowcount:
         fresh = {"state": "queued", "due_at": now, "queued_at": now, "attempts": 0, "again": False, "last_error": None}
         tx.execute(update(jobs).where(jobs.c.id == job.id).values(fresh))
-    else:
-        tx.execute(_DONE, {"job_id": job.id})
 
 
 def adopt(tx: Connection, person: Person, job: Job) -> Job:
@@ -195,7 +201,7 @@ def retry_later(tx: Connection, job: Job, error: str, *, due: datetime) -> None:
 
 def park(tx: Connection, person: Person, job: Job, error: str, seqs: Sequence[int], *, now: datetime) -> None:
     """Give up on a job until a person looks at it: its turns are parked with it, later turns get a job of their own."""
-    check(tx, person, job)
+    check(tx, job)
     again = tx.execute(select(jobs.c.again).where(jobs.c.id == job.id)).scalar_one()
     tx.execute(update(jobs).where(_held(job)).values(state="parked", last_error=error, seqs=list(seqs)))
     if seqs:

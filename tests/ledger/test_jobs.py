@@ -52,7 +52,7 @@ def test_work_that_arrives_while_a_job_runs_is_not_lost(ledger: Ledger, ana: Per
     (job,) = claim(ledger)
     queue(ledger, ana)
     with ledger.write() as tx:
-        jobs.finish(tx, ana, job, now=NOW)
+        jobs.finish(tx, job, now=NOW)
     (again,) = claim(ledger)
     assert again.attempts == 1
 
@@ -64,9 +64,9 @@ def test_a_worker_that_lost_its_lease_cannot_store_its_result(ledger: Ledger, an
     (second,) = claim(ledger, after=LEASE * 2)
     assert second.fence == first.fence + 1
     with pytest.raises(StaleJob, match="no longer held"), ledger.write() as tx:
-        jobs.finish(tx, ana, first, now=NOW)
+        jobs.finish(tx, first, now=NOW)
     with ledger.write() as tx:
-        jobs.finish(tx, ana, second, now=NOW)
+        jobs.finish(tx, second, now=NOW)
 
 
 def test_a_raised_epoch_voids_what_is_running(ledger: Ledger, ana: Person) -> None:
@@ -76,7 +76,7 @@ def test_a_raised_epoch_voids_what_is_running(ledger: Ledger, ana: Person) -> No
     with ledger.write() as tx:
         people.bump(tx, ana, epoch=1)
     with pytest.raises(StaleJob, match="forget or delete"), ledger.write() as tx:
-        jobs.finish(tx, ana, job, now=NOW)
+        jobs.finish(tx, job, now=NOW)
 
 
 def test_a_parked_job_waits_for_a_person_and_does_not_block_later_turns(ledger: Ledger, ana: Person) -> None:
@@ -102,3 +102,16 @@ def test_released_jobs_do_not_count_as_attempts(ledger: Ledger, ana: Person) -> 
     with ledger.write() as tx:
         jobs.release(tx, held, now=NOW)
     assert claim(ledger)[0].attempts == 1
+
+
+def test_whether_there_is_anything_to_hasten_is_seen_without_a_write(ledger: Ledger, ana: Person) -> None:
+    """A job whose time is still to come, of this person; not once it is due."""
+    queue(ledger, ana, due=timedelta(seconds=20))
+    with ledger.read() as connection:
+        assert jobs.early(connection, ledger.namespace, now=NOW)
+        assert jobs.early(connection, ledger.namespace, now=NOW, user_id="ana")
+        assert not jobs.early(connection, ledger.namespace, now=NOW, user_id="ben")
+    with ledger.write() as tx:
+        jobs.hasten(tx, ledger.namespace, now=NOW)
+    with ledger.read() as connection:
+        assert not jobs.early(connection, ledger.namespace, now=NOW)
