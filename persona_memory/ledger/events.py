@@ -62,10 +62,12 @@ _AMONG = events.c.seq.in_(bindparam("seqs", expanding=True))
 _STATEMENTS = select(events.c.seq).where(owned(events), _AMONG, events.c.kind == "statement")
 _MARK = update(events).where(owned(events), _AMONG).values(state=bindparam("new_state"))
 _MARK_PROFILED = update(events).where(owned(events), _AMONG).values(profiled=True)
+_UNSEEN = and_(owned(events), LEFT, events.c.profiled.is_(False))
+_ANY_UNSEEN = select(events.c.seq).where(_UNSEEN).limit(1)
 _FIRST_PENDING = select(func.min(events.c.seq)).where(_PENDING).scalar_subquery()
 _UNPROFILED = (
     select(*_TURN)
-    .where(owned(events), _STAND, events.c.profiled.is_(False), events.c.state != "pending")
+    .where(_UNSEEN, events.c.state != "pending")
     .where(or_(_FIRST_PENDING.is_(None), events.c.seq < _FIRST_PENDING))
     .order_by(events.c.seq)
 )
@@ -202,8 +204,7 @@ def unprofiled(connection: Connection, person: Person) -> list[Turn]:
 
 def is_profiled(connection: Connection, person: Person) -> bool:
     """Whether the profile optimiser has seen every turn that stands."""
-    query = select(events.c.seq).where(_stands(person), events.c.profiled.is_(False)).limit(1)
-    return connection.execute(query).one_or_none() is None
+    return connection.execute(_ANY_UNSEEN, person.owner()).one_or_none() is None
 
 
 def mark_profiled(tx: Connection, person: Person, seqs: Collection[int]) -> None:

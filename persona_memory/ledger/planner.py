@@ -19,6 +19,7 @@ ROWS: Mapping[str, str] = {
     "events_by_kind": "100000 100000 1000 300 1",
     "events_pending": "500 500 5 1",
     "events_unembedded": "5000 5000 50 1",
+    "events_unprofiled": "5000 5000 50 1",
 }
 """By index: rows in all, then rows that share its first column, its first two columns, …"""
 

@@ -125,6 +125,14 @@ Index(
     sqlite_where=text("embedded IS NULL"),
     postgresql_where=text("embedded IS NULL"),
 )
+Index(
+    "events_unprofiled",
+    events.c.namespace,
+    events.c.user_id,
+    events.c.seq,
+    sqlite_where=text("profiled IS 0"),
+    postgresql_where=text("profiled IS false"),
+)
 
 memories = Table(
     "memories",
@@ -191,6 +199,7 @@ vectors = Table(
     Column("vector", LargeBinary, nullable=False),
     PrimaryKeyConstraint("namespace", "user_id", "fingerprint", "item"),
 )
+Index("vectors_by_ordinal", vectors.c.namespace, vectors.c.user_id, vectors.c.fingerprint, vectors.c.ordinal)
 
 jobs = Table(
     "jobs",

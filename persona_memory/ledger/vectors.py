@@ -35,7 +35,7 @@ _MEMORIES = (
     .order_by(memories.c.ordinal)
     .limit(bindparam("most"))
 )
-_NEWEST = select(func.max(vectors.c.ordinal)).where(owned(vectors))
+_NEWEST = select(func.max(vectors.c.ordinal)).where(owned(vectors), vectors.c.fingerprint == bindparam("by"))
 _MARK_TURNS = (
     update(events)
     .where(owned(events), events.c.seq.in_(bindparam("items", expanding=True)))
@@ -46,7 +46,11 @@ _MARK_MEMORIES = (
     .where(owned(memories), memories.c.id.in_(bindparam("items", expanding=True)))
     .values(embedded=bindparam("by"))
 )
-_OF_OTHERS = delete(vectors).where(owned(vectors), vectors.c.fingerprint != bindparam("by"))
+# Before it and behind it: two places in the index, where "not equal" would read all of the person's.
+_OF_OTHERS = tuple(
+    delete(vectors).where(owned(vectors), other)
+    for other in (vectors.c.fingerprint < bindparam("by"), vectors.c.fingerprint > bindparam("by"))
+)
 _COMPLETE = update(users).where(owned(users)).values(embedder=bindparam("by"))
 _POINTS = vectors.c.item.in_(bindparam("items", expanding=True))
 _DELETE = delete(vectors).where(owned(vectors), _POINTS)
@@ -87,7 +91,7 @@ def restart(tx: Connection, person: Person, fingerprint: str) -> None:
 def store(tx: Connection, person: Person, fingerprint: str, points: Mapping[str, Vector]) -> None:
     """Keep vectors, each of shape (d,) as float32 bytes, by point id ("t12#0")."""
     delete_points(tx, person, fingerprint, list(points))
-    first = (tx.execute(_NEWEST, person.owner()).scalar_one() or 0) + 1
+    first = (tx.execute(_NEWEST, {**person.owner(), "by": fingerprint}).scalar_one() or 0) + 1
     rows = [
         {**person.key(), "item": item, "fingerprint": fingerprint, "ordinal": first + place, "vector": vector.tobytes()}
         for place, (item, vector) in enumerate(points.items())
@@ -110,7 +114,7 @@ def mark_embedded(tx: Connection, person: Person, fingerprint: str, items: Colle
 def complete(tx: Connection, person: Person, fingerprint: str) -> None:
     """All of the person is embedded with this embedder: vectors of other embedders go."""
     values = {**person.owner(), "by": fingerprint}
-    old = tx.execute(_OF_OTHERS, values).rowcount
+    old = sum(tx.execute(query, values).rowcount for query in _OF_OTHERS)
     tx.execute(_COMPLETE, values)
     if old:
         bump(tx, person, vectors=1)

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import event
 
 from persona_memory.errors import InvalidInput, LedgerCorrupt, LedgerLocked, LedgerReadOnly, LedgerTooNew
-from persona_memory.ledger import Ledger, Person, engine, events, people
+from persona_memory.ledger import Ledger, Person, engine, events, people, vectors
 from persona_memory.ledger.schema import SCHEMA_VERSION
 
 SAMPLES = Path(__file__).parent / "samples"
@@ -104,7 +104,7 @@ def test_there_is_a_sample_of_the_current_version() -> None:
 
 
 def test_what_is_left_to_do_is_found_without_reading_the_whole_log(tmp_path: Path) -> None:
-    """SQLite takes the indexes of pending and of unembedded turns, whichever others begin with the person."""
+    """SQLite takes the indexes of what is left, whichever others begin with the person; so for the newest vectors."""
     ledger, person = Ledger(f"sqlite:///{tmp_path / 'memory.db'}"), Person("default", "ana")
     asked: list[tuple[str, Any]] = []
 
@@ -116,11 +116,17 @@ def test_what_is_left_to_do_is_found_without_reading_the_whole_log(tmp_path: Pat
         events.count_pending(connection, person, most=12)
         events.pending(connection, person, limit=24)
         events.unembedded(connection, person)
-    looks = [one for one in asked if one[0].startswith("SELECT")]
+        events.unprofiled(connection, person)
+        events.is_profiled(connection, person)
+        vectors.read(connection, person, "test/8", after=7)
+    with ledger.write() as tx:
+        vectors.complete(tx, person, "test/8")
+    looks = [one for one in asked if one[0].startswith(("SELECT", "DELETE"))]
     with ledger.read() as connection:
         plans = [connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {one}", values).all() for one, values in looks]
     ledger.close()
-    wanted = ("events_pending", "events_pending", "events_unembedded")
+    wanted = ["events_pending", "events_pending", "events_unembedded", "events_unprofiled", "events_unprofiled"]
+    wanted += ["fingerprint=? AND ordinal>?", "fingerprint<?", "fingerprint>?"]
     assert all(index in str(plan) for index, plan in zip(wanted, plans, strict=True))
 
 
