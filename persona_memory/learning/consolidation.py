@@ -50,6 +50,7 @@ def resolve(
     said = {turn.seq: turn.at for turn in window.fresh}
     held = {memory.id: memory for memory in known}
     current = {memory.id: memory for memory in known if memory.current}
+    worded = [(memory, content_words(memory.text)) for memory in current.values()] if extraction.memories else []
     by_text = {_print(memory.kind, memory.text, memory.valid_from): memory.id for memory in current.values()}
     added: list[dict[str, Any]] = []
     support: list[dict[str, Any]] = []
@@ -58,7 +59,7 @@ def resolve(
         at = max(said[seq] for seq in one.sources)
         replaces = [ids[int(old[1:])] if old.startswith("#") else old for old in one.replaces]
         mark = _print(one.kind, one.text, one.valid_from or at)
-        same = by_text.get(mark) or _near(one, current.values())
+        same = by_text.get(mark) or _near(one, worded)
         if same is not None and same not in replaces:
             ids.append(same)
             ended = [old.id for old in known if old.superseded_by == same]  # stay so if the first source goes
@@ -123,15 +124,15 @@ def _print(kind: str, text: str, valid_from: datetime) -> tuple[str, str, str]:
     return kind, " ".join(_WORD.findall(text.casefold())), f"{valid_from:%Y-%m-%d}" if kind == "episodic" else ""
 
 
-def _near(one: ExtractedMemory, known: Iterable[Memory]) -> str | None:
+def _near(one: ExtractedMemory, known: Iterable[tuple[Memory, frozenset[str]]]) -> str | None:
     """A current memory that says the same in nearly the same words. Events on different days are different events."""
     words = content_words(one.text)
-    for memory in known:
-        theirs = content_words(memory.text)
-        differing = words ^ theirs
-        if one.kind != memory.kind or any(_decides(word) for word in differing):
+    if not words or one.kind == "episodic":
+        return None
+    for memory, theirs in known:
+        if one.kind != memory.kind or len(words & theirs) < SAME * len(words | theirs):
             continue
-        if words and len(words & theirs) / len(words | theirs) >= SAME and one.kind != "episodic":
+        if not any(_decides(word) for word in words ^ theirs):
             return memory.id
     return None
 
