@@ -53,15 +53,17 @@ format: $(TEST_STAMP) ## format and mend what ruff can mend
 	$(BIN)/ruff check --fix .
 
 # A benchmark is benchmarks/*.py and takes --data DIR. One that needs a data set says so in a line "# needs: FOLDER".
-#   make bench BENCH=benchmarks/speed.py BENCH_ARGS=--quick      one of them, with options of its own
+# One that fails is said at the end; the others run.
+#   make bench BENCH_ARGS=--quick             all of them on little data, minutes instead of hours
+#   make bench BENCH=benchmarks/speed.py BENCH_ARGS="--million --peers FOLDER"     one of them, with options of its own
 bench: $(TEST_STAMP) ## the benchmarks; data sets are looked for in DATA (../shared/data)
-	@shopt -s nullglob; files=($(BENCH)); echo "$${#files[@]} benchmarks"; for file in "$${files[@]}"; do \
+	@shopt -s nullglob; files=($(BENCH)); failed=; echo "$${#files[@]} benchmarks"; for file in "$${files[@]}"; do \
 		needs=$$(sed -n 's/^# needs: //p' "$$file" | head -1); \
 		if [ -n "$$needs" ] && [ ! -e "$(DATA)/$$needs" ]; then \
 			echo "== $$file: skipped, $(DATA)/$$needs is not there (make bench DATA=…)"; continue; \
 		fi; \
-		echo "== $$file"; $(BIN)/python "$$file" --data "$(DATA)" $(BENCH_ARGS) || exit 1; \
-	done
+		echo "== $$file"; $(BIN)/python "$$file" --data "$(DATA)" $(BENCH_ARGS) || failed="$$failed $$file"; \
+	done; if [ -n "$$failed" ]; then echo "failed:$$failed" >&2; exit 1; fi
 
 docs: $(DOCS_STAMP) ## the documentation, in site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet

@@ -1,6 +1,6 @@
 """Importing LoCoMo: what storing, learning by rules and embedding cost, one after the other.
 
-    python benchmarks/import_locomo.py --data path/to/data [--dialogues 10]
+    python benchmarks/import_locomo.py --data path/to/data [--quick]
 
 Learning includes hashed vectors; then everything is embedded again with the default embedder, MiniLM where installed.
 `persona-memory import` does both at the same time.
@@ -46,10 +46,10 @@ def store(memory: PersonaMemory, messages: list[ImportedMessage]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--dialogues", type=int, default=10)
+    parser.add_argument("--quick", action="store_true", help="the first dialogue only")
     chosen = parser.parse_args()
     messages = list(read_locomo(chosen.data / "locomo" / "locomo10.json"))
-    people = list(dict.fromkeys(one.user_id for one in messages))[: chosen.dialogues]
+    people = list(dict.fromkeys(one.user_id for one in messages))[: 1 if chosen.quick else None]
     messages = [one for one in messages if one.user_id in people]
     embedder = default_embedder()
     with timed("loading the embedder", len(messages)):

@@ -11,7 +11,7 @@ import random
 import sys
 import time
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -126,19 +126,33 @@ def measure(
     start: int = 0,
 ) -> None:
     """Time `call(i)`, after an untimed `before(i)`; answer with milliseconds by the clock and of CPU time."""
-    wall: list[float] = []
-    cpu: list[float] = []
+    measure_in_turn({row: call}, job, before=before, start=start)
+
+
+def measure_in_turn(
+    calls: Mapping[str, Callable[[int], object]],
+    job: Job,
+    *,
+    before: Callable[[int], object] | None = None,
+    start: int = 0,
+) -> None:
+    """As `measure` for several rows that are compared: they take turns, so that they meet the same machine."""
+    wall: dict[str, list[float]] = {row: [] for row in calls}
+    cpu: dict[str, list[float]] = {row: [] for row in calls}
     began = time.monotonic()
-    for number in range(start, start + job.samples):
-        if before is not None:
-            before(number)
-        at, spent = time.perf_counter(), time.process_time()
-        call(number)
-        wall.append((time.perf_counter() - at) * 1e3)
-        cpu.append((time.process_time() - spent) * 1e3)
-        if len(wall) >= 5 and time.monotonic() - began > job.seconds:
+    for count, number in enumerate(range(start, start + job.samples), start=1):
+        for row, call in calls.items():
+            if before is not None:
+                before(number)
+            at, spent = time.perf_counter(), time.process_time()
+            call(number)
+            wall[row].append((time.perf_counter() - at) * 1e3)
+            cpu[row].append((time.process_time() - spent) * 1e3)
+        if count >= 5 and time.monotonic() - began > job.seconds * len(calls):
             break
-    emit(row, n=len(wall), best=min(wall), p50=quantile(wall, 0.5), p95=quantile(wall, 0.95), cpu=quantile(cpu, 0.5))
+    for row, times in wall.items():
+        middle = {"p50": quantile(times, 0.5), "p95": quantile(times, 0.95), "cpu": quantile(cpu[row], 0.5)}
+        emit(row, n=len(times), best=min(times), **middle)
 
 
 def quantile(values: Sequence[float], part: float) -> float:

@@ -26,6 +26,7 @@ from benchmarks.side_by_side.common import (
     emit,
     exchange,
     measure,
+    measure_in_turn,
     pairs,
     people,
     pooled,
@@ -221,8 +222,11 @@ def minilm(job: Job) -> None:
         memory.flush()
         memory.recall(question(0), user_id="u0")
         emit("embedder", name=type(embedder).__name__)
-        measure("embedding alone", lambda number: embedder.embed_query(question(number)), job)
-        measure("recall with embedding", lambda number: memory.recall(question(number), user_id="u0"), job)
+        calls: dict[str, Callable[[int], object]] = {
+            "embedding alone": lambda number: embedder.embed_query(question(number)),
+            "recall with embedding": lambda number: memory.recall(question(number), user_id="u0"),
+        }
+        measure_in_turn(calls, job)
 
 
 def middleware(job: Job) -> None:
@@ -249,9 +253,10 @@ def middleware(job: Job) -> None:
             "agent turn, with memory": [PersonaMemoryMiddleware(memory)],
         }  # fmt: skip
         model = ScriptedChatModel(answers=lambda messages, tools: "Noted.")
-        for row, hooks in sides.items():
-            agent = create_agent(model, [], middleware=hooks, checkpointer=InMemorySaver())
-            measure(row, _turn(agent, job), job)
+        made = {
+            row: create_agent(model, [], middleware=hooks, checkpointer=InMemorySaver()) for row, hooks in sides.items()
+        }
+        measure_in_turn({row: _turn(agent, job) for row, agent in made.items()}, job)
 
 
 def _turn(agent: Any, job: Job) -> Callable[[int], object]:

@@ -40,17 +40,21 @@ class Side:
 BASE = "ours: ledger, FULL"
 """The side that all others are compared with."""
 
+NORMAL = "ours: ledger, NORMAL"
+MEM0 = "mem0, its default store"
+LANGMEM = "LangMem, InMemoryStore (RAM)"
+
 SIDES = (
     Side(BASE, "ours", options={"durability": "FULL"}, scales=True),
-    Side("ours: ledger, NORMAL", "ours", options={"durability": "NORMAL"}, scales=True),
+    Side(NORMAL, "ours", options={"durability": "NORMAL"}, scales=True),
     Side("ours: Edge, NORMAL", "ours", options={"durability": "NORMAL", "index": "edge"}, scales=True),
     Side("ours: qdrant-client local, NORMAL", "ours", options={"durability": "NORMAL", "index": "qdrant"}),
     Side("qdrant-client local, in RAM", "plain_qdrant"),
     Side("qdrant-client local, on disk", "plain_qdrant", options={"disk": True}),
-    Side("mem0, its default store", "peer_mem0", "mem0"),
+    Side(MEM0, "peer_mem0", "mem0"),
     Side("mem0 on FAISS", "peer_mem0", "mem0", {"store": "faiss"}),
     Side("mem0 on Chroma", "peer_mem0", "mem0", {"store": "chroma"}),
-    Side("LangMem, InMemoryStore (RAM)", "peer_langmem", "LangMem"),
+    Side(LANGMEM, "peer_langmem", "LangMem"),
 )
 
 

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.side_by_side import ours, sides, table
-from benchmarks.side_by_side.common import Job, Vectors, quantile, sentence
+from benchmarks import accuracy
+from benchmarks.side_by_side import bars, ours, sides, table
+from benchmarks.side_by_side.common import Job, Vectors, measure_in_turn, quantile, sentence
 from benchmarks.side_by_side.llm_server import input_tokens, serving
-from benchmarks.side_by_side.sides import BASE, Result, Side
+from benchmarks.side_by_side.sides import BASE, MEM0, NORMAL, Result, Side
 from persona_memory.learning.extraction import LearnAnswer
 
 
@@ -71,3 +72,62 @@ def test_tables_say_how_many_times_as_long_as_ours() -> None:
 def test_quantiles_are_values_that_were_measured() -> None:
     """No interpolation."""
     assert (quantile([3.0, 1.0, 2.0], 0.5), quantile([3.0, 1.0, 2.0], 0.95)) == (2.0, 3.0)
+
+
+def test_rows_that_are_compared_take_turns(capsys: pytest.CaptureFixture[str]) -> None:
+    """One call of each after the other, so that both meet the same machine."""
+    called: list[str] = []
+    measure_in_turn({"one": lambda _: called.append("one"), "two": lambda _: called.append("two")}, Job("x", samples=3))
+    assert called == ["one", "two"] * 3
+    assert [json.loads(line)["row"] for line in capsys.readouterr().out.splitlines()] == ["one", "two"]
+
+
+def test_what_a_step_adds_stands_beside_it() -> None:
+    """The middleware's overhead is a column of its own."""
+    made = [result(BASE, "1,000", "empty", 2.0), result(BASE, "1,000", "full", 5.0)]
+    shown = table.steps(made, ("empty", "full"), title="turn", less=("full", "empty"))
+    assert shown.rows[0].cells["added"] == "3 (3, 3)"
+
+
+def test_bar_figure_and_verdict_stand_side_by_side() -> None:
+    """Reached, missed, missed in one mode, not measured: computed from the results of the run."""
+    made = [
+        result(BASE, "1,000", "recall", 1.0), result(BASE, "100,000", "recall", 1.8),
+        result(NORMAL, "1,000", "recall", 1.5), result(NORMAL, "100,000", "recall", 2.1),
+        result(MEM0, "100,000", "recall", 21.0),
+    ]  # fmt: skip
+    rows = {row.name: row.cells for row in bars.against(made).rows}
+    recall, ratio = rows["recall without embedding, 100,000 memories"], rows["the same, 100,000 memories against 1,000"]
+    assert (recall["seen"], recall["reached"]) == (
+        "1.8 (1.8) ms FULL, 2.1 (2.1) ms NORMAL",
+        "**missed**, reached: FULL",
+    )
+    assert ratio["reached"] == "**missed**, reached: NORMAL"
+    assert rows["recall: mem0's default store takes, 100,000 memories"]["reached"] == "**missed**"
+    assert rows["observe, FULL"]["reached"] == "not measured"
+
+
+def test_one_of_two_is_enough_where_the_bar_says_so() -> None:
+    """Fewer packages or fewer megabytes than mem0."""
+    sizes = {"ours": {"packages": 40, "MB": 120.0}, "mem0": {"packages": 34, "MB": 130.0}}
+    made = [Result(name, "plain", "", "installed", values) for name, values in sizes.items()]
+    (install,) = [row.cells for row in bars.against(made).rows if row.name.startswith("core install")]
+    assert (install["seen"], install["reached"]) == ("1.18 × packages, 0.923 × MB", "reached")
+
+
+def test_accuracy_reads_bar_and_figure_from_the_reports() -> None:
+    """A score, the lower end of its interval, a count; what did not run is said."""
+    row = {"AUC": {"value": 0.77}, "AUC − logistic": {"value": 0.01, "low": -0.001}}
+    tables = [{"title": "merged: 9 answers", "rows": [{"name": "ours", "cells": row}]}]
+    superseded = {"title": "supersession, first 10", "rows": [{"name": "ours", "cells": {"old, unmarked": "3"}}]}
+    found = accuracy.against({"assistments": {"tables": tables}, "beam": {"tables": [superseded]}})
+    shown = {one.name: one.cells["reached"] for one in found.tables[0].rows}
+    assert shown["ASSISTments AUC, merged"] == "reached"
+    assert shown["the same, less the logistic model's, lower end of the interval"] == "**missed**"
+    assert shown["BEAM: old one there, unmarked"] == "reached"
+    assert shown["LoCoMo turn recall@10"] == "not measured"
+
+
+def result(side: str, size: str, row: str, value: float) -> Result:
+    """A row in which every call took as long."""
+    return Result(side, "reading", size, row, {"p50": value, "best": value, "cpu": value, "p95": value})
