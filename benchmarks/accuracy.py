@@ -84,7 +84,7 @@ BARS = (
 def main() -> None:
     args = _arguments()
     reports: dict[str, dict[str, Any]] = {}
-    problems = []
+    problems = ["A quick run on a small part of the data: it shows that all works, not how well."] * args.quick
     for name, folder in DATA.items():
         data = Path(args.data) / folder
         if not data.exists() and name not in NO_DATA_NEEDED:
@@ -127,7 +127,7 @@ def _figure(cell: Any, *, low: bool) -> Figure | None:
 
 
 def _shown(value: float) -> str:
-    return f"{value:.0f}" if value >= 1 and value == int(value) else f"{value:.3f}".replace("0.", ".", 1)
+    return f"{value:.0f}" if value == int(value) else f"{value:.3f}".replace("0.", ".", 1)
 
 
 def _arguments() -> argparse.Namespace:
