@@ -216,6 +216,8 @@ def as_report(bench: Bench, small: Sequence[Table], sizes: Sequence[str], alone:
         "Milliseconds: the median call; in parentheses the fastest call and the CPU time of the median call, which say "
         f"more on a busy machine (load average at the end: {os.getloadavg()[0]:.1f}); × times the median of “{BASE}”.",
         "All sides have the same people, texts and free vectors of 384 numbers; the same people in each row.",
+        "Learning: the same scripted server; ours asks it over plain connections, the peers with the OpenAI client "
+        "that they bring.",
         *bench.problems,
     )
     kept = [one for one in (*tables, *small, bars.against(found)) if any(row.cells for row in one.rows)]
@@ -244,7 +246,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--peers", default=str(cache / "venvs"), help="folder for the venvs of the peers")
     parser.add_argument("--json", default=str(cache / "speed.json"), help="file for all results")
     parser.add_argument("--markdown", help="file for the tables, as a section of docs/benchmarks.md")
-    parser.add_argument("--enough", type=float, default=900, help="seconds after which a side is stopped")
+    parser.add_argument(
+        "--enough", type=float, default=900, help=f"seconds after which a side is stopped (ours: {LONGER} times)"
+    )
     args = parser.parse_args()
     for folder in (Path(args.peers), Path(args.json).parent):
         folder.mkdir(parents=True, exist_ok=True)
