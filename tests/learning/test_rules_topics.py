@@ -136,6 +136,8 @@ def test_names_that_mean_the_same_are_told_by_the_tracked_one() -> None:
         ("I got the tree exercise with recursion right!", ("Recursion",), [("correct", "Recursion", 1)]),
         ("I finally solved exercise 3 on binary search.", (), [("correct", "binary search", 1)]),
         ("I got the recursion tree homework wrong.", ("recursion",), [("wrong", "recursion", 1)]),
+        ("I failed the quiz on inheritance.", (), [("wrong", "inheritance", 1)]),
+        ("I aced my last test on fractions.", (), [("correct", "fractions", 1)]),
         ("I got the question about photosynthesis wrong.", (), [("wrong", "photosynthesis", 1)]),
         ("I solved the problem with Docker.", (), []),
         ("I solved my problem with sleep.", (), []),

@@ -33,6 +33,7 @@ _SOLVE: Final = alt(
     simplify | graph | declare | define"""
 )
 _COURSE: Final = "(?:exam|test|quiz|class|course|midterm|final|lecture|assignment)"
+_ONE_OF: Final = r"(?:(?:my|the|an?|our|another|today's|yesterday's) )?(?:(?:last|first|second|final|big|whole) )?"
 _OF_COURSE: Final = "(?:homework|assignment|exam|test|quiz|class|course|lecture|lesson|project)"
 _PRACTISE: Final = "(?:learning(?: about)?|studying|practising|practicing|revising|reviewing|covering|working on)"
 
@@ -67,10 +68,12 @@ TABLE: Final[tuple[tuple[EvidenceKind, str], ...]] = (
     ("confused", rf"I'm {_WELL}(?:bad|terrible|awful|weak|hopeless|not good|not great) (?:at|in|with) (?P<topic>.+)"),
     ("wrong", rf"I {_WELL}(?:got|had) (?:my |the )?(?P<topic>.+?) wrong\b"),
     ("wrong", rf"I {_WELL}made (?:an?|another|some|the same) (?:mistakes?|errors?) (?:with|in|on|about) (?P<topic>.+)"),
-    ("wrong", rf"I {_WELL}(?:failed|flunked) (?:my |the )?(?P<topic>.+?) {_COURSE}\b"),
+    ("wrong", rf"I {_WELL}(?:failed|flunked|bombed) {_ONE_OF}{_COURSE} (?:on|about|in|for) (?P<topic>.+)"),
+    ("wrong", rf"I {_WELL}(?:failed|flunked|bombed) {_ONE_OF}(?P<topic>.+?) {_COURSE}\b"),
     ("wrong", rf"I {_WELL}(?:messed up|mess up|screwed up|mix up|mixed up|mixing up|confuse|forget) (?P<topic>.+)"),
     ("correct", rf"I {_WELL}(?:got|had) (?:my |the )?(?P<topic>.+?) (?:right|correct)\b"),
-    ("correct", rf"I {_WELL}(?:passed|aced) (?:my |the )?(?P<topic>.+?) {_COURSE}\b"),
+    ("correct", rf"I {_WELL}(?:passed|aced) {_ONE_OF}{_COURSE} (?:on|about|in|for) (?P<topic>.+)"),
+    ("correct", rf"I {_WELL}(?:passed|aced) {_ONE_OF}(?P<topic>.+?) {_COURSE}\b"),
     ("correct", rf"I {_WELL}(?:solved|(?:managed|was able) to {_SOLVE}) (?:my |the )?(?P<topic>.+)"),
     ("claimed", rf"I {_WELL}(?:know|understand|understood|mastered|remember) (?P<known>.+)"),
     ("claimed", rf"I've {_WELL}(?:mastered|understood|got the hang of) (?P<topic>.+)"),
@@ -190,6 +193,7 @@ _NO_START: Final = words(
     price cost hell new old good great fine ok okay sure alright right wrong ton lot bit better well super pretty
     much busy hard work homework tests exams kind sort hype struggle tips tip implications ways"""
 )
+_ARTICLES: Final = words("the a an every each all any another")
 _COURSEWORK = Regex(rf" (?:{_COURSE}|homework|exercises?|problems?|questions?)$", re.IGNORECASE)
 
 
@@ -217,13 +221,18 @@ def topic_of(text: str) -> str | None:
     text = _COURSEWORK.sub("", _END.sub("", f" {text}")).strip(" .!?,\"'")
     if not text or re.search(r"[\\\\`$<>{}=]|^\d", text) or _NO_TOPIC.search(text) or not 1 <= len(text.split()) <= 5:
         return None
-    if text.split()[0].casefold() in _NO_START or text.split()[-1].casefold() in {
-        "and",
-        "or",
-        "of",
-        "with",
-        "is",
-        "are",
-    }:
+    if (
+        text.casefold() in _ARTICLES
+        or text.split()[0].casefold() in _NO_START
+        or text.split()[-1].casefold()
+        in {
+            "and",
+            "or",
+            "of",
+            "with",
+            "is",
+            "are",
+        }
+    ):
         return None
     return text if re.search(r"[^\W\d_]{2}|\bC\b|\bR\b", text) else None
