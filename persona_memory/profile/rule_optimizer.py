@@ -7,11 +7,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from persona_memory.profile.answers import answered
+from persona_memory.profile.corrections import is_retraction
 from persona_memory.profile.english.grammar import first_person
 from persona_memory.profile.english.regex import Regex
 from persona_memory.profile.fold import apply
 from persona_memory.profile.schema import fold_key
-from persona_memory.profile.statements import Change, Statement, answered, corrected, is_retraction, statements
+from persona_memory.profile.statements import Change, Statement, corrected, statements
 from persona_memory.protocols import ProfileView
 from persona_memory.types import Profile, ProfileEdit, Turn
 
@@ -33,11 +35,16 @@ class RuleOptimizer:
         """One stated edit per change, in the order of the turns; what would change nothing is left out."""
         profile, edits = view.profile, list[ProfileEdit]()
         for turn, said in stated(view.turns):
-            changes = (change for statement in said for change in statement.changes)
-            for change in changes:
-                for edit in _edits(change, turn, profile) if change.field in view.schema else ():
-                    profile = apply(profile, edit, view.schema)
-                    edits.append(edit)
+            exchanged: set[tuple[str, str]] = set()
+            for statement in said:
+                for change in statement.changes:
+                    if (statement.quote, str(change.value)) in exchanged:
+                        continue  # "I moved from Siemens to Bosch" of who works at Siemens is no change of home
+                    for edit in _edits(change, turn, profile) if change.field in view.schema else ():
+                        profile = apply(profile, edit, view.schema)
+                        edits.append(edit)
+                        if change.instead is not None:
+                            exchanged.add((statement.quote, change.instead))
         return tuple(edits)
 
 
@@ -87,16 +94,11 @@ def _edits(change: Change, turn: Turn, profile: Profile) -> Iterator[ProfileEdit
             yield _edit(change.field, change.op, change.value, turn)
         return
     for item in items:
-        if change.value is None or _meant(str(change.value), str(item), exact=change.exact):
+        if change.means(str(item)):
             yield _edit(change.field, "remove", item, turn)
+            if (instead := change.replaced(str(item))) is not None:
+                yield _edit(change.field, "add", instead, turn)
 
 
 def _edit(field: str, op: Literal["set", "add", "remove"], value: object, turn: Turn) -> ProfileEdit:
     return ProfileEdit(field, op, value, (turn.seq,), CONFIDENCE, "stated", turn.at)
-
-
-def _meant(value: str, item: str, *, exact: bool) -> bool:
-    if exact:
-        return fold_key(value) == fold_key(item)
-    after = "" if value.endswith(":") else r"(?!\w)"
-    return re.search(rf"(?<!\w){re.escape(fold_key(value))}{after}", fold_key(item)) is not None

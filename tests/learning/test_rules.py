@@ -144,6 +144,13 @@ async def test_what_has_ended_replaces_and_what_is_repeated_does_not() -> None:
     assert again.replaces == ()
 
 
+async def test_an_ending_is_a_memory_where_something_ends() -> None:
+    """ "I've given up pottery" of who is known to do pottery; of nobody else."""
+    (gone,) = (await extracted("I've given up pottery.", known=[memory(1, "Enjoys pottery", 0)])).memories
+    assert gone.replaces == ("m1",)
+    assert (await extracted("I've given up pottery.")).memories == ()
+
+
 async def test_superseded_memories_are_not_replaced_again() -> None:
     """Only what is current."""
     old = Memory("m1", "semantic", "Lives in Rome", (1,), MONDAY, valid_to=MONDAY, superseded_by="m2")

@@ -10,7 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from persona_memory.profile.english.clauses import clauses
-from persona_memory.profile.english.grammar import affirmed, first_person, gerund, negated, third_person
+from persona_memory.profile.english.deeds import same_deed
+from persona_memory.profile.english.grammar import (
+    affirmed,
+    bases,
+    first_person,
+    gerund,
+    negated,
+    no_longer,
+    third_person,
+)
 from persona_memory.profile.english.lexicon import number
 from persona_memory.profile.english.sentences import MASK, own_speech, sentences
 
@@ -175,3 +184,36 @@ def test_importing_the_rules_compiles_no_pattern_of_theirs() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["0", "True"]
+
+
+@pytest.mark.parametrize(
+    ("doing", "base"),
+    [("running", "run"), ("playing", "play"), ("living", "live"), ("baking", "bake"), ("meditating", "meditate")],
+)
+def test_the_base_of_an_ing_form_comes_first(doing: str, base: str) -> None:
+    """The others that it could come from follow."""
+    assert bases(doing)[0] == base
+
+
+@pytest.mark.parametrize("text", ["Lives in Porto", "Is married", "Plays tennis", "Has a dog called Rex"])
+def test_what_is_over_can_be_read_back(text: str) -> None:
+    """As the clause that a person would say."""
+    assert first_person(no_longer(text)).startswith(("I no longer ", "I am no longer "))
+
+
+@pytest.mark.parametrize(
+    ("said", "held", "same"),
+    [
+        ("running", "go running every morning", True),
+        ("going to the gym", "go to the gym on Mondays", True),
+        ("Italian", "learn Italian", True),
+        ("nursing", "nurse", True),
+        ("running in the evening", "go running every morning", False),
+        ("running", "run a marathon", False),
+        ("buying bread", "bake bread every Saturday", False),
+        ("tennis with Ana", "tennis", False),
+    ],
+)
+def test_an_activity_is_known_by_another_name(said: str, held: str, same: bool) -> None:
+    """As long as nothing is added to it."""
+    assert same_deed(said, held) is same

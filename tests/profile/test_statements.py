@@ -6,13 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from persona_memory.profile.answers import answered
+from persona_memory.profile.corrections import is_retraction
 from persona_memory.profile.schema import default_schema
 from persona_memory.profile.statements import (
     Statement,
-    answered,
     closed_by,
     corrected,
-    is_retraction,
+    said_by,
     slots_of,
     statements,
 )
@@ -26,10 +27,13 @@ FRESH = [*FIRST, *SECOND, *THIRD]
 
 
 def facts(found: tuple[Statement, ...]) -> Facts:
-    """(field, value) pairs that are stated, and ("-field", value) for what is no longer so; "*" is the whole field."""
+    """(field, value) pairs that are stated, and ("-field", value) for what is no longer so; "*" is the whole field.
+
+    What says something only of what is known already says nothing here.
+    """
     said: Facts = set()
     for statement in found:
-        for change in statement.changes:
+        for change in () if statement.presupposes else statement.changes:
             if change.op != "remove":
                 said.add((change.field, str(change.value).casefold()))
             elif statement.ended:
@@ -87,7 +91,7 @@ def test_precision_and_recall_on_hand_written_sentences() -> None:
 )
 def test_a_contrast_affirms_one_thing_and_denies_the_other(text: str, told: list[str]) -> None:
     """What a field with one value denies needs no statement; what only follows "not" is no contrast."""
-    assert [statement.text for statement in statements(text)] == told
+    assert [statement.text for statement in statements(text) if not statement.presupposes] == told
 
 
 @pytest.mark.parametrize(
@@ -114,6 +118,10 @@ def test_who_is_named_in_passing_is_known(text: str, told: list[str]) -> None:
         ("I was laid off.", "Was laid off"),
         ("My girlfriend and I broke up.", "Broke up with their girlfriend"),
         ("My dog Rex died.", "Their dog Rex died"),
+        ("I no longer live in Oslo.", "No longer lives in Oslo"),
+        ("I'm not married any more.", "Is no longer married"),
+        ("I've stopped playing tennis.", "No longer plays tennis"),
+        ("Blur isn't my favourite band any more.", "Their favourite band is no longer Blur"),
     ],
 )
 def test_what_has_ended_reads_as_people_say_it(text: str, told: str) -> None:
@@ -124,23 +132,60 @@ def test_what_has_ended_reads_as_people_say_it(text: str, told: str) -> None:
     assert statement.slot in slots_of(told)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I've given up pottery.",
+        "I used to live in Lisbon.",
+        "I switched from tennis to squash.",
+        "Rex passed away.",
+        "I don't speak German.",
+    ],
+)
+def test_what_ends_something_unknown_says_nothing_by_itself(text: str) -> None:
+    """It presupposes what it ends."""
+    assert all(statement.ended and statement.presupposes for statement in statements(text))
+    assert statements(text)
+
+
+@pytest.mark.parametrize(
+    ("older", "newer", "replaced"),
+    [
+        ("Lives in Lisbon", "I no longer live in Lisbon.", True),
+        ("Lives in Porto", "I no longer live in Lisbon.", False),
+        ("Enjoys pottery", "I've given up pottery.", True),
+        ("Plays chess", "I've given up pottery.", False),
+        ("Goes running every morning", "I stopped running.", True),
+        ("Wants to run a marathon", "I stopped running.", False),
+        ("No longer lives in Lisbon", "I live in Lisbon again.", True),
+        ("No longer lives in Lisbon", "I live in Porto.", False),
+    ],
+)
+def test_an_ending_replaces_what_says_that_it_goes_on(older: str, newer: str, replaced: bool) -> None:
+    """Of the same value, not of the same slot alone."""
+    said, told = statements(newer), said_by(older)
+    assert told
+    assert any(new.replaces(old) for new in said for old in told) is replaced
+
+
 def test_who_quits_a_job_leaves_the_employer_too() -> None:
     """Both memories end."""
     (left,) = statements("I quit my job.")
-    assert left.replaces("career")
-    assert left.replaces("employer")
-    assert not left.replaces("education")
+    (nurse,), (at_work,), (student,) = map(statements, ("I'm a nurse.", "I work at Siemens.", "I study law."))
+    assert left.replaces(nurse)
+    assert left.replaces(at_work)
+    assert not left.replaces(student)
 
 
 def test_the_closer_statement_takes_the_place_of_the_vague_one() -> None:
     """ "Has a cat called Pixel" says "Has a cat", never the other way round; two cats are another matter."""
     said = ("I have a cat.", "My cat is called Pixel.", "I have two cats.", "I adopted a cat.")
     (vague,), (close,), (two,), (adopted,) = map(statements, said)
-    assert close.replaces(vague.slot)
-    assert not vague.replaces(close.slot)
+    assert close.replaces(vague)
+    assert not vague.replaces(close)
     assert vague.told_by(close.slot)
     assert not adopted.told_by(close.slot)
-    assert not close.replaces(two.slot)
+    assert not close.replaces(two)
     assert not two.told_by(close.slot)
 
 
@@ -191,7 +236,7 @@ def test_memories_read_in_the_third_person() -> None:
 def test_a_newer_statement_replaces_what_an_older_memory_says_of_the_same_slot(older: str, newer: str) -> None:
     """Whoever wrote the memory, as long as it says it of the user."""
     (statement,) = statements(newer)
-    assert any(statement.replaces(slot) for slot in slots_of(older))
+    assert any(statement.replaces(told) for told in said_by(older))
 
 
 @pytest.mark.parametrize(
@@ -208,7 +253,7 @@ def test_a_newer_statement_replaces_what_an_older_memory_says_of_the_same_slot(o
 def test_other_slots_are_left_alone(older: str, newer: str) -> None:
     """Two pets, two tastes, two people can hold at once."""
     (statement,) = statements(newer)
-    assert not any(statement.replaces(slot) for slot in slots_of(older))
+    assert not any(statement.replaces(told) for told in said_by(older))
 
 
 @pytest.mark.parametrize(
@@ -222,6 +267,19 @@ def test_other_slots_are_left_alone(older: str, newer: str) -> None:
         ("What do you do for a living?", "I'm a nurse.", ("demographics.career", "nurse")),
         ("Which languages do you speak?", "Dutch", ("demographics.languages", "dutch")),
         ("Is there anything that you do not eat?", "mushrooms", ("preference.diet", "no mushrooms")),
+        ("Do you prefer short or detailed answers?", "short", ("preference.styles", "length: short answers")),
+        (
+            "Do you prefer short or detailed answers?",
+            "Detailed ones",
+            ("preference.styles", "length: detailed answers"),
+        ),
+        ("What do you like to do in your free time?", "chess", ("personality.interests", "chess")),
+        (
+            "Is there something you are working towards?",
+            "pay off my debts",
+            ("personality.goals", "pay off their debts"),
+        ),
+        ("Is there something you are working towards?", "learning Greek", ("personality.goals", "learn greek")),
     ],
 )
 def test_a_short_answer_states_what_was_asked(question: str, reply: str, fact: tuple[str, str]) -> None:
@@ -237,6 +295,8 @@ def test_a_short_answer_states_what_was_asked(question: str, reply: str, fact: t
         ("Do you have any allergies?", "no"),
         ("Porto is lovely.", "Porto"),
         ("What would you cook?", "mushrooms"),
+        ("Do you prefer short or detailed answers?", "no idea"),
+        ("What do you like to do in your free time?", "I read"),
         ("Where do you live? Or where are you from?", "Porto"),
         ("Where do you live?", "well that is a long story which I will tell you later"),
     ],
@@ -284,7 +344,17 @@ def test_a_correction_of_nothing_says_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["Just kidding!", "haha just kidding", "I'm joking, of course.", "lol jk", "That was a joke 😄"]
+    "text",
+    [
+        "Just kidding!",
+        "Scratch that.",
+        "No wait, that's wrong.",
+        "That's not true, I made that up.",
+        "haha just kidding",
+        "I'm joking, of course.",
+        "lol jk",
+        "That was a joke 😄",
+    ],
 )
 def test_a_joke_is_taken_back_by_the_next_turn(text: str) -> None:
     """A turn that does nothing else."""

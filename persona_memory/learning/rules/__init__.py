@@ -15,19 +15,13 @@ from persona_memory.learning.rules.appointments import Appointment
 from persona_memory.learning.rules.events import Event, events
 from persona_memory.learning.rules.requests import forget_requests
 from persona_memory.learning.rules.topics import topic_evidence
+from persona_memory.profile.answers import answered
+from persona_memory.profile.corrections import is_retraction
 from persona_memory.profile.english.grammar import first_person, third_person
 from persona_memory.profile.english.regex import Regex
 from persona_memory.profile.english.sentences import sentences
 from persona_memory.profile.schema import ProfileSchema, default_schema
-from persona_memory.profile.statements import (
-    Statement,
-    answered,
-    closed_by,
-    corrected,
-    is_retraction,
-    slots_of,
-    statements,
-)
+from persona_memory.profile.statements import Statement, closed_by, corrected, said_by, slots_of, statements
 from persona_memory.protocols import ExtractedMemory, Extraction, ForgetRequest, Window
 from persona_memory.types import Memory, Policy, Turn
 
@@ -87,7 +81,9 @@ class RuleExtractor:
             if not requests:
                 said += _of_turn(turn, earlier, saved=turn.seq in window.statements)
         said = [item for item in said if not _closed(item, self.schema or default_schema(), window)]
-        return Extraction(_linked(_without_vague(said, window), window), topic_evidence(window), tuple(forget))
+        return Extraction(
+            _linked(_grounded(_without_vague(said, window), window), window), topic_evidence(window), tuple(forget)
+        )
 
 
 def drop_superseded(extraction: Extraction) -> Extraction:
@@ -190,6 +186,20 @@ def _without_vague(said: Sequence[_Said], window: Window) -> list[_Said]:
     return kept
 
 
+def _grounded(said: Sequence[_Said], window: Window) -> list[_Said]:
+    """What is left without what presupposes something that is not known: "I've given up pottery" of no potter."""
+    kept: list[_Said] = []
+    for item in said:
+        statement = item.statement
+        if statement is not None and statement.presupposes:
+            known = [told for memory in _known(item, window) for told in said_by(memory.text)]
+            mine = [other.statement for other in kept if other.statement is not None]
+            if not any(map(statement.replaces, (*known, *mine))):
+                continue
+        kept.append(item)
+    return kept
+
+
 def _known(item: _Said, window: Window) -> list[Memory]:
     """The current memories of what was said before; when turns are read again, there are later ones, too."""
     first = min(item.memory.sources)
@@ -198,20 +208,20 @@ def _known(item: _Said, window: Window) -> list[Memory]:
 
 def _linked(said: Sequence[_Said], window: Window) -> tuple[ExtractedMemory, ...]:
     """The memories with what each replaces: known ones of the same slot, and earlier ones of this window."""
-    known = [(memory.id, memory.text, slots_of(memory.text)) for memory in window.memories if memory.current]
+    known = [(memory.id, memory.text, said_by(memory.text)) for memory in window.memories if memory.current]
     linked = []
     for place, item in enumerate(said):
         statement = item.statement
         if statement is None:
             linked.append(_moved(item, [other.memory for other in said[:place]], window))
             continue
-        old = [ref for ref, text, slots in known if text != item.memory.text and any(map(statement.replaces, slots))]
+        old = [ref for ref, text, told in known if text != item.memory.text and any(map(statement.replaces, told))]
         mine = [
             f"#{number}"
             for number, other in enumerate(said[:place])
             if other.statement is not None
             and other.memory.text != item.memory.text
-            and statement.replaces(other.statement.slot)
+            and statement.replaces(other.statement)
         ]
         linked.append(replace(item.memory, replaces=(*old, *mine)))
     return tuple(linked)

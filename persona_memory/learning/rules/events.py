@@ -115,7 +115,7 @@ def events(turn: Turn) -> Iterator[Event]:
     for clause in clauses(turn.text):
         if not clause.asserted:
             continue
-        said, _ = core(clause.text)
+        said, _ = core(clause.text, dated=True)
         said = re.sub(r"[.!,;\s]+$", "", _AFTERTHOUGHT.sub("", shared(said)))
         if 3 <= len(said.split()) <= LONGEST:
             set_for = appointment(said, turn.at)

@@ -14,6 +14,7 @@ from typing import Final
 
 from persona_memory.profile.english.lexicon import OTHERS, alt, any_of
 from persona_memory.profile.english.regex import Regex
+from persona_memory.profile.english.repairs import OPENS
 from persona_memory.profile.english.sentences import Sentence, plain, sentences
 
 
@@ -56,8 +57,10 @@ _ASKS: Final = (
     r"have|has|may|shall|any|got|isn't|aren't|don't|doesn't|didn't|can't|won't|wouldn't|couldn't|please)"
 )
 _SPLIT = Regex(
-    rf"(?:\s*[,;:(\u2014]+\s*|\s+-+\s+)(?:{_JOIN},?\s+){{0,3}}(?:now\s+)?(?=(?:{_SUBJECT}|{_ASKS}\b))|"
-    rf"\s+(?:{_JOIN}\s+){{1,3}}(?={_SUBJECT})",
+    rf"(?:\s*[,;:(\u2014]+\s*|\s+-+\s+)(?:{_JOIN},?\s+){{0,3}}(?:(?:now|nowadays|these days|"
+    rf"today)\s+)?(?=(?:{_SUBJECT}|{_ASKS}\b))|"
+    rf"\s+(?:{_JOIN}\s+){{1,3}}(?:(?:now|nowadays|these days|today)\s+)?(?={_SUBJECT})|(?:\s*[,;:(\u2014]+\s*|"
+    rf"\s+-+\s+)(?={OPENS})",
     re.IGNORECASE,
 )
 _QUESTION = Regex(rf"\W*(?:(?:{_JOIN}|well|ok|okay|hey|hi|hello|now),?\s+){{0,4}}{_ASKS}\b", re.IGNORECASE)
@@ -65,7 +68,8 @@ _QUESTION = Regex(rf"\W*(?:(?:{_JOIN}|well|ok|okay|hey|hi|hello|now),?\s+){{0,4}
 _VERBS: Final = alt(
     """live | work | like | love | enjoy | hate | dislike | prefer | speak | play | study | teach | have | own
     eat | drink | run | am | don't (?:like|eat|drink|have) | can't (?:stand|eat) | moved | went | started
-    bought | adopted | visited | met | quit | joined | finished"""
+    bought | adopted | visited | met | quit | joined | finished | became | stopped | switched
+    took up | gave up"""
 )
 _SHARED_SUBJECT = Regex(
     rf"(?:\s*,\s*|\s+)(?:(?:and|but)\s+)?(?:(?:also|currently|now|then|recently|just|still|really)\s+)?(?={_VERBS}\s)",
@@ -135,7 +139,13 @@ def _with_shared_subjects(head: Clause) -> Iterator[Clause]:
     subject = re.search(r"\b(i|we)(?='|\b)", head.text[:40], re.IGNORECASE)
     cuts = list(_SHARED_SUBJECT.finditer(head.text, subject.end())) if subject else []
     cuts = [cut for cut in cuts if cut.start() > 3 and _joins(cut[0], head.text[cut.end() :])]
-    cuts = [cut for cut in cuts if _same_tense(head.text[: cuts[0].start()], head.text[cut.end() :])]
+    first = head.text[: cuts[0].start()] if cuts else ""
+    cuts = [
+        cut
+        for cut in cuts
+        if re.search(r"\bnow\b", cut[0] + head.text[cut.end() : cut.end() + OVERLAP])
+        or _same_tense(first, head.text[cut.end() :])
+    ]
     if subject is None or not cuts or _NOT_PLAIN.search(head.text[: cuts[0].start()]):
         yield head
         return
@@ -149,7 +159,11 @@ def _with_shared_subjects(head: Clause) -> Iterator[Clause]:
         begin, lead = (0 if cut is None else cut.end()), f"{subject[1]} "
 
 
-_PAST_VERB = Regex(r"(?:moved|went|started|bought|adopted|visited|met|quit|joined|finished)\b", re.IGNORECASE)
+_PAST_VERB = Regex(
+    r"(?:moved|went|started|bought|adopted|visited|met|quit|joined|finished|became|stopped|"
+    r"switched|took up|gave up)\b",
+    re.IGNORECASE,
+)
 _PRESENT = Regex(
     rf"\W*(?:\w+\W+){{0,3}}?(?:I|we)(?:'m|'re| am| are|\s+(?:\w+ly |also |now )?{_VERBS})\b", re.IGNORECASE
 )
@@ -252,7 +266,7 @@ _SMALL_TALK = Regex(
 )
 
 
-def is_retraction(text: str) -> bool:
+def is_joke(text: str) -> bool:
     """Whether a turn does nothing but take back what was said before it as a joke."""
     if len(text) > 80 or not _JOKE.search(plain(text)):
         return False

@@ -9,6 +9,7 @@ from typing import Final
 from persona_memory.profile.english.found import Change, Found
 from persona_memory.profile.english.grammar import negated
 from persona_memory.profile.english.lexicon import alt
+from persona_memory.profile.english.over import replaced
 from persona_memory.profile.english.regex import Regex
 
 _NO_CONTRAST: Final = alt(
@@ -26,12 +27,14 @@ _X_NOT_Y = Regex(
     rf"\s+(?!{_NO_CONTRAST}\b)(?P<old>[^,.!?;()\u2014]+)(?P<rest>.*)",
     re.IGNORECASE | re.DOTALL,
 )
+_INSTEAD = Regex(r"(instead of [^,.!?;]+?),? (?=(?:I|we)\b)", re.IGNORECASE)
+"""In front of what is so instead: "Instead of tennis I play badminton now"."""
 _NOT_Y_BUT_X = Regex(
-    r"(?P<head>.*?(?:(?P<verb>\bdon't|\bisn't|\baren't)|\bnot))"
+    r"(?P<head>.*?(?:(?P<verb>\bdon't|\bisn't|\baren't|\bno longer)|\bnot))"
     rf"\s+(?!{_NO_CONTRAST}\b)(?P<old>[^,.!?;]+?),?\s+but\s+(?:rather\s+)?(?P<new>[^,.!?;]+)(?P<rest>.*)",
     re.IGNORECASE | re.DOTALL,
 )
-_LEAD = Regex(r"(?:(?:in|on|at|to|for|from|with|as|by|near|an?|the)\s)+", re.IGNORECASE)
+_LEAD = Regex(r"(?:(?:in|on|at|to|for|from|with|as|by|near|an?|the|every)\s)+", re.IGNORECASE)
 _TAIL = Regex(r"\s+(?:though|thanks|anymore|please|now|any longer|as i (?:said|wrote)|after all|obviously)\W*$", re.I)
 _ENDS = Regex(
     r"\W*$|\s*[,.;!(]|\s+(?:now|too|these|with|in|at|for|from|since|because|and|or|as|this|last|when|on)\b",
@@ -54,16 +57,17 @@ def contrasted(said: str, read: Reader) -> Sequence[Found]:
     for divide in (_not_but, _x_not_y) if _MARK.search(said) else ():
         split = divide(said, read)
         if split is not None:
-            affirmed, denied = (read(part) for part in split)
+            affirmed, denied = read(split[0]), read(split[1])
             if affirmed:
-                return (*_denials(affirmed, denied), *affirmed)
+                over = [] if denied else list(replaced(split[2], split[0]))
+                return (*_denials(affirmed, denied), *over, *affirmed)
     return read(said)
 
 
 def denial(found: Found) -> Found | None:
     """That a fact is not so; None for one that has no items of a list field or is a denial itself."""
     gone = tuple(
-        Change(change.field, "remove", change.value, exact=True) for change in found.changes if change.op == "add"
+        Change(change.field, "remove", change.value, match="exact") for change in found.changes if change.op == "add"
     )
     text = negated(found.text)
     return None if not gone or found.ended or text is None else Found(found.slot, text, gone, found.kind, ended=True)
@@ -78,15 +82,17 @@ def _denials(affirmed: Sequence[Found], denied: Sequence[Found]) -> Iterator[Fou
             yield gone
 
 
-def _x_not_y(said: str, read: Reader) -> tuple[str, str] | None:
-    match = _X_NOT_Y.match(said)
+def _x_not_y(said: str, read: Reader) -> tuple[str, str, str] | None:
+    first = _INSTEAD.match(said)
+    match = _X_NOT_Y.match(said if first is None else f"{said[first.end() :].rstrip(' .!')} {first[1]}")
     if match is None or len(match["old"].split()) > LONGEST:
         return None
     head, old = match["head"], _TAIL.sub("", match["old"]).strip()
-    return f"{head}{match['rest']}", _put(old, head, read) or ""
+    instead = old if re.search(r"\b(?:instead of|rather than)\b", said, re.IGNORECASE) else ""
+    return f"{head}{match['rest']}", put(old, head, read) or "", instead
 
 
-def _not_but(said: str, read: Reader) -> tuple[str, str] | None:
+def _not_but(said: str, read: Reader) -> tuple[str, str, str] | None:
     match = _NOT_Y_BUT_X.match(said)
     if match is None or len(match["old"].split()) > LONGEST:
         return None
@@ -95,11 +101,11 @@ def _not_but(said: str, read: Reader) -> tuple[str, str] | None:
     head = f"{match['head'][: -len(verb)]}{positive}".rstrip()
     denied = f"{head} {match['old']}"
     bare = verb == "don't" and _LEAD.match(match["new"]) is None  # "I don't like tea but love coffee" has two verbs
-    affirmed = None if bare else _put(match["new"], denied, read)
-    return None if affirmed is None else (f"{affirmed}{match['rest']}", denied)
+    affirmed = None if bare else put(match["new"], denied, read)
+    return None if affirmed is None else (f"{affirmed}{match['rest']}", denied, "")
 
 
-def _put(other: str, clause: str, read: Reader) -> str | None:
+def put(other: str, clause: str, read: Reader) -> str | None:
     """The clause with another thing in the place of what it says: where the same small words stand, else its value."""
     lead = _LEAD.match(other)
     if lead is not None:

@@ -51,18 +51,15 @@ def _avoids(match: re.Match[str]) -> Iterator[Found]:
 
 def _eats_again(match: re.Match[str]) -> Iterator[Found]:
     food = match["what"].casefold()
+    if food in {"everything", "anything"}:
+        yield Found("diet", f"Eats {food}", (Change(DIET, "remove"),), ended=True)
+        return
     changes = [Change(DIET, "remove", f"no {food}")]
     if food in _MEAT:
         changes += [Change(DIET, "remove", whole) for whole in sorted(lex.WHOLE_DIETS - {"omnivore"})]
         yield Found("diet", f"Eats {food} again", tuple(changes), ended=True)
     else:
         yield Found(f"diet:no {food}", f"Eats {food} again", tuple(changes), ended=True)
-
-
-def _no_longer(match: re.Match[str]) -> Iterator[Found]:
-    found = match["diet"].casefold()
-    slot = "diet" if found in lex.WHOLE_DIETS else f"diet:{found}"
-    yield Found(slot, f"Is no longer {found}", (Change(DIET, "remove", found),), ended=True)
 
 
 def _allergic(match: re.Match[str]) -> Iterator[Found]:
@@ -82,7 +79,7 @@ def _my_allergy(match: re.Match[str]) -> Iterator[Found]:
 
 def _outgrown(match: re.Match[str]) -> Iterator[Found]:
     for found in things(match["what"]):
-        change = Change("health.allergies", "remove", found)
+        change = Change("health.allergies", "remove", found, match="deed")
         yield Found(f"allergy:{found.casefold()}", f"Is no longer allergic to {found}", (change,), ended=True)
 
 
@@ -110,15 +107,20 @@ RULES: Final[tuple[Rule, ...]] = (
         r"dairy|gluten|sugar|alcohol|eggs|seafood|wheat|caffeine|coffee|carbs|nuts)\b)",
         _avoids,
     ),
-    rule(rf"(?:I|I've|we) {JUST}(?:started )?(?:eat|eating|eaten) (?P<what>[a-z]+) (?:again|now)\b", _eats_again),
-    rule(rf"I'm (?:no longer|not) (?:an? )?(?P<diet>{_DIETS})\s+anymore\b", _no_longer),
-    rule(rf"I'm no longer (?:an? )?(?P<diet>{_DIETS})\b", _no_longer),
-    rule(rf"I (?:stopped|quit|gave up) being (?:an? )?(?P<diet>{_DIETS})\b", _no_longer),
+    rule(
+        rf"(?:I|I've|we) {JUST}(?:do )?(?:eat|eating|eaten|drink|drinking) (?P<what>[a-z]+) (?:again|now)\b",
+        _eats_again,
+    ),
+    rule(
+        rf"(?:I|I've|we) {JUST}(?:started|gone back to) (?:eating|drinking) (?P<what>[a-z]+)(?=\W*$| again\b| now\b)",
+        _eats_again,
+    ),
+    rule(rf"(?:I|we) {JUST}eat (?P<what>everything|anything) (?:again|now|these days)\b", _eats_again),
     rule(rf"{I_AM}(?:severely |badly |highly |deathly |very |mildly |slightly )?allergic to (?P<what>.+)", _allergic),
     rule(r"I (?:also )?have an? (?:severe |bad |mild )?(?P<what>[a-z]+(?: [a-z]+)?) allergy\b", _allergy),
     rule(r"my (?P<what>[a-z]+(?: [a-z]+)?) allergy\b", _my_allergy),
-    rule(r"I'm (?:no longer|not) allergic to (?P<what>.+?)(?: anymore)\b", _outgrown),
-    rule(r"I'm no longer allergic to (?P<what>.+)", _outgrown),
+    rule(rf"(?:I|we)(?:'ve)? {JUST}outgrown? (?:my |the )?(?P<what>[a-z]+) allergy\b", _outgrown),
+    rule(r"my (?P<what>[a-z]+) allergy (?:is|has) (?:gone|disappeared|cured|vanished)\b", _outgrown),
     rule(
         r"(?:I (?:also )?have|I've(?: had)?|I (?:suffer|am suffering) from|I live with) "
         rf"{_MILD}(?P<what>{_CONDITION})\b(?! (?:research|awareness))",

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from persona_memory.profile.english.deeds import same_deed
 from persona_memory.profile.english.regex import compiled
 from persona_memory.types import MemoryKind
 
@@ -15,16 +16,41 @@ from persona_memory.types import MemoryKind
 class Change:
     """One edit of a field of the default schema.
 
-    A "remove" takes out every item that holds `value` as a whole word (with `exact`: that is `value`), and the whole
-    field where `value` is None. An "add" that is `vague` adds nothing where an item says the same more closely: "cat"
-    beside "cat Pixel".
+    A "remove" takes out every item that `value` means, and the whole field where `value` is None. An "add" that is
+    `vague` adds nothing where an item says the same more closely: "cat" beside "cat Pixel".
+
+    Attributes:
+        match: what a removed value means: items that hold it as a whole word, that are it ("exact"), or that name the
+            same activity ("deed").
+        instead: what takes the place of a removed value in the items that held it.
     """
 
     field: str
     op: Literal["set", "add", "remove"]
     value: str | int | None = None
-    exact: bool = False
+    match: Literal["word", "exact", "deed"] = "word"
     vague: bool = False
+    instead: str | None = None
+
+    def means(self, item: str) -> bool:
+        """Whether a removal takes this item out."""
+        if self.value is None:
+            return True
+        value, held = (" ".join(text.casefold().split()) for text in (str(self.value), item))
+        if self.match == "exact":
+            return value == held
+        if self.match == "deed" and same_deed(value, held):
+            return True
+        after = "" if value.endswith(":") else r"(?!\w)"
+        return self.match == "word" and re.search(rf"(?<!\w){re.escape(value)}{after}", held) is not None
+
+    def replaced(self, item: str) -> str | None:
+        """What the item becomes: `instead` in the place of the value; None where nothing takes its place."""
+        if self.instead is None:
+            return None
+        pattern = rf"(?<!\w)(?:(?:the|an?) )?{re.escape(str(self.value))}(?!\w)"
+        changed = re.sub(pattern, lambda _: str(self.instead), item, flags=re.IGNORECASE)
+        return changed if changed != item else self.instead
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +63,7 @@ class Found:
         text: the fact in the third person, without subject.
         changes: what it means for the default profile.
         ended: it says that something is no longer so.
+        presupposes: it says something only of what is known already: "I've given up pottery" of who did pottery.
     """
 
     slot: str
@@ -44,6 +71,7 @@ class Found:
     changes: tuple[Change, ...] = ()
     kind: MemoryKind = "semantic"
     ended: bool = False
+    presupposes: bool = False
 
 
 Builder = Callable[[re.Match[str]], Iterable[Found]]

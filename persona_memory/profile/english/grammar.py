@@ -113,6 +113,23 @@ def gerund(verb: str) -> str:
     return f"{verb}{verb[-1]}ing" if _DOUBLED.match(verb) else f"{verb}ing"
 
 
+_SILENT_E = Regex(
+    r"(?:[aeiou][kvz]|[^aeiou][lcvu]|[aeiou]c|dg|[^e]at|[aiou]s|(?<![eo])[aiou]r|[iu]d|in)$|^[^aeiou]*[aeiou][bdlmnpt]$",
+    re.IGNORECASE,
+)
+"""Stems that have lost an -e in front of -ing: "bak", "meditat"."""
+
+
+def bases(doing: str) -> tuple[str, ...]:
+    """The verbs that an -ing form can come from, the likeliest first: "living" → ("live", "liv")."""
+    stem = doing.removesuffix("ing")
+    if len(stem) < 2 or stem == doing:
+        return ()
+    if re.search(r"([bdgmnprt])\1$", stem):
+        return (stem[:-1], stem)
+    return (f"{stem}e", stem) if _SILENT_E.search(stem) else (stem, f"{stem}e")
+
+
 def first_person(text: str) -> str:
     """What is written of the user as they would say it themselves: "The user lives in Porto" → "I live in Porto".
 
@@ -127,6 +144,11 @@ def first_person(text: str) -> str:
         return f"My {_about_me(text[owner.end() :])}"
     subject = re.match(r"(?:the user|user|they|he|she)\s+", text, re.IGNORECASE)
     rest = text[subject.end() :] if subject else text
+    over = re.match(r"(no longer )|used to ", rest, re.IGNORECASE)
+    if over:  # "No longer lives in Lisbon", "Used to live in Lisbon"
+        told = _about_me(rest[over.end() :])
+        verb_first = told.split(" ", 1) if over[1] else [told]
+        return f"I {over[0].lower()}{' '.join((first(verb_first[0].casefold()), *verb_first[1:])) if over[1] else told}"
     verb = _VERB.match(rest)
     if verb is None or not (subject or _is_third(verb[2].casefold())):
         return text
@@ -144,6 +166,15 @@ def negated(text: str) -> str | None:
         return re.sub(r" (is|are) ", r" \1 not ", text, count=1)
     verb = text.split(maxsplit=1)
     return f"Does not {' '.join((first(verb[0].casefold()), *verb[1:]))}"
+
+
+def no_longer(text: str) -> str:
+    """What is said of the person as over: "Likes tea" → "No longer likes tea"; inverse in `first_person`."""
+    if text.startswith("Their "):
+        return re.sub(r" (is|are) ", r" \1 no longer ", text, count=1)
+    if re.match(r"(?:is|are|has been) ", text, re.IGNORECASE):
+        return re.sub(r"^(\w+(?: been)?)", r"\1 no longer", text)
+    return f"No longer {text[:1].lower()}{text[1:]}"
 
 
 def affirmed(text: str) -> str:

@@ -59,7 +59,7 @@ def _members(match: re.Match[str], field: str, slot: str, *, held: bool) -> Iter
 
 def member(slot: str, field: str, kind: str, called: str) -> Found:
     """A relative or pet that has a name; it takes the place of the same one without a name."""
-    changes = (Change(field, "remove", kind, exact=True), Change(field, "add", f"{kind} {called}"))
+    changes = (Change(field, "remove", kind, match="exact"), Change(field, "add", f"{kind} {called}"))
     return Found(f"{slot}:{kind}:{called.casefold()}", f"Has a {kind} called {called}", changes)
 
 
@@ -102,10 +102,23 @@ def _called(match: re.Match[str], field: str, slot: str) -> Iterator[Found]:
 
 
 def _lost_pet(match: re.Match[str]) -> Iterator[Found]:
-    kind, called = singular(match["kind"].casefold()), match["name"]
-    item = f"{kind} {called.strip()}" if called else kind
-    slot = f"pet:{kind}:{called.strip().casefold()}" if called else f"pet:{kind}"
-    yield Found(slot, f"Their {item} died", (Change(ANIMALS, "remove", item),), ended=True)
+    yield from _no_more_pet(match, "died")
+
+
+def _gave_away_pet(match: re.Match[str]) -> Iterator[Found]:
+    yield from _no_more_pet(match, "is no longer with them")
+
+
+def _no_more_pet(match: re.Match[str], fate: str) -> Iterator[Found]:
+    """A pet that is gone, by its kind, its name or both; by its name alone only where it is known."""
+    kind, called = singular((match["kind"] or "").casefold()), (match["name"] or match["alone"] or "").strip()
+    if called and name(called) != called:
+        return
+    item = f"{kind} {called}".strip()
+    slot = f"pet:{item.replace(' ', ':', 1).casefold()}"
+    change = Change(ANIMALS, "remove", item)
+    text = f"Their {item} {fate}" if kind else f"{item} {fate}"
+    yield Found(slot, text, (change,), ended=True, presupposes=not kind)
 
 
 def _mentions(match: re.Match[str]) -> Iterator[Found]:
@@ -121,6 +134,10 @@ def _mentions(match: re.Match[str]) -> Iterator[Found]:
 
 
 _COUNTED: Final = r"(?:an?|one|two|three|four|five|six|seven|\d+)"
+_THAT_PET: Final = (
+    rf"(?:(?:my|our)(?: {_ADJECTIVES})*? (?P<kind>{_PET})(?P<name> (?-i:[A-Z])[a-z]+)?|(?P<alone>(?-i:[A-Z][a-z]+)))"
+)
+_WE_HAD_TO: Final = rf"(?:I|we)(?:'ve| have)? {JUST}(?:had to |decided to )?"
 _KIN_OWNED = Regex(rf"(?P<count>{_COUNTED}) (?:{_ADJECTIVES} )*(?P<kind>{_KIN})(?:{_NAMED}|{_ENDS})", re.IGNORECASE)
 _PET_OWNED = Regex(rf"(?P<count>{_COUNTED}) (?:{_ADJECTIVES} )*?(?P<kind>{_PET})(?:{_NAMED}|{_ENDS})", re.IGNORECASE)
 _GONE = Regex(r"\b(?:died|passed away|was put down|ran away|is dead|used to|was|were)\b")
@@ -138,7 +155,10 @@ _NEAR: Final = (
 """Words in front of someone who is named; not "gave", "taught", "read" …: "I taught my mum Spanish"."""
 _KIN_MENTIONED = Regex(rf"{_NEAR}{_OWN} (?P<kind>{_KIN}){_APPOSED}", re.IGNORECASE)
 _PET_MENTIONED = Regex(rf"{_NEAR}{_OWN} (?P<kind>{_PET}){_APPOSED}", re.IGNORECASE)
-_LOST = Regex(r"\b(?:lost|miss|missed|missing|buried|funeral|grave|remember|in memory|late|sold|gave away|dream\w*)\b")
+_LOST = Regex(
+    r"\b(?:lost|miss|missed|missing|buried|funeral|grave|remember|in memory|late|sold|gave away|goodbye|"
+    r"rehomed|put|dream\w*)\b"
+)
 _DEAD = Regex(r"\b(?:died|dying|passed away|put down|ran away|is dead)\b", re.IGNORECASE)
 _NO_RELATIVE = Regex(rf"(?:{lex.any_of((*lex.WEEKDAYS, *lex.LANGUAGES))}s?|Christmas|Easter)$", re.IGNORECASE)
 
@@ -172,8 +192,14 @@ RULES: Final[tuple[Rule, ...]] = (
     rule(rf"{_OWN} (?P<kind>{_KIN}){_APPOSED}", _kin_called),
     rule(rf"{_OWN} (?P<kind>{_PET}){_APPOSED}", _pet_called),
     rule(
-        rf"{_OWN} (?P<kind>{_PET})(?P<name> (?-i:[A-Z])[a-z]+)? (?:just |recently |sadly )*(?:has )?"
-        r"(?:died|passed away|passed)\b",
+        rf"{_THAT_PET},? (?:just |recently |sadly |has |had )*"
+        r"(?:died|passed away|passed|(?:was|been|to be) put (?:down|to sleep))\b",
         _lost_pet,
+    ),
+    rule(rf"{_WE_HAD_TO}(?:put|g[ai]ven?) {_THAT_PET} (?:down|to sleep|away|up for adoption|to\b)", _gave_away_pet),
+    rule(
+        rf"{_WE_HAD_TO}(?:rehomed?|give away|gave away|sold|lost|sell|let go of|sa(?:id|y) goodbye to|buried) "
+        rf"{_THAT_PET}\b",
+        _gave_away_pet,
     ),
 )

@@ -82,6 +82,8 @@ _ENCOURAGING = Regex(
 
 def _instruction(match: re.Match[str]) -> Iterator[Found]:
     wish = _FILLER.sub("", match["wish"])
+    if re.match(r"call (?:me|us)\b", wish, re.IGNORECASE):
+        return  # a form of address
     if _THIS_ONCE.search(wish) or _ENCOURAGING.search(wish) or not 1 <= len(wish.split()) <= 20:
         return
     if _NEEDS_ASPECT.search(wish) and _aspect(wish) is None:
@@ -159,7 +161,8 @@ RULES: Final[tuple[Rule, ...]] = (
         _my_answers,
     ),
     rule(
-        r"I(?:'d)? (?:really |would |generally |usually |always )*(?:prefer|like|want|love|need)(?: to "
+        r"I(?:'d)? (?:really |would |generally |usually |always |now )*(?:rather (?:have|get|see)|prefer|like|"
+        r"want|love|need)(?: to "
         r"(?:get|have|see|receive))?(?: it when you (?:use|give me))? (?P<wish>(?:your )?(?:[a-z-]+,? "
         rf"){{0,4}}?(?:{_ANSWERS}|bullet points|bullets|tables|step-by-step \w+|metric units|plain "
         r"language|worked examples)\b[^?]*)",

@@ -126,8 +126,14 @@ def _relationship(match: re.Match[str]) -> Iterator[Found]:
     yield one("relationship", f"{D}.relationship", re.sub(r"^a ", "", found), f"Is {found}")
 
 
+def _wed(match: re.Match[str]) -> Iterator[Found]:
+    yield one("relationship", f"{D}.relationship", "married", "Is married")
+
+
 def _in_a_relationship(match: re.Match[str]) -> Iterator[Found]:
-    yield one("relationship", f"{D}.relationship", "in a relationship", f"Has a {match['whom'].casefold()}")
+    yield one(
+        "relationship", f"{D}.relationship", "in a relationship", f"Has a {match['whom'].casefold() or 'partner'}"
+    )
 
 
 def _broke_up(match: re.Match[str]) -> Iterator[Found]:
@@ -164,30 +170,57 @@ RULES: Final[tuple[Rule, ...]] = (
     rule(rf"(?:I identify as (?:an? )?|my gender is )(?P<gender>{lex.any_of(lex.GENDERS)})\b", _gender),
     rule(rf"{I_DO}(?:live|reside)\s+(?:in|near|at|outside|just outside)\s+(?P<where>.+)", _location),
     rule(rf"{I_AM}(?:living|residing|based|located)\s+(?:in|near|at|outside)\s+(?P<where>.+)", _location),
+    rule(r"(?:I've|we've) been living in\s+(?P<where>.+)", _location),
     rule(
-        r"(?:I've|we've) (?:been living|lived) in\s+(?P<where>.+?)"
+        r"(?:I've|we've) lived in\s+(?P<where>.+?)"
         r"(?= (?:for|since|all my life|my (?:whole|entire) life)\b)",
         _location,
     ),
     rule(
-        rf"(?:I|we)(?:'ve)? {JUST}(?:moved|relocated)(?: (?:back|over|down|up|out))?"
-        r"(?: from (?P<before>[^,.!?;]+?))? to\s+(?P<where>.+)",
+        rf"(?:I|we)(?:'ve)? {JUST}(?:moved|relocated|ended up (?:moving|relocating))(?: (?:back|over|down|up|"
+        rf"out|away))?"
+        r"(?: (?:from|of) (?P<before>[^,.!?;]+?))?(?: and)? (?:in)?to\s+(?P<where>.+)",
         _moved,
     ),
-    rule(r"my (?:home|place|flat|apartment|house) is (?:now )?in\s+(?P<where>.+)", _location),
+    rule(
+        r"(?:my|our) (?:new |current )?(?:(?:home|place|flat|apartment|house|address)(?:'s| is) (?:now )?in|"
+        r"home(?:'s| is)"
+        r"(?= (?-i:[A-Z])))\s+(?P<where>.+)",
+        _location,
+    ),
+    rule(
+        rf"(?:I|we)(?:'ve)? {JUST}(?:settled(?: down)?|(?:found|bought) a (?:flat|place|house|home)) "
+        rf"in\s+(?P<where>.+)",
+        _location,
+    ),
+    rule(
+        rf"(?:I|we)(?:'ve)? {JUST}(?:moved (?:away from|out of)\s+(?P<where>[^,.!?;]+)\W*$|"
+        rf"left\s+(?P<there>[^,.!?;]+) for good\b)",
+        _left_home,
+    ),
     rule(r"(?:I|we) live (?:alone|on my own|by myself|with [^,.!?;]+?) in\s+(?P<where>.+)", _location),
     rule(r"home(?:'s| is) (?:now )?(?P<where>(?-i:[A-Z]).+)", _location),
     rule(rf"{I_DO}(?:share|rent)\s+(?P<where>{_DWELLING.pattern}.+)", _location),
     rule(r"I call\s+(?P<where>[A-Z][\w' -]+?) (?:my )?home", _location),
-    rule(r"(?:I|we) (?:no longer live in\s+(?P<where>.+)|don't live in\s+(?P<there>.+?) anymore)", _left_home),
     rule(
         rf"{I_DO}live\s+(?:in [^,.!?;]+? )?{_COMPANY}(?=\s*(?:$|[.,!;)]|\b(?:and|in|so|but|because|since|now|at)\b))",
         _household,
     ),
     rule(rf"{I_AM}{JUST}{_STATE}(?:{NOW}|(?= (?:to|for|from)\b))", _relationship),
-    rule(rf"(?:I|we) {JUST}got (?P<state>married|engaged|divorced)\b", _relationship),
+    rule(rf"(?:I|we)(?:'ve| have)? {JUST}got(?:ten)? (?P<state>married|engaged|divorced|separated)\b", _relationship),
+    rule(
+        rf"(?:I|we)(?:'ve| have)? {JUST}(?P<state>divorced|separated)"
+        r"(?=\W*$|\s*[.,!]| (?:last|this|in|recently|a|two|after|from|my)\b)",
+        _relationship,
+    ),
+    rule(
+        rf"(?:I|we)(?:'ve| have)? {JUST}(?:tied the knot|married (?:my \w+|(?-i:[A-Z])\w+)(?=\W*$| (?:last|"
+        rf"this|in|two|a|yesterday)\b))",
+        _wed,
+    ),
     rule(rf"(?:I've|we've) been {JUST}(?P<state>married|divorced|single|engaged|widowed|separated)\b", _relationship),
     rule(rf"I {JUST}have a (?:new )?(?P<whom>{_PARTNER})\b", _in_a_relationship),
+    rule(rf"{I_AM}(?:dating|seeing) some(?:one|body)(?P<whom>)\b", _in_a_relationship),
     rule(
         rf"(?:(?:my|our) (?:\w+ )?(?P<whom>{_PARTNER}|wife|husband)(?: (?-i:[A-Z])\w+)? and I|my ex and I|we|I) {JUST}"
         rf"(?:broke|split) up\b(?: with my (?P<other>{_PARTNER}|wife|husband))?",

@@ -6,7 +6,7 @@ import re
 from typing import Final
 
 from persona_memory.profile.english.grammar import about_them, gerund
-from persona_memory.profile.english.lexicon import alt, words
+from persona_memory.profile.english.lexicon import MONTHS, WEEKDAYS, alt, any_of, words
 from persona_memory.profile.english.regex import Regex
 from persona_memory.profile.english.sentences import MASK
 
@@ -16,11 +16,14 @@ _CONTRACTIONS: Final = tuple(
     (Regex(pattern, re.IGNORECASE), short)
     for pattern, short in (
         (r"\bi am\b|\bim\b(?=\s)", "I'm"),
+        (r"^i are\b", "we're"),
         (r"\bwe are\b", "we're"),
         (r"\b(i|we)(?:'ve| have) got (?=(?:a|an|two|three|four|five|six|no|some|many)\b)", r"\1 have "),
         (r"\bive\b", "I've"),
+        (r"\b(i|we)'ve (?=(?:an?|two|three|no)\b)", r"\1 have "),
         (
-            r"\bi have (?=(?:just |recently |finally |already )?(?:moved|been|become|started|gone|lived|relocated)\b)",
+            r"\bi have (?=(?:just |recently |finally |already )?(?:[a-z]{3,}ed|been|become|gone|left|quit|"
+            r"given|taken|begun|found)\b)",
             "I've ",
         ),
         (r"\bdo not\b|\bdont\b", "don't"),
@@ -43,7 +46,8 @@ _MARKER = Regex(
         (?:please )?(?:remember|note|keep in mind|bear in mind|don't forget)(?: that)?
         (?:like|as) (?:i|you) (?:said|mentioned|know|told you)(?: before| earlier)? | i told you
         i (?:said|mentioned) | thanks | thank you | thx | please | wait | sorry | oops | correction | update
-        note | fun fact | fact | ps | p\\.s | good news | great news | big news | bad news | guess what
+        note | fun fact | (?:as )?(?:it )?turns out | it turned out | plot twist | fact | ps | p\\.s | good news
+        great news | big news | bad news | guess what
         personally | a bit about me | about me | for context | context | background | basically | besides
         moreover | in general | generally | as for me | for my part | let me introduce myself | intro | wow
         great | cool | nice | haha+ | lol | hmm+ | um+ | uh+ | my bad | not anymore | finally | then | there
@@ -61,19 +65,43 @@ def shared(said: str) -> str:
     return re.sub(r"^we are ", "we're ", ours)
 
 
-_AFTER_YEARS = Regex(
-    r"^(?:after|for|since) [^,.;!?]{0,30}?\b(?:years?|months?|weeks?|decades?)\b[^,.;!?]{0,30}?,? (?=I(?:'m|'ve)? )",
+_TIME: Final = (
+    r"(?:years?|months?|weeks?|weekend|decades?|days?|morning|today|now|spring|summer|autumn|fall|winter|christmas|easter|"
+    rf"{any_of((*MONTHS, *WEEKDAYS))}|(?:19|20)\d\d)"
+)
+_WHEN = Regex(
+    rf"^(?:(?:after|for|since|as of|from|starting|last|this|in|on|an?|some|(?:a )?few|a couple of|\w+) "
+    rf"(?:[^,.;!?]{{0,30}}? )??{_TIME}\b"
+    r"[^,.;!?]{0,30}?|recently|lately|yesterday|the other day),? (?=(?:I|we|my|our|home)\b)",
     re.IGNORECASE,
 )
-"""In front of what is so now: "After ten years in Dublin I moved to Lisbon"."""
+"""In front of what is told: "After ten years in Dublin I moved to Lisbon", "As of last month I live in Porto"."""
+_NOT_YET = Regex(r"^(?:next|tomorrow|until|till|before|by|when|if|every|most|some)\b", re.IGNORECASE)
+_TELLING = Regex(
+    r"^(?:I(?:'d| would| just)* (?:want(?:ed)? to|have to|need to|like to|should|must|forgot to)|let me|"
+    r"you (?:should|might like to|may want to)) (?:probably |also |just )*"
+    r"(?:let you know|tell you|mention|say|inform you|add|share|know|admit|point out)(?: that|,|:)? "
+    r"(?=(?:I|we|my|our|home)\b)",
+    re.IGNORECASE,
+)
+"""In front of what is told: "I wanted to let you know that I live in Porto now"."""
 
 
-def core(clause: str) -> tuple[str, bool]:
-    """The clause without greetings and markers in front, contractions unified; and whether it had a greeting."""
+def _when(text: str) -> re.Match[str] | None:
+    """A time in front of what is told, unless it lies ahead or comes again and again."""
+    return None if _NOT_YET.match(text) else _WHEN.match(text)
+
+
+def core(clause: str, *, dated: bool = False) -> tuple[str, bool]:
+    """The clause without greetings and markers in front, contractions unified; and whether it had a greeting.
+
+    A time in front goes, too, unless the clause is wanted `dated`.
+    """
     text, greeted = clause.strip(), bool(GREETING.match(clause))
-    while (marker := _MARKER.match(text)) and marker.end() < len(text):
-        text = text[marker.end() :]
-    text = _AFTER_YEARS.sub("", text)
+    while (
+        lead := (None if dated else _when(text)) or _TELLING.match(text) or _MARKER.match(text)
+    ) and lead.end() < len(text):
+        text = text[lead.end() :]
     for pattern, short in _CONTRACTIONS:
         text = pattern.sub(short, text)
     return text.strip(" (\u2014-"), greeted

@@ -50,7 +50,8 @@ _OWN_LABELS: Final = words(
     """note notes update edit ps fyi fact btw reminder correction confession context background info intro about me
     answer hobbies hobby interests work job occupation profession diet food music family pets pet location home
     name age languages language education school health allergies allergy goals goal likes dislikes also plan
-    plans status honestly yes no ok okay sorry well actually anyway"""
+    plans status news headline announcement change changes updates twist honestly yes no ok okay sorry well actually
+    anyway"""
 )
 """Before a colon these announce what the person says; any other name there is somebody who speaks in a transcript."""
 

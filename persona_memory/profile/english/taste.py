@@ -10,6 +10,7 @@ from persona_memory.profile.english import lexicon as lex
 from persona_memory.profile.english.found import I_AM, I_DO, Change, Found, Rule, rule
 from persona_memory.profile.english.grammar import about_them, gerund, is_past, third_person
 from persona_memory.profile.english.household import singular
+from persona_memory.profile.english.person import JUST
 from persona_memory.profile.english.phrases import is_activity, thing, things
 from persona_memory.profile.english.regex import Regex
 from persona_memory.profile.english.sentences import MASK
@@ -41,21 +42,16 @@ def liked(found: str, verb: str = "Likes") -> Iterator[Found]:
     if played and not _NOT_PLAYED.search(found):
         found, verb = played[1].strip(), "Plays"
     activity = is_activity(found) or played is not None
-    changes = (Change(DISLIKES, "remove", found, exact=True), Change(INTERESTS if activity else LIKES, "add", found))
+    changes = (Change(DISLIKES, "remove", found, match="exact"), Change(INTERESTS if activity else LIKES, "add", found))
     yield Found(f"taste:{found.casefold()}", f"{'Enjoys' if activity and verb == 'Likes' else verb} {found}", changes)
 
 
 def _dislikes(match: re.Match[str]) -> Iterator[Found]:
-    ended = match.groupdict().get("ended") or re.search(r"\banymore\b", match["what"], re.IGNORECASE)
-    for found in things(match["what"]):
+    for found in () if re.search(r"\banymore than\b", match["what"], re.IGNORECASE) else things(match["what"]):
         if _ABOUT_ANSWERS.search(found):
             continue
         gone = (Change(LIKES, "remove", found), Change(INTERESTS, "remove", found))
-        slot = f"taste:{found.casefold()}"
-        if ended:
-            yield Found(slot, f"No longer likes {found}", gone, ended=True)
-        else:
-            yield Found(slot, f"Dislikes {found}", (*gone, Change(DISLIKES, "add", found)))
+        yield Found(f"taste:{found.casefold()}", f"Dislikes {found}", (*gone, Change(DISLIKES, "add", found)))
 
 
 def _prefers(match: re.Match[str]) -> Iterator[Found]:
@@ -150,14 +146,16 @@ _REQUEST = Regex(
 )
 _TRAILING = Regex(
     r"\s*(?:[.!;(\u2014]|,(?!\d)|\s-\s|\b(?:now|these days|right now|at the moment|recently|lately|"
-    r"currently|one day|some ?day|soon|because|since|so that|but|as|and (?:I|my|it))\b).*$",
+    r"currently|one day|some ?day|soon|instead|after all|because|since|so that|but|as|and (?:I|my|it))\b).*$",
     re.DOTALL,
 )
 _DEICTIC = Regex(r"\b(?:you|your|it|this|that|these|those|them|something|anything|him|her)\b", re.IGNORECASE)
 
 
 def _values(match: re.Match[str]) -> Iterator[Found]:
-    for found in things(match["what"]):
+    for found in things(
+        re.sub(r"\s+(?:above all|a lot|highly|deeply|most|greatly|very much|more than)\b.*", "", match["what"])
+    ):
         found = found.lower() if found.istitle() and " " not in found else found
         if len(found.split()) <= 3:
             yield Found(f"value:{found.casefold()}", f"Values {found}", (Change("personality.values", "add", found),))
@@ -230,7 +228,6 @@ RULES: Final[tuple[Rule, ...]] = (
         _dislikes,
     ),
     rule(r"I'm (?:really )?not (?:(?:a (?:big |huge )?fan of|fond of|keen on|into)|that into) (?P<what>.+)", _dislikes),
-    rule(r"I (?P<ended>no longer) (?:like|love|enjoy) (?P<what>.+)", _dislikes),
     rule(r"my (?:all-time |absolute )?favorite (?P<kind>[a-z][a-z -]+?)(?:'s| is| are|:) (?P<what>[^?]+)", _favourite),
     rule(
         r"(?P<what>(?!it\b|this\b|that\b|she\b|he\b|they\b|what\b|which\b)[^,.?!]+?) (?:is|are) my "
@@ -244,8 +241,12 @@ RULES: Final[tuple[Rule, ...]] = (
         _interests,
     ),
     rule(rf"{I_DO}(?:practi[sc]e|do) (?:some |a bit of |a lot of )?(?P<what>{_PRACTICES})\b", _practises),
+    rule(
+        rf"(?:I|we)(?:'ve)? {JUST}(?:taken up|took up|got(?:ten)? (?:really |very )?into|gotten into) (?P<what>.+)",
+        _interests,
+    ),
     rule(rf"{I_DO}(?P<verb>play) (?P<what>(?:the )?(?:{VERY})(?!you\b)[a-z][^?]*)", _plays),
-    rule(r"(?P<what>[a-z]+(?: [a-z]+){0,2}) is my (?:passion|hobby|favorite (?:hobby|pastime))\b", _interests),
+    rule(r"(?P<what>[a-z]+(?: [a-z]+){0,2}) is my (?:thing|passion|hobby|favorite (?:hobby|pastime))\b", _interests),
     rule(
         r"I spend (?:most of )?my (?:weekends|evenings|free time|spare time|days off) (?P<what>[a-z]+ing\b.*)",
         _interests,
@@ -258,7 +259,7 @@ RULES: Final[tuple[Rule, ...]] = (
     ),
     rule(
         r"my (?:main |big |biggest |long-term |new )?(?:goal|dream|aim|ambition|new year's resolution)(?: "
-        r"this year| for this year)?(?:'s| is) to (?P<goal>.+)",
+        r"this year| for this year)?(?:'s| is)(?: now| still)? to (?P<goal>.+)",
         _goal,
     ),
     rule(
@@ -270,7 +271,16 @@ RULES: Final[tuple[Rule, ...]] = (
     rule(rf"{I_AM}(?P<doing>training for|preparing for|saving (?:up )?for|working towards?) (?P<what>.+)", _training),
     rule(r"I (?:really |deeply )?value (?P<what>.+)", _values),
     rule(r"(?P<what>[a-z]+(?: and [a-z]+)?) (?:is|are) (?:very |really |extremely |so )?important to me\b", _values),
-    rule(r"(?:what matters most to me|the most important thing to me|what I value most) is (?P<what>.+)", _values),
+    rule(
+        r"(?P<what>[a-z]+(?: and [a-z]+)?) (?:really |truly )?matters? (?:a lot |most |a great deal |so much |"
+        r"very much )?to me\b",
+        _values,
+    ),
+    rule(r"I (?:really |deeply |truly )?care (?:a lot |deeply |very much |a great deal )about (?P<what>.+)", _values),
+    rule(
+        r"(?:what matters(?: most| the most)? to me|the most important thing to me|what I value most) is (?P<what>.+)",
+        _values,
+    ),
     rule(
         rf"(?:{I_DO}(?:can )?speak|{I_AM}(?:fluent|bilingual|conversational) in|{I_AM}a native(?: speaker "
         r"of)?) (?P<what>.+)",
@@ -280,7 +290,7 @@ RULES: Final[tuple[Rule, ...]] = (
     rule(rf"(?P<what>{lex.any_of(lex.LANGUAGES)}) is my (?:native|first|second|mother) (?:language|tongue)", _speaks),
     rule(
         rf"I (?:(?:usually|always|normally|typically) )?(?P<habit>[a-z][^,.!?;]*? {_HOW_OFTEN})(?=\s*(?:$|"
-        r"[.,!;)]|\b(?:and|but|before|after|with|at)\b))",
+        r"[.,!;)]|\b(?:and|but|before|after|with|at|now|instead|again|these days|nowadays|lately)\b))",
         _routine,
     ),
 )

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Final
 
 from persona_memory.profile.english import lexicon as lex
 from persona_memory.profile.english.found import I_AM, I_DO, NOW, Change, Found, Rule, one, rule
+from persona_memory.profile.english.names import place
 from persona_memory.profile.english.person import JUST, D
 from persona_memory.profile.english.regex import Regex
 
@@ -33,7 +35,7 @@ _NAMED_EMPLOYER = Regex(
 _END = Regex(
     r"\s+(?:at|for|in|with|and|but|who|that|which|since|because|so|now|here|there|from|on|by|these "
     r"days|currently|where|"
-    r"right now|too|as well|while|when|to|again|this|last)\b.*$|\s*[,.;!(\u2014].*$",
+    r"right now|instead|too|as well|while|when|to|again|this|last)\b.*$|\s*[,.;!(\u2014].*$",
     re.IGNORECASE | re.DOTALL,
 )
 _NO_CAREER = Regex(r"\b(?:you|it|this|that|your|well|part|slave|follows?)\b", re.IGNORECASE)
@@ -86,6 +88,47 @@ def _works_at(match: re.Match[str]) -> Iterator[Found]:
             yield from _works_as(role)
 
 
+def _employer_is(match: re.Match[str]) -> Iterator[Found]:
+    said = match["where"]
+    where = employer(said if re.match(r"(?:at|with) ", said) else f"at {said}")
+    if where is not None and (
+        re.search(r"employer|workplace|company", match[0], re.IGNORECASE) or said.startswith(("at ", "with "))
+    ):
+        yield one("employer", f"{D}.employer", where, f"Works at {where}")
+
+
+def _joined_named(match: re.Match[str]) -> Iterator[Found]:
+    where = employer(f"at {match['where']}")
+    club = (
+        where is None
+        or re.search(rf"\b(?:{_NO_FIRM})\b", where, re.IGNORECASE)
+        or place(re.sub(r"^the (?=[a-z])", "A", where)) is None
+    )
+    if where is not None and not club:
+        yield one("employer", f"{D}.employer", where, f"Works at {where}")
+
+
+def _hired_by(match: re.Match[str]) -> Iterator[Found]:
+    where = match["where"]
+    yield one("employer", f"{D}.employer", where, f"Works at {where}")
+
+
+def _fired_by(match: re.Match[str]) -> Iterator[Found]:
+    where = match["where"]
+    change = Change(f"{D}.employer", "remove", where)
+    yield Found("employer", f"No longer works at {where}", (change,), ended=True)
+
+
+_NO_FIRM: Final = lex.alt(
+    """club | choir | band | team | gym | church | society | group | class | course | party | army | navy | forum
+    league | union | community | network | chat | call | meeting | channel | orchestra | facebook | instagram | twitter
+    linkedin | tiktok | reddit | strava | duolingo | mastodon | bluesky | snapchat | pinterest | youtube | tinder
+    bumble
+    weight watchers | mensa | rotary | prime | patreon | kickstarter | airbnb | uber"""
+)
+"""What one joins without working there; apps stand in the lists of `names`, too."""
+
+
 def _joined(match: re.Match[str]) -> Iterator[Found]:
     yield one("employer", f"{D}.employer", match["where"], f"Works at {match['where']}")
     role = re.match(r".*?\bas an? (?P<career>.+)", match["rest"])
@@ -113,6 +156,11 @@ def _jobless(match: re.Match[str]) -> Iterator[Found]:
     yield one("career", f"{D}.career", match["state"].casefold(), f"Is {match['state'].casefold()}")
 
 
+def _retired(match: re.Match[str]) -> Iterator[Found]:
+    state = (match["state"] or "retired").casefold()
+    yield one("career", f"{D}.career", state, f"Is {state}")
+
+
 def _left_job(match: re.Match[str]) -> Iterator[Found]:
     changes = (Change(f"{D}.career", "remove"), Change(f"{D}.employer", "remove"))
     how = match["how"].casefold()
@@ -120,17 +168,15 @@ def _left_job(match: re.Match[str]) -> Iterator[Found]:
     yield Found("career", text[:1].upper() + text[1:], changes, ended=True)
 
 
-def _left_employer(match: re.Match[str]) -> Iterator[Found]:
-    where = employer(match["where"])
-    if where is not None:
-        change = Change(f"{D}.employer", "remove", where)
-        yield Found("employer", f"No longer works at {where}", (change,), ended=True)
-
-
 def _studies(match: re.Match[str]) -> Iterator[Found]:
     school = match["school"].rstrip(".") if match["school"] and not match["school"].islower() else ""
     what = f"{match['what']} at {school}" if school else match["what"]
     yield one("education", f"{D}.education", what, f"Studies {what}")
+
+
+def _studied(match: re.Match[str]) -> Iterator[Found]:
+    for found in _studies(match):
+        yield replace(found, text=found.text.replace("Studies", "Studied", 1))
 
 
 def _degree(match: re.Match[str]) -> Iterator[Found]:
@@ -176,26 +222,65 @@ RULES: Final[tuple[Rule, ...]] = (
         r" as\s+(?:an? |the )?(?P<career>.+)",
         _works_as,
     ),
-    rule(rf"(?:I|I've) {JUST}(?:become|became) an?\s+(?P<career>.+)", _job_is),
+    rule(
+        rf"(?:I|I've) {JUST}(?:(?:become|became) an?|(?:got|was|been) (?:promoted|made) (?:to )?(?:an? |the "
+        rf")?)\s*(?P<career>.+)",
+        _job_is,
+    ),
+    rule(rf"I'm {JUST}(?:back to being|working again as) an?\s+(?P<career>.+)", _job_is),
+    rule(
+        rf"(?:I|I've) {JUST}(?:retired|(?:gone|went) (?P<state>freelance|self-employed))\b(?! (?:from|to)\b)", _retired
+    ),
     rule(r"I make a living as\s+(?:an? )?(?P<career>.+)", _works_as),
     rule(
         r"my (?:current |day |new )?(?:job|profession|occupation)(?:'s| is) (?:being )?an?\s+(?P<career>.+)",
         _job_is,
     ),
     rule(
-        rf"(?:{I_DO}work|{I_AM}working|I've been working)\s+(?:part-time |full-time )?(?P<where>(?:at|for)\s+.+)",
+        rf"(?:{I_DO}work|{I_AM}working|I've been working)\s+(?:part-time |full-time |over )?(?P<where>(?:at|for)\s+.+)",
         _works_at,
     ),
     rule(
-        rf"(?:I|I've) {JUST}(?:started|got a job|joined|started working|started a new job|got a new job|"
-        r"(?:got|was) hired|found a job|landed a job)"
+        rf"(?:I|I've) {JUST}(?:started|got (?:a|the) job|joined|(?:started|began|begun|went to) work(?:ing)?|"
+        rf"started a new job|"
+        r"got a new job|(?:got|was|been) hired|(?:found|landed) (?:a |the )?(?:new )?(?:job|work)|signed on)"
         r"\s+(?P<where>(?:at|by|for|with)\s+(?:(?-i:[A-Z])|an?\b|the\b).+)",
         _works_at,
     ),
     rule(
-        rf"{I_DO}have an? (?:[a-z-]+ ){{0,2}}?job\s+(?P<where>(?:at|with|for)\s+.+)",
+        rf"(?:{I_DO}have|(?:I|I've) {JUST}(?:took|taken(?: up)?|took up|accepted|started|begun|began|got|"
+        r"(?:moved|switched|changed|gone|went)(?: on| over)? to)) (?:an?|my|the) (?:[a-z-]+ ){0,2}?(?:job|"
+        r"position|role|post)\s+"
+        r"(?P<where>(?:at|with|for)\s+.+)",
         _works_at,
     ),
+    rule(
+        r"(?:my (?:new )?(?:employer|workplace|company)(?:'s| is) (?:now )?|I have a new employer[,:]? |my "
+        r"(?:new )?job(?:'s| is) (?:now )?)(?P<where>(?:at |with )?(?:(?-i:[A-Z])|the ).+)",
+        _employer_is,
+    ),
+    rule(rf"(?:I|I've) {JUST}(?:left|quit) .+? to work (?P<where>(?:at|for|with) .+)", _works_at),
+    rule(
+        rf"(?:I|I've) {JUST}(?:joined|transferred to) (?!(?:{_NO_FIRM})\b)(?P<where>(?:(?-i:[A-Z])|the ).*)",
+        _joined_named,
+    ),
+    rule(
+        r"(?P<where>(?:the )?(?-i:[A-Z])[\w&.' -]*?) (?:(?:has |have )?(?:just )?hired me|is (?:now )?my "
+        r"(?:new |current )?employer|pays my (?:salary|wages) now|is where I work(?: now)?)\b",
+        _hired_by,
+    ),
+    rule(
+        r"(?P<where>(?:the )?(?-i:[A-Z])[\w&.' -]*?) (?:(?:has |have )?(?:just )?(?:let me go|fired me|laid me off))\b",
+        _fired_by,
+    ),
+    rule(rf"{I_AM}(?:on|part of) the (?:team|staff) (?P<where>at .+)", _works_at),
+    rule(
+        rf"(?:I|I've) {JUST}(?:changed|switched) (?:my )?(?:jobs?|employers?|compan(?:y|ies))(?: from "
+        rf"[^,.!?]+?)? to (?P<where>(?-i:[A-Z]|the ).+)",
+        _joined_named,
+    ),
+    rule(r"(?:today|yesterday|monday|it) (?:was|is) my first day (?P<where>(?:at|with) (?-i:[A-Z]).+)", _works_at),
+    rule(rf"{I_AM}(?:now )?employed (?P<where>(?:by|at|with) .+)", _works_at),
     rule(rf"(?:{I_DO}work|{I_AM}working) in\s+(?:the )?(?P<what>(?:[a-z]+ )?{_INDUSTRY}\b)(?P<rest>.*)", _works_in),
     rule(
         rf"(?:I|I've) {JUST}joined (?P<where>an? (?:[\w&.'-]+ ){{0,3}}?"
@@ -208,10 +293,10 @@ RULES: Final[tuple[Rule, ...]] = (
     rule(rf"{I_AM}(?P<state>{lex.any_of(lex.JOBLESS)}){NOW}", _jobless),
     rule(rf"I {JUST}(?P<how>quit|lost|left|resigned from)\s+(?:my|the)\s+(?:\w+ )?job\b", _left_job),
     rule(r"I (?P<how>(?:got|was) (?:fired|laid off|let go|made redundant))\b", _left_job),
-    rule(r"I (?:no longer work|don't work)\s+(?P<where>(?:at|for)\s+.+?)(?:\s+anymore)?$", _left_employer),
+    rule(rf"(?:I|we) {JUST}(?:studied|graduated in|majored in)\s+{_SUBJECTS}{_SCHOOL}", _studied),
     rule(rf"(?:{I_DO}study|{I_AM}(?:studying|majoring in|doing a degree in))\s+{_SUBJECTS}{_SCHOOL}", _studies),
     rule(
-        rf"(?:{I_AM}doing|{I_DO}have|I've(?: got)?|I {JUST}(?:got|finished|completed))\s+(?:an?|my)\s+"
+        rf"(?:{I_AM}doing|{I_DO}have|I've(?: got)?|I {JUST}(?:got|finished|completed|did))\s+(?:an?|my)\s+"
         rf"(?P<degree>{_DEGREE})\s+in\s+(?P<what>[A-Za-z].+)",
         _degree,
     ),

@@ -1,0 +1,228 @@
+"""How people say that something is over: "I no longer …", "I don't … any more", "I've given up …", "I switched …".
+
+Each way of saying it is read as the plain clause that no longer holds, or as the activity that is over; `over` makes
+facts of that.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from persona_memory.profile.english.grammar import bases
+from persona_memory.profile.english.lexicon import MONTHS, alt, any_of
+from persona_memory.profile.english.regex import Regex
+
+TASTES: Final = ("preference.likes", "personality.interests")
+DEEDS: Final = (*TASTES, "personality.goals", "pattern.routines")
+"""Fields of what people do; an activity that is over may stand in any of them."""
+_POSTS: Final = ("demographics.career", "demographics.employer", "demographics.education")
+_ANY: Final = (*DEEDS, *_POSTS, "demographics.location", "demographics.languages", "preference.diet")
+
+
+@dataclass(frozen=True, slots=True)
+class Over:
+    """What a clause says is over.
+
+    Attributes:
+        plain: the clause that no longer holds, in the likeliest wording first.
+        what: the activity or thing itself, where the clause names it.
+        instead: what has taken its place.
+        fields: where the profile may hold it, if the plain clause says nothing.
+        presupposes: it is over only for who is known to have done or been so.
+        whole: a fact counts only if nothing behind it narrows it.
+    """
+
+    plain: tuple[str, ...] = ()
+    what: str = ""
+    instead: str | None = None
+    fields: tuple[str, ...] = DEEDS
+    presupposes: bool = False
+    whole: bool = False
+
+
+_I: Final = r"(?P<i>I|we)"
+_ADV: Final = (
+    r"(?:(?:just|finally|recently|also|actually|really|now|sadly|completely|officially|already|even|pretty much|"
+    r"basically|gradually|eventually|since|all but|kind of|simply|reluctantly|happily|both)\s+)*"
+)
+_DONE: Final = rf"{_I}(?:'ve| have| had to| ended up)?\s+{_ADV}"
+_STOP: Final = alt(
+    "stop(?:ped|ping)? | quit(?:ting)? | ceased | g[ai]ve(?:n)? up(?: on)? | giving up(?: on)? | finished with"
+)
+_TAIL = Regex(
+    r"[\s,]+"
+    + alt(
+        rf"""(?:a few|a couple of|some|two|three|four|five|six|\d+) \w+ ago
+        (?:a while|ages|years|months|weeks) (?:ago|back)
+        last \w+ | this (?:week|month|year|spring|summer|autumn|fall|winter|morning) | yesterday | recently
+        for good | forever | altogether | completely | entirely | for now | lately | at all | honestly | either | sadly
+        (?:in|since|as of|from) (?:{any_of(MONTHS)}|\d{{4}}\b) | after (?:all )?(?:\w+ ){{1,3}}(?:years|months|weeks)
+        because | since | due to | so | as | thanks to | when | but | if | though | these days | nowadays | now
+        to be honest | by the way | and"""
+    )
+    + r"\b.*$|\s*[.!;(\u2014,].*$",
+    re.IGNORECASE | re.DOTALL,
+)
+"""Behind what is over: when and why."""
+_BRIEFLY = Regex(
+    r"\bfor (?:an?|one|two|the|a few|\w+ minutes?|\w+ hours?|today|tonight|now)\b|\b(?:today|tonight|early)\b|"
+    r"(?<!going )(?<!listening )(?<!talking )(?<!coming )\bto (?!the\b|my\b|our\b|an?\b)[a-z]+\b|"
+    r"\b(?:midway|halfway|there|here)\b",
+    re.IGNORECASE,
+)
+"""A pause and no end: "I stopped painting for a minute to write to you"."""
+_LONG_AGO = Regex(
+    r"\b(?:when (?:I|we) (?:was|were)|as an? (?:kid|child|teen\w*|boy|girl|student)|back in|at (?:school|uni))\b",
+    re.IGNORECASE,
+)
+
+_IS_NO_LONGER = Regex(r"(?P<head>(?!I'm|we're).+? (?:is|are)) no longer (?P<rest>.+)", re.IGNORECASE | re.DOTALL)
+_NO_LONGER = Regex(
+    rf"(?P<i>I|we)(?P<be>'m|'re)? {_ADV}(?:no longer|not anymore) (?P<rest>.+)", re.IGNORECASE | re.DOTALL
+)
+_ANYMORE = Regex(
+    rf"(?P<head>(?:I|we)(?:'m|'re)? {_ADV}|.+? )(?P<no>don't|not|isn't|aren't) (?P<vp>.+?),? anymore(?! than)\b",
+    re.IGNORECASE | re.DOTALL,
+)
+_IS_NOT = Regex(
+    r"(?P<i>I|we)(?:(?P<be>'m|'re) not|(?= don't (?:have|speak)) don't) "
+    r"(?P<rest>(?!into\b|a fan\b|fond\b|keen\b)[^,.!?;]+)\W*$",
+    re.IGNORECASE,
+)
+_USED_TO = Regex(rf"{_I} {_ADV}used to (?P<rest>.+)", re.IGNORECASE | re.DOTALL)
+_NO_NEED = Regex(
+    r"(?:please )?(?:(?:you )?(?:don't|no)(?: (?:have|need))?(?: to)?|there's no need to|you can stop) "
+    r"(?P<vp>.+?),? anymore\b",
+    re.IGNORECASE,
+)
+"""A standing wish that is over: "You don't have to keep your answers short any more"."""
+_STOPPED = Regex(rf"{_DONE}{_STOP} (?P<doing>[a-z]+ing\b.*)", re.IGNORECASE | re.DOTALL)
+_LEFT = Regex(
+    rf"{_DONE}(?:{_STOP}|left|dropped|abandoned|said goodbye to|parted ways with|dropped out of) (?P<what>.+)",
+    re.IGNORECASE | re.DOTALL,
+)
+_GAVE_UP = Regex(rf"{_DONE}g[ai]ven? (?P<what>(?!up\b)[^,.!?]+?) up\b", re.IGNORECASE)
+_LOST = Regex(
+    rf"(?:{_DONE}"
+    + alt(
+        """lost (?:all |my |our )?interest in | gone off | went off | got(?:ten)? tired of | grown out of
+        had enough of | changed (?:my|our) minds? about"""
+    )
+    + rf"|(?:I|we)'(?:m|re) {_ADV}(?:done with|over|through with|tired of|fed up with)) (?P<what>.+)",
+    re.IGNORECASE | re.DOTALL,
+)
+_PLAN = Regex(
+    rf"(?:(?:I|we)(?:'m not going to|'re not going to| won't(?: be)?) (?=.+ after all\b)|{_DONE}(?:decided against|"
+    r"(?:(?:reached|achieved|met|fulfilled|dropped|abandoned|shelved|scrapped|buried|given up|gave up)(?: on)?) "
+    r"(?:the|my|our) (?:idea|plan|goal|dream|hope|aim)s? (?:of|to)) )(?P<what>.+)",
+    re.IGNORECASE | re.DOTALL,
+)
+_NOT_IN_YEARS = Regex(
+    r"(?:I|we) haven't (?P<what>.+?) (?:in|for) (?:a long time|ages|years|months|forever|\w+ years)\b",
+    re.IGNORECASE,
+)
+_SWITCHED = Regex(
+    rf"{_DONE}(?:"
+    r"(?:switched|changed|converted|moved|gone|went|crossed over)(?: over)? from (?P<from>.+?) to (?P<to>.+)|"
+    r"(?:swapped|traded|exchanged|ditched|dropped|left|given up|gave up|quit)(?: in)? (?P<swapped>.+?) "
+    r"(?:for|in favou?r of) (?P<for>.+)|"
+    r"(?:replaced|substituted) (?P<replaced>.+?) (?:with|by) (?P<with>.+))",
+    re.IGNORECASE | re.DOTALL,
+)
+
+
+def without_tail(text: str) -> str:
+    """What is over without when and why: "painting last year" → "painting"."""
+    return _TAIL.sub("", f" {text}").strip()
+
+
+def _no_longer(said: str) -> Over | None:
+    match = _NO_LONGER.match(said)
+    if match is None:
+        other = _IS_NO_LONGER.match(said)
+        return None if other is None else Over((f"{other['head']} {other['rest']}",))
+    rest = without_tail(match["rest"])
+    return Over((f"{match['i']}{match['be'] or ''} {rest}",), "" if match["be"] else rest)
+
+
+def _anymore(said: str) -> Over | None:
+    match = _ANYMORE.match(said)
+    if match is None:
+        return None
+    head, verb = match["head"].rstrip(), {"isn't": " is", "aren't": " are"}.get(match["no"].casefold(), "")
+    vp = re.sub(r"^(?:really|even|just|actually) ", "", match["vp"])
+    mine = head.casefold() in {"i", "we"} and match["no"].casefold() == "don't"
+    return Over((f"{head}{verb} {vp}",), vp if mine else "")
+
+
+def _no_need(said: str) -> Over | None:
+    match = _NO_NEED.match(said)
+    return None if match is None else Over((match["vp"], f"always {match['vp']}"))
+
+
+def _used_to(said: str) -> Over | None:
+    match = _USED_TO.match(said)
+    if match is None or _LONG_AGO.search(said):
+        return None
+    rest = without_tail(match["rest"])
+    being = re.match(r"be\b", rest)
+    am = "I'm" if match["i"].upper() == "I" else "we're"
+    plain = f"{am}{rest[2:]}" if being else f"{match['i']} {rest}"
+    return Over((plain,), "" if being else rest, presupposes=True)
+
+
+def _denied_plainly(said: str) -> Over | None:
+    """ "I don't speak German", where nothing narrows it: not "I don't speak German at work"."""
+    match = _IS_NOT.match(said)
+    if match is None:
+        return None
+    return Over((f"{match['i']}{match['be'] or ''} {match['rest']}",), presupposes=True, whole=True)
+
+
+def _stopped(said: str) -> Over | None:
+    match = _STOPPED.match(said)
+    if match is None:
+        return None
+    if _BRIEFLY.search(match["doing"]):
+        return Over()
+    doing = without_tail(match["doing"])
+    if doing.startswith("being "):
+        return Over((f"I'm {doing[6:]}",))
+    verb, *rest = doing.split(" ", 1)
+    plain = tuple(" ".join((match["i"], base, *rest)) for base in bases(verb))
+    return Over(plain, doing)
+
+
+def _left(said: str) -> Over | None:
+    match = _LEFT.match(said) or _GAVE_UP.match(said)
+    if match is None:
+        return None
+    if _BRIEFLY.search(match["what"]) or re.search(r"\b(?:at|by) (?:\w+ )?(?:\d|noon|\w+ ?o'clock)", match["what"]):
+        return Over()
+    return Over((), without_tail(match["what"]), fields=(*DEEDS, *_POSTS))
+
+
+def _lost(said: str) -> Over | None:
+    match = _LOST.match(said) or _PLAN.match(said) or _NOT_IN_YEARS.match(said)
+    return None if match is None else Over((), without_tail(match["what"]))
+
+
+def _switched(said: str) -> Over | None:
+    match = _SWITCHED.match(said)
+    if match is None:
+        return None
+    what, instead = (
+        (match["from"] or match["swapped"] or match["replaced"]),
+        (match["to"] or match["for"] or match["with"]),
+    )
+    return Over((), what.strip(), instead.strip(), _ANY)
+
+
+def ending(said: str) -> Over | None:
+    """What a clause says is over; None for one that ends nothing."""
+    return next((end for reader in _READERS if (end := reader(said)) is not None), None)
+
+
+_READERS: Final = (_switched, _no_longer, _no_need, _anymore, _used_to, _stopped, _lost, _left, _denied_plainly)

@@ -1,0 +1,122 @@
+"""What one clause says of its speaker: its clause of English, tried against the rules of `english.*`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from persona_memory.profile.english import food, household, manner, person, predicate, sorts, taste, work
+from persona_memory.profile.english.clauses import Clause, opens_doubt
+from persona_memory.profile.english.contrast import contrasted
+from persona_memory.profile.english.found import Change, Found, Rule
+from persona_memory.profile.english.over import over
+from persona_memory.profile.english.phrases import core, shared
+from persona_memory.types import MemoryKind
+
+RULES: Final[tuple[Rule, ...]] = (
+    *manner.RULES,
+    *person.RULES,
+    *work.RULES,
+    *household.RULES,
+    *food.RULES,
+    *sorts.RULES,
+    *taste.RULES,
+    *predicate.RULES,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One fact that a turn states about its speaker.
+
+    Attributes:
+        slot: what it is about, e.g. "location" or "taste:coffee"; of one slot only one statement can hold at a time.
+        text: the fact in the third person, without subject: "Lives in Porto".
+        changes: what it means for the default profile schema, in order; empty where the schema has no field for it.
+        quote: the exact span of the turn that says so.
+        start: offset of `quote` in the turn.
+        ended: it says that something is no longer so.
+        presupposes: it says something only of what is known already: "I've given up pottery" of who did pottery.
+    """
+
+    slot: str
+    text: str
+    changes: tuple[Change, ...]
+    quote: str
+    start: int
+    kind: MemoryKind = "semantic"
+    ended: bool = False
+    presupposes: bool = False
+
+    def replaces(self, other: Statement) -> bool:
+        """Whether an older statement is no longer true with this one, or this one says it more closely."""
+        if self.ended:
+            given = [change for change in other.changes if change.op != "remove"]
+            gone = [change for change in self.changes if change.op == "remove"]
+            hit = any(end.field == it.field and end.means(str(it.value)) for end in gone for it in given)
+            return not other.ended and (hit or (not given and self.slot == other.slot))
+        if other.ended:
+            return other.replaces(self)
+        return self.slot == other.slot or (":" in other.slot and self.slot.startswith(f"{other.slot}:"))
+
+    def told_by(self, slot: str) -> bool:
+        """Whether an older statement about `slot` says this and more: "Has a cat called Pixel" says "Has a cat"."""
+        return self.vague and slot.startswith(f"{self.slot}:")
+
+    @property
+    def kind_of(self) -> str:
+        """What kind of thing it is about: "taste" of "taste:coffee"."""
+        return self.slot.split(":")[0]
+
+    @property
+    def vague(self) -> bool:
+        """Whether there may be a statement that says it more closely."""
+        return any(change.vague for change in self.changes)
+
+
+def in_clause(clause: Clause, text: str, rules: Sequence[Rule]) -> Iterator[Statement]:
+    """What a clause of a turn states, its contrasts and endings understood."""
+    said, greeted = core(clause.text)
+    if re.match(r"(?:as|being) an?\b", clause.text, re.IGNORECASE):
+        said = clause.text
+        if not re.search(r"\b(?:i|my|me|i'm)\b", clause.then, re.IGNORECASE):
+            return  # "As a doctor, what would you do?" is about the one who is asked
+    quote, start = quote_of(clause, text)
+    plainly = RULES if opens_doubt(clause.text) else rules
+    tried = (*plainly, *predicate.GREETED) if greeted else plainly
+    for found in contrasted(said, lambda part: _told(part, tried)):
+        yield statement_of(found, quote, start)
+
+
+def quote_of(clause: Clause, text: str) -> tuple[str, int]:
+    """The span of the turn that a clause's statements come from, and where it begins."""
+    quote = text[clause.start : clause.end].strip().rstrip(".!,;:")
+    return quote, clause.start + text[clause.start : clause.end].find(quote[:1] or " ")
+
+
+def _told(said: str, rules: Sequence[Rule]) -> list[Found]:
+    """What a clause without contrasts says: what is over by it, or its facts."""
+    finished = over(said, lambda plain: facts(plain, rules))
+    plainly = [] if finished and not finished[0].presupposes else facts(said, rules)
+    return plainly if any(fact.ended for fact in plainly) else (finished or []) + plainly
+
+
+def facts(said: str, rules: Sequence[Rule]) -> list[Found]:
+    """The facts of a plain clause; what "my wife Noor and I" do, "we" do."""
+    mine, together = [fact for rule in rules for fact in rule.found(said)], shared(said)
+    ours = [] if together == said else [fact for rule in rules for fact in rule.found(together)]
+    return mine + [fact for fact in ours if fact.slot not in {known.slot for known in mine}]
+
+
+def fact_of(statement: Statement) -> Found:
+    """The fact of a statement, without its place in a turn."""
+    return Found(
+        statement.slot, statement.text, statement.changes, statement.kind, statement.ended, statement.presupposes
+    )
+
+
+def statement_of(found: Found, quote: str, start: int) -> Statement:
+    """A fact as the statement of this quote."""
+    return Statement(found.slot, found.text, found.changes, quote, start, found.kind, found.ended, found.presupposes)

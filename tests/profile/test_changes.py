@@ -1,0 +1,136 @@
+"""Changes, endings and corrections reach the profile; what only sounds like them does not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pytest
+
+from persona_memory.profile.acceptance import accept
+from persona_memory.profile.fold import apply
+from persona_memory.profile.rule_optimizer import RuleOptimizer
+from persona_memory.profile.schema import default_schema
+from persona_memory.protocols import ProfileView
+from persona_memory.types import Policy, Profile
+
+from .changes import HELD_OUT, OPEN, Row
+from .conftest import turn
+
+SCHEMA = default_schema()
+Items = set[tuple[str, str]]
+
+
+async def learnt(before: Profile, first: int, *texts: str) -> Profile:
+    """The profile after one more round over these messages."""
+    turns = tuple(turn(seq, text) for seq, text in enumerate(texts, start=first))
+    edits = await RuleOptimizer().propose(ProfileView(before, SCHEMA, turns, ()))
+    shown = {one.seq: one for one in turns}
+    for edit in accept(edits, profile=before, schema=SCHEMA, policy=Policy(), shown=shown).edits:
+        before = apply(before, edit, SCHEMA)
+    return before
+
+
+def items(profile: Profile) -> Items:
+    """(field, value) pairs, a list's items each."""
+    return {
+        (path, str(item).casefold())
+        for path, entry in profile.entries.items()
+        for item in (entry.value if isinstance(entry.value, tuple) else (entry.value,))
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What became of one row."""
+
+    row: Row
+    old: Items
+    got: Items
+    want: Items
+
+    @property
+    def unchanged(self) -> bool:
+        """Whether nothing should have changed."""
+        return bool(self.old) and self.old == self.want
+
+
+async def judged(rows: Sequence[Row]) -> list[Judged]:
+    """Each row told over two sessions, and over one where there are two."""
+    results = []
+    for told, said, after in rows:
+        now = (said,) if isinstance(said, str) else said
+        want = {(field, str(value).casefold()) for field, values in after.items() for value in values}
+        before = await learnt(Profile(), 1, told) if told else Profile()
+        results.append(Judged((told, said, after), items(before), items(await learnt(before, 2, *now)), want))
+        if told:
+            at_once = items(await learnt(Profile(), 1, told, *now))
+            results.append(Judged((told, said, after), items(before), at_once, want))
+    return results
+
+
+def stale(results: Sequence[Judged]) -> float:
+    """The share of what is no longer so that the profile still holds."""
+    gone = [(one.got, item) for one in results for item in one.old - one.want]
+    return sum(item in got for got, item in gone) / len(gone)
+
+
+def precision(results: Sequence[Judged]) -> float:
+    """The share of what the profiles hold that is so."""
+    return sum(len(one.got & one.want) for one in results) / sum(len(one.got) for one in results)
+
+
+def recall(results: Sequence[Judged]) -> float:
+    """The share of what is so that the profiles hold."""
+    return sum(len(one.got & one.want) for one in results) / sum(len(one.want) for one in results)
+
+
+@pytest.mark.parametrize(("rows", "most_stale", "least"), [(OPEN, 0.05, 0.96), (HELD_OUT, 0.13, 0.82)])
+async def test_changes_reach_the_profile(rows: list[Row], most_stale: float, least: float) -> None:
+    """Few old values stay; what is held is right; most of what is new is there."""
+    results = await judged(rows)
+    assert len(OPEN) + len(HELD_OUT) > 300
+    assert stale(results) <= most_stale
+    assert precision(results) >= least
+    assert recall(results) >= least
+
+
+@pytest.mark.parametrize("rows", [OPEN, HELD_OUT])
+async def test_what_only_sounds_like_a_change_changes_nothing(rows: list[Row]) -> None:
+    """Plans, questions, wishes, pauses, other people's changes, jokes."""
+    results = await judged(rows)
+    assert [one.row for one in results if one.unchanged and one.got != one.want] == []
+
+
+SAID_TWICE: list[tuple[str, str]] = [
+    ("I speak Dutch.", "I speak German."),
+    ("I don't eat pork.", "I don't eat beef."),
+    ("I love jazz.", "I love opera."),
+    ("My brother is called Tom.", "My brother is called Tim."),
+    ("I live in Oslo.", "I live in Bergen."),
+    ("I swim every morning.", "I swim every evening."),
+    ("I'm 34 years old.", "I'm 35 years old."),
+    ("Please keep your answers short.", "Please keep your answers detailed."),
+]
+
+
+@pytest.mark.parametrize("mending", ["No wait, that's wrong.", "Scratch that.", "Oops.", "Wait, no.", "Correction:"])
+@pytest.mark.parametrize(("first", "second"), SAID_TWICE, ids=[first for first, _ in SAID_TWICE])
+async def test_what_is_mended_in_one_message_counts_only_as_mended(first: str, second: str, mending: str) -> None:
+    """In fields of one value and in lists alike."""
+    profile = await learnt(Profile(), 1, f"{first} {mending} {second}")
+    assert items(profile) == items(await learnt(Profile(), 1, second))
+
+
+async def test_a_repair_takes_back_no_more_than_what_it_mends() -> None:
+    """The name that was said in the same sentence stays."""
+    profile = await learnt(Profile(), 1, "I'm Ana and I live in Oslo. No wait, that's wrong. I live in Bergen.")
+    assert profile.to_dict() == {"demographics": {"name": "Ana", "location": "Bergen"}}
+
+
+async def test_an_exchange_is_made_where_the_profile_holds_what_is_left() -> None:
+    """ "I moved from Siemens to Bosch" is a change of employer for who works there, and no change of home."""
+    worker = await learnt(Profile(), 1, "I work at Siemens. I live in Porto.")
+    moved = await learnt(worker, 2, "I moved from Siemens to Bosch.")
+    assert moved.to_dict() == {"demographics": {"location": "Porto", "employer": "Bosch"}}
+    assert (await learnt(Profile(), 1, "I switched from Android to iPhone.")).entries == {}
