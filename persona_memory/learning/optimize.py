@@ -143,4 +143,5 @@ def _end(tx: Connection, learning: Learning, person: Person, job: Job) -> None:
     """The job is done; so is what was to be learnt or optimised again, unless turns still wait for it."""
     if events.is_profiled(tx, person):
         people.bump(tx, person, relearn=0, reprofile=False)
+        jobs.drop_parked(tx, person, "optimize")
     jobs.finish(tx, job, now=learning.clock())

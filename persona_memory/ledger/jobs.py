@@ -200,8 +200,15 @@ def retry_later(tx: Connection, job: Job, error: str, *, due: datetime) -> None:
 
 
 def park(tx: Connection, person: Person, job: Job, error: str, seqs: Sequence[int], *, now: datetime) -> None:
-    """Give up on a job until a person looks at it: its turns are parked with it, later turns get a job of their own."""
+    """Give up on a job until a person looks at it: its turns are parked with it, later turns get a job of their own.
+
+    One without turns of its own is about all that is left of the person's, and stands for such ones before it, too.
+    """
     check(tx, job)
+    if not seqs:
+        parked = select(jobs.c.id, jobs.c.seqs).where(person.owns(jobs), jobs.c.kind == job.kind)
+        earlier = [row.id for row in tx.execute(parked.where(jobs.c.state == "parked")) if not row.seqs]
+        tx.execute(delete(jobs).where(jobs.c.id.in_(earlier)))
     again = tx.execute(select(jobs.c.again).where(jobs.c.id == job.id)).scalar_one()
     tx.execute(update(jobs).where(_held(job)).values(state="parked", last_error=error, seqs=list(seqs)))
     if seqs:

@@ -95,6 +95,17 @@ def test_a_parked_job_waits_for_a_person_and_does_not_block_later_turns(ledger: 
         jobs.discard(tx, ana, job.id)
 
 
+def test_parked_work_that_is_not_about_certain_turns_is_listed_once(ledger: Ledger, ana: Person) -> None:
+    """The last failure stands for those before it; a parked window of turns stays."""
+    for seqs in ([1], [], []):
+        queue(ledger, ana)
+        (job,) = claim(ledger)
+        with ledger.write() as tx:
+            jobs.park(tx, ana, job, "the index is down", seqs, now=NOW)
+    with ledger.read() as connection:
+        assert [one.seqs for one in jobs.listing(connection, ledger.namespace)] == [(1,), ()]
+
+
 def test_released_jobs_do_not_count_as_attempts(ledger: Ledger, ana: Person) -> None:
     """A clean shutdown costs a job nothing."""
     queue(ledger, ana)
