@@ -7,7 +7,11 @@ what the question asks, in words that they share. Learning finds more (a move, a
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
 
 from persona_memory.retrieval.query import Query
 from persona_memory.retrieval.values import Figure
@@ -24,6 +28,21 @@ OWN = 0.5
 _ASSISTANT = ROLES.index("assistant")
 _TIMES = ("date", "clock")
 
+_Value = tuple[str, str]
+"""(kind, value) of a figure."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """A figure with the row that tells it."""
+
+    row: int
+    figure: Figure
+
+    @property
+    def value(self) -> _Value:
+        return self.figure.kind, self.figure.value
+
 
 def superseded(view: PersonView, query: Query, rows: Sequence[int]) -> dict[int, int]:
     """Of these rows, those that another of them supersedes for this question, each with the newest row that does.
@@ -31,24 +50,14 @@ def superseded(view: PersonView, query: Query, rows: Sequence[int]) -> dict[int,
     Only what people say counts, and only against what the same speaker said before.
     """
     worth = {term: weight * view.words.idf(term) for term, weight in query.terms.items()}
-    total = sum(worth.values())
-    least = min(CUED[0], PLAIN[0]) * total
-    told: dict[tuple[int, int], list[tuple[int, list[Figure]]]] = defaultdict(list)
-    for row in sorted(rows):
-        item, entry = view.items[row], view.table[row]
-        if isinstance(item, Turn) and entry["role"] != _ASSISTANT:
-            asked = [one for one in view.figures(row) if _worth(one.about, worth) >= least]
-            if asked:
-                told[int(entry["role"]), int(entry["speaker"])].append((row, asked))
     found: dict[int, int] = {}
-    for turns in told.values():
-        known: set[tuple[str, str]] = set()
-        for place, (old, before) in enumerate(turns):
-            news = ((row, _news(before, after, known)) for row, after in turns[place + 1 :])
-            match, row = max(((_match(view, one, worth, total), row) for row, one in news), default=(0.0, -1))
-            if match > 0:
-                found[old] = row
-            known |= {(one.kind, one.value) for one in before}
+    for told in _told(view, sorted(rows), worth):
+        strengths = _strengths(told, worth, view.words.idf)
+        best: dict[int, tuple[float, int]] = {}
+        for old, new in _news(told, np.argwhere(strengths > 0).tolist()):
+            row, surest = told[old].row, (float(strengths[old, new]), told[new].row)
+            best[row] = max(best.get(row, surest), surest)
+        found |= {old: new for old, (_, new) in best.items()}
     return {old: _last(found, new) for old, new in found.items()}
 
 
@@ -59,33 +68,60 @@ def _last(found: Mapping[int, int], row: int) -> int:
     return row
 
 
-def _news(
-    before: Sequence[Figure], after: Sequence[Figure], known: Set[tuple[str, str]]
-) -> list[tuple[Figure, Figure]]:
-    """Pairs of an older and a newer figure that may be of one thing and differ."""
-    held = {(one.kind, one.value) for one in before}
-    kept = {(one.kind, one.value) for one in after}
-    again = any(kind not in _TIMES for kind, _ in held & kept)
-    return [
-        (old, new)
-        for old in before
-        if (old.kind, old.value) not in kept
-        for new in after
-        if (new.kind, new.value) not in held | known and _same_thing(old, new) and not (again and new.kind in _TIMES)
-    ]
+def _told(view: PersonView, rows: Sequence[int], worth: Mapping[str, float]) -> list[list[_Told]]:
+    """The figures about what the question asks, in order, by who tells them; where there are two at least."""
+    least = min(CUED[0], PLAIN[0]) * sum(worth.values())
+    told: dict[tuple[int, int], list[_Told]] = defaultdict(list)
+    roles, speakers = (view.table[name][rows].tolist() for name in ("role", "speaker"))
+    for row, role, speaker in zip(rows, roles, speakers, strict=True):
+        if role != _ASSISTANT and isinstance(view.items[row], Turn):
+            asked = [one for one in view.figures(row) if sum(worth[word] for word in worth.keys() & one.about) >= least]
+            told[role, speaker] += [_Told(row, one) for one in asked]
+    return [ones for ones in told.values() if len(ones) > 1]
 
 
-def _match(view: PersonView, pairs: Sequence[tuple[Figure, Figure]], worth: Mapping[str, float], total: float) -> float:
-    """How surely one of the newer figures takes the place of its older one; 0 where none does."""
-    best = 0.0
-    for old, new in pairs:
-        asked, alike = CUED if new.changed else PLAIN
-        shared, likeness = _worth(old.about & new.about, worth), _likeness(view, old, new)
-        if old.changed and shared < OWN * _worth(old.about, worth):
-            continue
-        if shared >= asked * total and likeness >= alike:
-            best = max(best, shared * likeness)
-    return best
+def _strengths(told: Sequence[_Told], worth: Mapping[str, float], idf: Callable[[str], float]) -> NDArray[np.float64]:
+    """How surely the later of two figures is of the same thing as the earlier, by the words around them; 0: not at all.
+
+    Shape (n, n), [earlier, later]. What two figures' words share of the question (Σ worth), times their likeness: what
+    the words around both tell (Σ idf), times its share of what the words around the poorer one tell.
+    """
+    words = {word: place for place, word in enumerate(set[str]().union(*(one.figure.about for one in told)))}
+    around = np.zeros((len(told), len(words)))
+    for place, one in enumerate(told):
+        around[place, [words[word] for word in one.figure.about]] = 1.0
+    # einsum: for so little a product of matrices costs more in waking its threads.
+    asked = np.einsum("iw,jw->ij", around * [worth.get(word, 0.0) for word in words], around)
+    tells = np.einsum("iw,jw->ij", around * [idf(word) for word in words], around)
+    likeness = tells * tells / np.maximum(np.minimum.outer(tells.diagonal(), tells.diagonal()), 1e-9)
+    changed = np.array([one.figure.changed for one in told])
+    least_asked, least_alike = (np.where(changed, cued, plain) for cued, plain in zip(CUED, PLAIN, strict=True))
+    rows = np.array([one.row for one in told])
+    same = (asked >= least_asked * sum(worth.values())) & (likeness >= least_alike) & np.less.outer(rows, rows)
+    same &= ~(changed[:, None] & (asked < OWN * asked.diagonal()[:, None]))
+    return np.where(same, asked * likeness, 0.0)
+
+
+def _news(told: Sequence[_Told], pairs: Sequence[Sequence[int]]) -> list[tuple[int, int]]:
+    """Of these pairs of an earlier and a later figure, those in which the later is news: it differs, and was not said
+    before."""
+    first: dict[_Value, int] = {}
+    values: dict[int, set[_Value]] = defaultdict(set)
+    for one in told:
+        first.setdefault(one.value, one.row)
+        values[one.row].add(one.value)
+
+    def is_news(old: _Told, new: _Told) -> bool:
+        if old.value in values[new.row] or first[new.value] <= old.row or not _same_thing(old.figure, new.figure):
+            return False
+        return new.figure.kind not in _TIMES or not _tell_the_same(values[old.row] & values[new.row])
+
+    return [(old, new) for old, new in pairs if is_news(told[old], told[new])]
+
+
+def _tell_the_same(both: Set[_Value]) -> bool:
+    """Whether two turns have a figure in common, times aside."""
+    return any(kind not in _TIMES for kind, _ in both)
 
 
 def _same_thing(old: Figure, new: Figure) -> bool:
@@ -97,14 +133,3 @@ def _same_thing(old: Figure, new: Figure) -> bool:
     if old.kind != new.kind:
         return False
     return old.kind != "count" or new.reached or (bool(old.unit) and old.unit <= new.about and new.unit <= old.about)
-
-
-def _worth(words: frozenset[str], worth: Mapping[str, float]) -> float:
-    return sum(worth.get(word, 0.0) for word in words)
-
-
-def _likeness(view: PersonView, old: Figure, new: Figure) -> float:
-    """What the words around both tell (Σ idf), times its share of what the words around the poorer one tell."""
-    idf = view.words.idf
-    shared, one, other = (sum(map(idf, words)) for words in (old.about & new.about, old.about, new.about))
-    return shared * shared / max(min(one, other), 1e-9)
