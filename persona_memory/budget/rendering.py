@@ -42,13 +42,14 @@ def memories_renderer(*, now: datetime, inert: Callable[[str], str] = inert) -> 
     Args:
         inert: `guard.inert`, maybe remembering its answers.
     """
-    header = f"{MEMORIES_HEADER} Today is {_day(now)}."
+    today = _day(now)
+    header = f"{MEMORIES_HEADER} Today is {today}."
     made: dict[tuple[str, str], str] = {}
 
     def render(hits: Sequence[Hit]) -> str:
         for hit in hits:
             if (hit.id, hit.text) not in made:
-                made[hit.id, hit.text] = _memory_line(hit, now, inert)
+                made[hit.id, hit.text] = _memory_line(hit, today, inert)
         oldest_first = sorted(hits, key=lambda hit: (hit.at, hit.sources, hit.id))
         lines = (made[hit.id, hit.text] for hit in oldest_first)
         return guarded(MEMORIES_TAG, header, [line for line in lines if line])
@@ -56,17 +57,18 @@ def memories_renderer(*, now: datetime, inert: Callable[[str], str] = inert) -> 
     return render
 
 
-def _memory_line(hit: Hit, now: datetime, inert: Callable[[str], str]) -> str:
+def _memory_line(hit: Hit, today: str, inert: Callable[[str], str]) -> str:
     text = inert(hit.text)
     if not text:
         return ""
-    return f"- {_day(hit.at)} {_source(hit, now)}: {text}"
+    day = _day(hit.at)
+    return f"- {day} {_source(hit, ahead=day > today)}: {text}"
 
 
-def _source(hit: Hit, now: datetime) -> str:
+def _source(hit: Hit, *, ahead: bool) -> str:
     """Who said it, or "noted", and how it stands: "Ana (user, has since changed)", "noted (still ahead)"."""
     notes = ["has since changed"] if hit.since_changed else []
-    if _day(hit.at) > _day(now):
+    if ahead:
         notes.append("still ahead")
     if hit.kind == "memory" or hit.role is None:
         who = "noted"

@@ -12,7 +12,7 @@ The measurements behind each choice: docs/lab-log.md.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Container, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,7 +22,7 @@ from persona_memory.retrieval.gate import FEW, FULL, above, relevant
 from persona_memory.retrieval.query import Query
 from persona_memory.retrieval.superseding import superseded
 from persona_memory.retrieval.view import ROLES, PersonView
-from persona_memory.types import Hit, Turn
+from persona_memory.types import Hit, Memory, Turn
 
 Floats = NDArray[np.float32]
 Rows = NDArray[np.int32]
@@ -114,12 +114,12 @@ def rank(
             if query.all_of_it:
                 rows, surely = rows | then, surely or bool((keep & then).any())
             keep, limit = keep & rows, limit if surely else min(limit, FEW)
-        best = _by_score(parts, np.flatnonzero(keep))
+        best = _by_score(parts, np.flatnonzero(keep), most=max(limit, POOL))
         changed = superseded(view, query, best[:POOL].tolist()) if weights.superseding else {}
         if changed:
             parts["newer"] = _in_place_of(changed, np.sum(list(parts.values()), axis=0))
-            best = _by_score(parts, best)
-        return [_hit(view, row, parts, since_changed=row in changed) for row in best[:limit].tolist()]
+            best = _by_score(parts, best, most=limit)
+        return _hits(view, best[:limit], parts, changed)
 
 
 def _kept(view: PersonView, exclude: Collection[int]) -> NDArray[np.bool_]:
@@ -141,13 +141,13 @@ def _neighbours(table: NDArray[np.void]) -> tuple[Rows, Rows, Rows, Rows]:
 
 def _cosines(view: PersonView, dense: Mapping[str, float], waiting: Collection[int] | None) -> Floats:
     """The cosine of each row's best chunk, shape (n,); NaN where it is not known."""
-    cosines = [np.nan] * len(view)
-    rows = view.row_of
+    rows, best = view.row_of, dict[int, float]()
     for id, cosine in dense.items():
         row = rows(id.partition("#")[0])
-        if row is not None and not cosines[row] >= cosine:
-            cosines[row] = cosine
-    found = np.array(cosines, dtype=np.float32)
+        if row is not None and not best.get(row, -np.inf) >= cosine:
+            best[row] = cosine
+    found = np.full(len(view), np.nan, dtype=np.float32)
+    found[list(best)] = list(best.values())
     if waiting is not None and dense:
         cut_off = np.isnan(found)
         cut_off[[row for seq in waiting if (row := rows(f"t{seq}")) is not None]] = False
@@ -222,9 +222,12 @@ def _spoken_by(view: PersonView, query: Query) -> NDArray[np.bool_]:
     return said
 
 
-def _by_score(parts: _Parts, rows: NDArray[np.intp]) -> NDArray[np.intp]:
-    """These rows, best first, the newer of equals first."""
+def _by_score(parts: _Parts, rows: NDArray[np.intp], *, most: int) -> NDArray[np.intp]:
+    """These rows, at least the first `most` of them, best first, the newer of equals first."""
     scores = np.sum([part[rows] for part in parts.values()], axis=0)
+    if len(rows) > 4 * most:  # sorting all of a long log takes longest of all
+        first = scores >= np.partition(scores, -most)[-most]
+        rows, scores = rows[first], scores[first]
     return rows[np.lexsort((-rows, -scores))]
 
 
@@ -236,8 +239,16 @@ def _in_place_of(changed: Mapping[int, int], scores: Floats) -> Floats:
     return lift
 
 
-def _hit(view: PersonView, row: int, all_parts: _Parts, *, since_changed: bool) -> Hit:
-    item, parts = view.items[row], {name: float(part[row]) for name, part in all_parts.items()}
+def _hits(view: PersonView, rows: NDArray[np.intp], parts: _Parts, changed: Container[int]) -> list[Hit]:
+    """The hits of these rows, in their order; `changed` are superseded."""
+    summands = zip(*(part[rows].tolist() for part in parts.values()), strict=True)
+    return [
+        _hit(view, view.items[row], dict(zip(parts, values, strict=True)), since_changed=row in changed)
+        for row, values in zip(rows.tolist(), summands, strict=True)
+    ]
+
+
+def _hit(view: PersonView, item: Turn | Memory, parts: dict[str, float], *, since_changed: bool) -> Hit:
     score = min(max(sum(parts.values()), 0.0), 1.0)
     if isinstance(item, Turn):
         return Hit(

@@ -28,7 +28,8 @@ ROW = np.dtype(
         ("role", np.int8),  # number of the role in ROLES
         ("wish", np.bool_),  # the person says how they always want things
         ("live", np.bool_),  # False once it was taken out
-    ]
+    ],
+    align=True,
 )
 """What the ranking knows of one row besides its words."""
 
