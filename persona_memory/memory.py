@@ -173,8 +173,10 @@ class PersonaMemory:
         Raises:
             InvalidInput: a message cannot be read; nothing of this call is stored.
         """
-        person = self._person(user_id)
-        return self._writing.observe(person, messages, thread_id=thread_id, speaker=speaker, at=at, resent=resent)
+        person, note = self._person(user_id), self._reading.take_note(user_id)
+        return self._writing.observe(
+            person, messages, thread_id=thread_id, speaker=speaker, at=at, resent=resent, overflows=note
+        )
 
     async def aobserve(self, messages: Iterable[Any], *, user_id: str, **options: Any) -> Observed:
         """As `observe`, off the event loop."""
@@ -632,18 +634,20 @@ class PersonaMemory:
             return list(self._last_recalls.get((user_id, thread_id or ""), ()))
 
     def _note_route(self, found: Found, route: Route) -> None:
-        """Remember whether this turn fitted; written only when the memory of the last turns changes."""
+        """Remember whether this turn fitted; a recall writes nothing unless an adapter is to be trained."""
         overflow = route.needed > route.budget
         recent = (*found.overflows, overflow)[-OVERFLOW_WINDOW:]
-        if tuple(recent) == tuple(found.overflows) or (not overflow and not any(found.overflows)):
+        if recent == found.overflows or (not overflow and not any(found.overflows)):
+            return
+        self._reading.note(found.user_id, recent)
+        if not route.consolidate:
             return
         person = self._person(found.user_id)
         now = self._learning.clock()
         with self._ledger.write() as tx:
             people.lock(tx, person)
             people.bump(tx, person, overflows=list(recent))
-            if route.consolidate:
-                jobs.enqueue(tx, person, "consolidate", due=now, now=now)
+            jobs.enqueue(tx, person, "consolidate", due=now, now=now)
         self._wake()
 
 

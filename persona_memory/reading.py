@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from cachetools import LRUCache
 from sqlalchemy import Connection
@@ -76,10 +76,19 @@ class Texts:
 
 @dataclass(slots=True)
 class PersonState:
-    """One person as the read path sees them. Hold `lock` while using `view`."""
+    """One person as the read path sees them. Hold `lock` while using `view`.
+
+    Attributes:
+        row: the person's counters as the database had them when it was last looked at, `seen` the same to work with.
+        overflows: whether each of the last turns did not fit the budget, oldest first.
+        noted: whether `overflows` is ahead of the ledger.
+    """
 
     person: Person
+    row: tuple[Any, ...] | None = None
     seen: Counters = field(default_factory=Counters)
+    overflows: tuple[bool, ...] = ()
+    noted: bool = False
     view: PersonView = field(default_factory=PersonView)
     texts: Texts = field(default_factory=Texts)
     edits: list[ProfileEdit] = field(default_factory=list)
@@ -116,9 +125,13 @@ class Reading:
             state = self._states.get(user_id)
             if state is None:
                 state = self._states[user_id] = PersonState(Person(self.ledger.namespace, user_id))
-        with state.lock, self.ledger.read() as connection:
+        with state.lock:
             before = _rows(state)
-            self._refresh(connection, state)
+            row = people.glance(self.ledger, state.person)
+            if row != state.row:
+                with self.ledger.read() as connection:
+                    self._refresh(connection, state)
+                state.row = row  # what came between the two looks is looked at again
         if _rows(state) != before:
             with self._lock:
                 if self._states.get(user_id) is state:  # put in again, so that the cache knows its size
@@ -130,6 +143,22 @@ class Reading:
         with self._lock:
             state = self._states.get(user_id)
         return Texts() if state is None else state.texts
+
+    def note(self, user_id: str, overflows: tuple[bool, ...]) -> None:
+        """Remember how the last turns fitted until it is written with what the person says next."""
+        with self._lock:
+            state = self._states.get(user_id)
+        if state is not None:
+            state.overflows, state.noted = overflows, True
+
+    def take_note(self, user_id: str) -> tuple[bool, ...] | None:
+        """How the last turns fitted, to be written now; None where the ledger knows."""
+        with self._lock:
+            state = self._states.get(user_id)
+        if state is None or not state.noted:
+            return None
+        state.noted = False
+        return state.overflows
 
     def drop(self, user_id: str) -> None:
         """Forget what is cached of a person."""
@@ -147,6 +176,8 @@ class Reading:
             self._extend(connection, state, after=seen.last_seq)
         if now.vectors != seen.vectors:
             state.waiting = events.unembedded(connection, state.person)
+        if now.overflows != seen.overflows:
+            state.overflows, state.noted = now.overflows, False
         if now.derived != seen.derived:
             self._reload_derived(connection, state, people.policy_of(now))
         state.seen = now

@@ -16,8 +16,9 @@ from persona_memory.adapters import decide as decide_route
 from persona_memory.budget import Packed, by_lines, fit_profile, memories_renderer, pack, render_profile
 from persona_memory.errors import IndexUnavailable
 from persona_memory.knowledge import next_question, profile_gaps
+from persona_memory.ledger.index import LedgerIndex
 from persona_memory.profile import ProfileSchema
-from persona_memory.protocols import ParametricMemory, TokenCounter, Vector
+from persona_memory.protocols import ParametricMemory, TokenCounter, Vector, VectorIndex
 from persona_memory.reading import PersonState, Texts
 from persona_memory.retrieval import Query, Space, Weights, rank, tokens, understand
 from persona_memory.types import Hit, Policy, Profile, ProfileGap, Recall, Route, Topic
@@ -128,7 +129,7 @@ def find(
     if vector is not None and space is not None:
         with watch.stage("index"):
             try:
-                dense = dict(space.index.search(asked.user_id, vector, limit=NEAREST))
+                dense = _nearest(space.index, asked, vector)
             except IndexUnavailable as error:  # the fail-open door: words still find everything
                 degraded = str(error)
     state = asked.state
@@ -147,10 +148,17 @@ def find(
         _open(state.profile, schema, policy),
         _touched(state.topics(asked.now), asked.query),
         question,
-        state.seen.overflows,
+        state.overflows,
         {**asked.timings, "embed": embed_ms, **watch.timings},
         degraded,
     )
+
+
+def _nearest(index: VectorIndex, asked: Asked, vector: Vector) -> dict[str, float]:
+    """Cosine by point id. The ledger's own index need not ask again for what `Reading` has just seen."""
+    if isinstance(index, LedgerIndex):
+        return dict(index.search(asked.user_id, vector, limit=NEAREST, now=asked.state.seen))
+    return dict(index.search(asked.user_id, vector, limit=NEAREST))
 
 
 def weigh(found: Found, *, budget: int, count: TokenCounter, texts: Texts | None = None) -> Weighed:

@@ -49,13 +49,20 @@ class Writing:
         speaker: str | None,
         at: datetime | None,
         resent: bool | None,
+        overflows: tuple[bool, ...] | None = None,
     ) -> Observed:
-        """Store the messages that are new, queue learning; see `PersonaMemory.observe`."""
+        """Store the messages that are new, queue learning; see `PersonaMemory.observe`.
+
+        Args:
+            overflows: whether each of the last turns did not fit the budget, where the ledger does not know yet.
+        """
         drafts, ignored = read_messages(messages, speaker=speaker)
         now = self._learning.clock()
         said = [_said(draft, utc(at) if at else now) for draft in drafts]
         with self._ledger.write() as tx:
             found = people.lock(tx, person)
+            if overflows is not None:
+                people.bump(tx, person, overflows=list(overflows))
             policy = people.policy_of(found)
             if policy.paused or thread_id in policy.incognito_threads:
                 return Observed((), ignored=ignored + len(said))

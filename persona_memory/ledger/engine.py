@@ -6,12 +6,14 @@ import secrets
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Engine, create_engine, event, insert, inspect, select, text, update
+from sqlalchemy import Connection, Engine, Executable, create_engine, event, insert, inspect, select, text, update
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
@@ -73,6 +75,20 @@ class Ledger:
             with connection.begin():
                 yield connection
 
+    def glance(self, query: Executable, values: Mapping[str, Any]) -> tuple[Any, ...] | None:
+        """The one row of a read that stands alone, as the database gives it; None where there is none.
+
+        For what every turn asks: on SQLite a transaction and its wrapping take ten times as long as the read.
+        """
+        with self.translated():
+            if not self.is_sqlite:
+                with self.engine.connect() as connection:
+                    row = connection.execute(query, values).one_or_none()
+                    return None if row is None else tuple(row)
+            with closing(self.engine.raw_connection()) as raw:
+                found: tuple[Any, ...] | None = raw.driver_connection.execute(_sql(query), values).fetchone()
+                return found
+
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """A write transaction: all of it is durable when the block ends, or none of it."""
@@ -129,6 +145,12 @@ class Ledger:
         except (DBAPIError, sqlite3.Error) as error:  # a raw sqlite3.Error comes from the pragmas of a new connection
             # The driver's error alone: SQLAlchemy's would show a hundred lines of its own around it.
             raise _named(error, self.describe()) from (error.orig if isinstance(error, DBAPIError) else error)
+
+
+@cache
+def _sql(query: Executable) -> str:
+    """What SQLite itself takes, with named parameters."""
+    return str(query.compile(dialect=sqlite.dialect(paramstyle="named")))
 
 
 def _make_engine(url: str, durability: Durability) -> Engine:

@@ -34,6 +34,11 @@ class _Matrix:
     newest: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
 
+    def holds(self, now: Counters) -> bool:
+        """Whether these are all vectors that there are as of these counters."""
+        seen = self.seen
+        return (now.vectors, now.rewrites, now.epoch) == (seen.vectors, seen.rewrites, seen.epoch)
+
     def clear(self) -> None:
         self.ids, self.rows, self.newest = [], np.zeros((0, 0), np.float32), 0
 
@@ -86,20 +91,27 @@ class LedgerIndex:
         with self.ledger.read() as connection:
             return vectors.point_ids(connection, self._person(user_id), self.fingerprint)
 
-    def search(self, user_id: str, vector: Vector, *, limit: int) -> list[tuple[str, float]]:
-        """The person's nearest ids with their cosine similarity, best first."""
+    def search(
+        self, user_id: str, vector: Vector, *, limit: int, now: Counters | None = None
+    ) -> list[tuple[str, float]]:
+        """The person's nearest ids with their cosine similarity, best first.
+
+        Args:
+            now: the person's counters, where they have just been read.
+        """
         held = self._held(user_id)
         with held.lock:
             before = _size(held)
-            self._refresh(held, self._person(user_id))
+            self._refresh(held, self._person(user_id), now)
             if _size(held) != before:
                 self._weigh(user_id, held)
             ids, rows = held.ids, held.rows[: len(held.ids)]  # both only ever grow beyond what is taken here
         if not len(rows):
             return []
-        similarity = rows @ vector
+        # Row by row: BLAS gives a product with the matrix to threads, which on a busy machine wait long for each other.
+        similarity = np.vecdot(rows, vector)
         best = _best(similarity, limit)
-        return [(ids[place], float(similarity[place])) for place in best]
+        return [(ids[place], cosine) for place, cosine in zip(best.tolist(), similarity[best].tolist(), strict=True)]
 
     def drop(self, user_id: str) -> None:
         """Forget what is cached of a person."""
@@ -122,11 +134,13 @@ class LedgerIndex:
             if self._cache.get(user_id) is held:
                 self._cache[user_id] = held
 
-    def _refresh(self, held: _Matrix, person: Person) -> None:
+    def _refresh(self, held: _Matrix, person: Person, now: Counters | None) -> None:
         """Bring one person's vectors up to date; `held.lock` is held."""
+        if now is not None and held.holds(now):
+            return
         with self.ledger.read() as connection:
             now = counters(connection, person)
-            if (now.vectors, now.rewrites, now.epoch) == (held.seen.vectors, held.seen.rewrites, held.seen.epoch):
+            if held.holds(now):
                 return
             if (now.rewrites, now.epoch) != (held.seen.rewrites, held.seen.epoch):
                 held.clear()

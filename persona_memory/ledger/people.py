@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, Connection, Executable, Row, Table, and_, 
 from sqlalchemy.dialects import postgresql, sqlite
 
 from persona_memory.errors import InvalidUserId
+from persona_memory.ledger.engine import Ledger
 from persona_memory.ledger.schema import users
 from persona_memory.types import Policy
 
@@ -132,6 +133,11 @@ def counters(connection: Connection, person: Person) -> Counters:
     """The person's counters as of now; all zero for somebody unknown."""
     row = connection.execute(_COUNTERS, person.owner()).one_or_none()
     return Counters() if row is None else _counters(row)
+
+
+def glance(ledger: Ledger, person: Person) -> tuple[Any, ...] | None:
+    """The person's counters as the database has them: equal ones say that nothing has changed. None for nobody."""
+    return ledger.glance(_COUNTERS, person.owner())
 
 
 def bump(tx: Connection, person: Person, **values: Any) -> None:
