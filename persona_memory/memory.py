@@ -77,7 +77,7 @@ class PersonaMemory:
         self._count = count
         self._reading = Reading(learning.ledger, learning.schema)
         self._writing = Writing(learning, wake=self._wake, quiet=quiet, learn_after=learn_after)
-        self._erasing = Erasing(learning, wake=self._wake, forgotten=self._reading.drop, queue=self._writing.queue)
+        self._erasing = Erasing(learning, wake=self._wake, forgotten=self._drop, queue=self._writing.queue)
         self._recalls_lock = threading.Lock()
         self._executor = ThreadPoolExecutor(8, thread_name_prefix="persona-memory-host")
         self._last_recalls: LRUCache[tuple[str, str], tuple[str, ...]] = LRUCache(4096)
@@ -580,6 +580,11 @@ class PersonaMemory:
         self.close()
 
     # ── inside ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _drop(self, user_id: str) -> None:
+        """Forget what is cached of a person."""
+        self._reading.drop(user_id)
+        self._writing.forget_threads(user_id)
 
     def _person(self, user_id: str) -> Person:
         return Person(self._ledger.namespace, people.checked(user_id))

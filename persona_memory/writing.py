@@ -5,11 +5,13 @@ What a caller waits for is one transaction: the events are durable, learning is 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import threading
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from cachetools import LRUCache
 from sqlalchemy import Connection
 
 from persona_memory.errors import InvalidInput
@@ -17,11 +19,16 @@ from persona_memory.knowledge import is_rejection
 from persona_memory.learning import fold, forgetting
 from persona_memory.learning.context import Learning
 from persona_memory.ledger import Person, capture, events, jobs, people
+from persona_memory.ledger.capture import Captured
 from persona_memory.ledger.events import NewEvent
+from persona_memory.ledger.threads import Thread
 from persona_memory.messages import Draft, clean, read_messages, text_of, utc
 from persona_memory.types import Basis, EventKind, Observed, Policy
 
 MAX_THREAD_ID = 512
+
+REMEMBERED = 100_000
+"""Hashes and turns that are remembered of all threads together, about half a KB each."""
 
 LATEST = 10
 """A busy conversation puts learning off for at most this many quiet periods."""
@@ -39,6 +46,8 @@ class Writing:
     def __init__(self, learning: Learning, *, wake: Callable[[], None], quiet: timedelta, learn_after: int) -> None:
         self._learning, self._ledger = learning, learning.ledger
         self._wake, self._quiet, self._learn_after = wake, quiet, learn_after
+        self._threads: LRUCache[tuple[str, str], Thread] = LRUCache(REMEMBERED, getsizeof=_size)
+        self._lock = threading.Lock()
 
     def observe(
         self,
@@ -66,14 +75,14 @@ class Writing:
             policy = people.policy_of(found)
             if policy.paused or thread_id in policy.incognito_threads:
                 return Observed((), ignored=ignored + len(said))
-            stored = capture.store(
-                tx, person, found, _checked(thread_id), said, secret=self._ledger.secret, now=now, resent=resent
-            )
-            if stored.new:
-                self._follow_up(tx, person, thread_id, stored, drafts, now)
-        if stored.new:
+            thread = self._thread(person, _checked(thread_id))
+            stored = capture.store(tx, found, thread, said, now=now, resent=resent)
+            if stored.fresh:
+                self._follow_up(tx, person, thread_id, stored, now)
+        self._keep(thread)
+        if stored.fresh:
             self._wake()
-        return replace(stored, ignored=ignored)
+        return replace(stored.observed, ignored=ignored)
 
     def state(
         self,
@@ -142,6 +151,22 @@ class Writing:
         jobs.enqueue(tx, person, "index", due=now, now=now)
         jobs.enqueue(tx, person, "learn", due=due, now=now, latest=now + LATEST * self._quiet)
 
+    def forget_threads(self, user_id: str) -> None:
+        """Drop what is remembered of a person's threads."""
+        with self._lock:
+            for key in [key for key in self._threads if key[0] == user_id]:
+                del self._threads[key]
+
+    def _thread(self, person: Person, thread_id: str) -> Thread:
+        with self._lock:
+            known = self._threads.get((person.user_id, thread_id))
+        return known or Thread(self._ledger.secret, person, thread_id)
+
+    def _keep(self, thread: Thread) -> None:
+        """Remember the thread for the next call, at the size that it has now."""
+        with self._lock:
+            self._threads[thread.person.user_id, thread.id] = thread
+
     def _record(self, tx: Connection, person: Person, event: NewEvent, now: datetime) -> int:
         found = people.lock(tx, person)
         (seq,) = events.append(tx, person, found, [event], now=now)
@@ -155,23 +180,27 @@ class Writing:
         tx: Connection,
         person: Person,
         thread_id: str,
-        stored: Observed,
-        drafts: Sequence[Draft],
+        stored: Captured,
         now: datetime,
     ) -> None:
         """What new turns cause: learning is queued, revisions are derived again, a refused question is noted."""
-        if stored.revised:
-            lost = events.earlier_wordings(tx, person, stored.revised)
+        if stored.observed.revised:
+            lost = events.earlier_wordings(tx, person, stored.observed.revised)
             events.mark_pending(tx, person, forgetting.shaken(tx, person, lost))
             people.bump(tx, person, reprofile=True)
             fold.rebuild(tx, person, identify=self._learning.identify(person))
         enough = events.count_pending(tx, person, most=self._learn_after) >= self._learn_after
         self.queue(tx, person, now, due=now if enough else now + self._quiet)
-        rejected = any(draft.role == "user" and is_rejection(draft.text) for draft in drafts)
+        rejected = any(one.role == "user" and is_rejection(one.text) for one in stored.fresh)
         asked = events.last_question(tx, person, thread_id) if rejected else None
         if asked is not None:
             data = {"field": asked.data["field"], "outcome": "rejected"}
             self._record(tx, person, NewEvent("question", now, thread_id=thread_id, data=data), now)
+
+
+def _size(thread: Thread) -> int:
+    """What a thread counts for among those remembered; the largest still fits in, alone."""
+    return min(len(thread), REMEMBERED)
 
 
 def _said(draft: Draft, at: datetime) -> capture.Said:

@@ -39,6 +39,7 @@ from benchmarks.side_by_side.common import (
 from persona_memory import PersonaMemory
 from persona_memory.ledger import capture, events, vectors
 from persona_memory.ledger import people as rows
+from persona_memory.ledger.threads import Thread
 from persona_memory.protocols import Vector
 from persona_memory.retrieval.embeddings import normalise
 
@@ -122,7 +123,8 @@ def _log(
     texts = [sentence(number) for number in numbers]
     said = [capture.Said("user", said, NOW, f"s{number}") for said, number in zip(texts, numbers, strict=True)]
     found = rows.lock(tx, person)
-    stored = capture.store(tx, person, found, "old", said, secret=memory._ledger.secret, now=NOW)
+    thread = Thread(memory._ledger.secret, person, "old")
+    stored = capture.store(tx, found, thread, said, now=NOW).observed
     points = {f"t{seq}#0": pool[pooled(said)] for seq, said in zip(stored.new, texts, strict=True)}
     vectors.store(tx, person, fingerprint, points)
     for some in rows.parts(stored.new):

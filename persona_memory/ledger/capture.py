@@ -22,23 +22,22 @@ Two choices where the messages alone cannot tell:
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from itertools import zip_longest
 
-from sqlalchemy import Connection, bindparam, or_, select, union_all, update
+from sqlalchemy import Connection, or_, update
 
 from persona_memory.ledger.events import NewEvent, append
-from persona_memory.ledger.people import Counters, Person, bump, keyed, owned, parts
-from persona_memory.ledger.schema import events, tombstones
+from persona_memory.ledger.people import Counters, Person, bump
+from persona_memory.ledger.schema import events
+from persona_memory.ledger.threads import TAIL, Known, Stored, Thread
 from persona_memory.types import Observed, Role
 
 SESSION_GAP = timedelta(hours=4)
 """A pause of this length in a thread begins a new session."""
 
-_TAIL = 64
 _CERTAIN = 8
-"""Turns in a row that tell a resent history whose beginning lies before the last _TAIL turns."""
+"""Turns in a row that tell a resent history whose beginning lies before the last TAIL turns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,42 +53,11 @@ class Said:
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
-    """What the ledger holds of an earlier turn that may be the same message."""
+class Captured:
+    """What became of the messages, and those of them that are new."""
 
-    seq: int
-    key: str | None
-    digest: str | None
-    chain: str | None
-    session: int
-    at: datetime
-    role: str | None
-    revised_by: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What the ledger holds that the incoming messages may repeat."""
-
-    by_key: dict[str, list[Stored]]
-    by_chain: dict[str, Stored]
-    tail: list[Stored]
-    forgotten: frozenset[str]
-
-
-@dataclass(slots=True)
-class _Thread:
-    """Hashing within one person's thread."""
-
-    secret: bytes
-    owner: tuple[str, str, str]
-    root: str = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.root = self.hash("thread")
-
-    def hash(self, *parts: str) -> str:
-        return keyed(self.secret, *self.owner, *parts)
+    observed: Observed
+    fresh: tuple[Said, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,15 +74,13 @@ class _Placed:
 
 def store(
     tx: Connection,
-    person: Person,
     found: Counters,
-    thread_id: str,
+    thread: Thread,
     said: Sequence[Said],
     *,
-    secret: bytes,
     now: datetime,
     resent: bool | None = None,
-) -> Observed:
+) -> Captured:
     """Append those of the messages that the ledger does not hold yet.
 
     Args:
@@ -122,25 +88,15 @@ def store(
         resent: False: all messages without a known id are new, even if they repeat the last ones or what was erased.
             None: find out.
     """
-    thread = _Thread(secret, (person.namespace, person.user_id, thread_id))
     digests = [thread.hash("content", one.role, one.text) for one in said]
     keys = _keys(thread, said)
     chains = _chain(thread, thread.root, digests)
-    known = _known(tx, person, thread, thread_id, [key for key in keys if key], chains)
+    known = thread.known(tx, found, [key for key in keys if key], chains)
     placed = _place(thread, said, digests, keys, chains, known, resent=resent)
-    return _append(tx, person, found, thread_id, said, placed, known, now=now)
+    return _append(tx, found, thread, said, placed, known, now=now)
 
 
-def erased_tokens(secret: bytes, person: Person, stored: Sequence[tuple[str | None, str | None]]) -> list[str]:
-    """Tombstones of turns, from their (key, chain): a replay finds them and stays out."""
-    return [_token(secret, person, mark) for pair in stored for mark in pair if mark]
-
-
-def _token(secret: bytes, person: Person, mark: str) -> str:
-    return keyed(secret, "tombstone", person.namespace, person.user_id, mark)
-
-
-def _keys(thread: _Thread, said: Sequence[Said]) -> list[str | None]:
+def _keys(thread: Thread, said: Sequence[Said]) -> list[str | None]:
     """Each message's key where its identity is known without the ledger, else None."""
     keys: list[str | None] = []
     answered: str | None = None
@@ -158,7 +114,7 @@ def _keys(thread: _Thread, said: Sequence[Said]) -> list[str | None]:
     return keys
 
 
-def _chain(thread: _Thread, base: str, digests: Sequence[str]) -> list[str]:
+def _chain(thread: Thread, base: str, digests: Sequence[str]) -> list[str]:
     """Running hash over the thread: `chain[i]` stands for everything up to and including message i."""
     chain = []
     for digest in digests:
@@ -167,54 +123,8 @@ def _chain(thread: _Thread, base: str, digests: Sequence[str]) -> list[str]:
     return chain
 
 
-_STORED = (
-    events.c.seq, events.c.key, events.c.digest, events.c.chain, events.c.session, events.c.at, events.c.role,
-    events.c.revised_by,
-)  # fmt: skip
-
-_HELD = union_all(
-    select(*_STORED).where(owned(events), events.c.key.in_(bindparam("keys", expanding=True))),
-    select(*_STORED).where(owned(events), events.c.chain.in_(bindparam("chains", expanding=True))),
-)
-_LAST = (
-    select(*_STORED)
-    .where(owned(events), events.c.thread_id == bindparam("thread"), events.c.chain.is_not(None))
-    .order_by(events.c.seq.desc())
-    .limit(_TAIL)
-)
-_ERASED = select(tombstones.c.token).where(
-    tombstones.c.namespace == bindparam("here"), tombstones.c.token.in_(bindparam("tokens", expanding=True))
-)
-
-
-def _known(
-    tx: Connection, person: Person, thread: _Thread, thread_id: str, keys: Sequence[str], chains: Sequence[str]
-) -> Known:
-    owner = person.owner()
-    rows: dict[int, Stored] = {}
-    for some_keys, some_chains in zip_longest(parts(keys), parts(chains), fillvalue=()):
-        for row in tx.execute(_HELD, {**owner, "keys": some_keys, "chains": some_chains}):
-            rows[row[0]] = Stored(*row)
-    tail = [Stored(*row) for row in tx.execute(_LAST, {**owner, "thread": thread_id})][::-1]
-    by_key: dict[str, list[Stored]] = {}
-    for one in sorted(rows.values(), key=lambda stored: stored.seq):
-        by_key.setdefault(one.key or "", []).append(one)
-    by_chain = {one.chain: one for one in [*tail, *rows.values()] if one.chain}
-    return Known(by_key, by_chain, tail, _forgotten(tx, person, thread, [*keys, *chains]))
-
-
-def _forgotten(tx: Connection, person: Person, thread: _Thread, marks: Sequence[str]) -> frozenset[str]:
-    """Those of the keys and chains that were erased."""
-    tokens = {_token(thread.secret, person, mark): mark for mark in marks}
-    found: set[str] = set()
-    for part in parts(list(tokens)):
-        rows = tx.execute(_ERASED, {"here": person.namespace, "tokens": part}).scalars()
-        found.update(tokens[token] for token in rows)
-    return frozenset(found)
-
-
 def _place(
-    thread: _Thread,
+    thread: Thread,
     said: Sequence[Said],
     digests: Sequence[str],
     keys: Sequence[str | None],
@@ -232,7 +142,7 @@ def _place(
     if resent is not False:
         prefix = min(_resent_prefix(chains, known), unknown)
         if len(said) > 1 or not any(keys):
-            overlap = _retried(digests[:unknown], tail, cut=len(known.tail) == _TAIL)
+            overlap = _retried(digests[:unknown], tail, cut=len(known.tail) == TAIL)
         # A thread may hold many conversations (a host without threads): the last one, told by the tail, goes on.
         whole = prefix and chains[prefix - 1] == (tail[-1].chain if tail else None)
         prefix, overlap = (prefix, 0) if whole or prefix > overlap else (0, overlap)
@@ -257,11 +167,23 @@ def _place(
                 one = replace(one, revises=_replaced(thread, base, said[place].role, known.tail))
             placed.append(one)
             base = one.chain
-    return placed
+    return _once(placed)
+
+
+def _once(placed: Sequence[_Placed]) -> list[_Placed]:
+    """A message that comes twice in one list is new once."""
+    new: set[tuple[str, str]] = set()
+    found = []
+    for one in placed:
+        mark = (one.key, one.digest)
+        found.append(replace(one, held=True) if not one.held and mark in new else one)
+        if not one.held:
+            new.add(mark)
+    return found
 
 
 def _place_one(
-    thread: _Thread, base: str, digest: str, key: str | None, known: Known, *, resent: bool | None
+    thread: Thread, base: str, digest: str, key: str | None, known: Known, *, resent: bool | None
 ) -> _Placed:
     chain = thread.hash("chain", base, digest)
     # What the host declares new is told by its id only: the same words at the same place may be said again.
@@ -290,7 +212,7 @@ def _resent_prefix(chains: Sequence[str], known: Known) -> int:
     return prefix
 
 
-def _replaced(thread: _Thread, before: str, role: Role, tail: Sequence[Stored]) -> Stored | None:
+def _replaced(thread: Thread, before: str, role: Role, tail: Sequence[Stored]) -> Stored | None:
     """The turn that a resent history has replaced: what followed `before`, if it is the thread's last of this role."""
     last = next((one for one in reversed(tail) if one.role == role), None)
     if last is None or last.digest is None or last.revised_by is not None:
@@ -315,34 +237,34 @@ def _retried(digests: Sequence[str], tail: Sequence[Stored], *, cut: bool) -> in
 
 def _append(
     tx: Connection,
-    person: Person,
     found: Counters,
-    thread_id: str,
+    thread: Thread,
     said: Sequence[Said],
     placed: Sequence[_Placed],
     known: Known,
     *,
     now: datetime,
-) -> Observed:
+) -> Captured:
     fresh = [(one, where) for one, where in zip(said, placed, strict=True) if not where.held]
     sessions = _sessions([one for one, _ in fresh], known.tail[-1] if known.tail else None, found.session)
     new = [
         NewEvent(
-            "turn", one.at, one.text, thread_id, session, one.role, one.speaker, one.message_id, "pending",
+            "turn", one.at, one.text, thread.id, session, one.role, one.speaker, one.message_id, "pending",
             {"attachments": list(one.attachments)} if one.attachments else None, where.key, where.digest, where.chain,
         )
         for (one, where), session in zip(fresh, sessions, strict=True)
     ]  # fmt: skip
-    numbers = append(tx, person, found, new, now=now)
+    numbers = append(tx, thread.person, found, new, now=now)
     revised = []
     for seq, (_, where) in zip(numbers, fresh, strict=True):
         if where.revises is not None:
-            _revise(tx, person, where.revises, seq)
+            _revise(tx, thread.person, where.revises, seq)
             revised.append(seq)
     if revised:
-        bump(tx, person, rewrites=1)
+        bump(tx, thread.person, rewrites=1)
     held = [where.seq for where in placed if where.seq is not None]
-    return Observed(tuple(numbers), len(said) - len(fresh), tuple(revised), turns=(*held, *numbers))
+    observed = Observed(tuple(numbers), len(said) - len(fresh), tuple(revised), turns=(*held, *numbers))
+    return Captured(observed, tuple(one for one, _ in fresh))
 
 
 def _revise(tx: Connection, person: Person, earlier: Stored, seq: int) -> None:

@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Engine, Executable, create_engine, event, insert, inspect, select, text, update
+from sqlalchemy import Connection, Engine, Select, create_engine, event, insert, inspect, select, text, update
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
@@ -75,7 +75,7 @@ class Ledger:
             with connection.begin():
                 yield connection
 
-    def glance(self, query: Executable, values: Mapping[str, Any]) -> tuple[Any, ...] | None:
+    def glance(self, query: Select[Any], values: Mapping[str, Any]) -> tuple[Any, ...] | None:
         """The one row of a read that stands alone, as the database gives it; None where there is none.
 
         For what every turn asks: on SQLite a transaction and its wrapping take ten times as long as the read.
@@ -86,8 +86,9 @@ class Ledger:
                     row = connection.execute(query, values).one_or_none()
                     return None if row is None else tuple(row)
             with closing(self.engine.raw_connection()) as raw:
-                found: tuple[Any, ...] | None = raw.driver_connection.execute(_sql(query), values).fetchone()
-                return found
+                cursor = raw.cursor()
+                cursor.execute(_sql(query), values)
+                return cursor.fetchone()
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
@@ -148,7 +149,7 @@ class Ledger:
 
 
 @cache
-def _sql(query: Executable) -> str:
+def _sql(query: Select[Any]) -> str:
     """What SQLite itself takes, with named parameters."""
     return str(query.compile(dialect=sqlite.dialect(paramstyle="named")))
 

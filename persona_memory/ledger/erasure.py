@@ -16,10 +16,10 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, delete, insert, null, or_, select, update
 
 from persona_memory.errors import LedgerLocked
-from persona_memory.ledger.capture import erased_tokens
 from persona_memory.ledger.engine import Ledger
 from persona_memory.ledger.people import Person, insert_ignore, keyed
 from persona_memory.ledger.schema import PER_USER, events, jobs, receipts, tombstones
+from persona_memory.ledger.threads import erased_tokens
 from persona_memory.types import ErasureReceipt
 
 READERS_S = 2.0

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from persona_memory.ledger import Ledger, Person, capture, people
+from persona_memory.ledger.threads import Thread
 from persona_memory.types import Observed, Role
 
 NOW = datetime(2026, 3, 1, 9, tzinfo=UTC)
@@ -32,17 +33,17 @@ class Chat:
 
     ledger: Ledger
     person: Person
+    threads: dict[str, Thread] = field(default_factory=dict)
 
     def say(
         self, *messages: tuple[Role, str] | tuple[Role, str, str], thread: str = "t", resent: bool | None = None
     ) -> Observed:
-        """Store messages (role, text[, id])."""
+        """Store messages (role, text[, id]), remembering the threads as a host's process does."""
         said = [capture.Said(one[0], one[1], NOW, one[2] if len(one) > 2 else None) for one in messages]
         with self.ledger.write() as tx:
             found = people.lock(tx, self.person)
-            return capture.store(
-                tx, self.person, found, thread, said, secret=self.ledger.secret, now=NOW, resent=resent
-            )
+            known = self.threads.setdefault(thread, Thread(self.ledger.secret, self.person, thread))
+            return capture.store(tx, found, known, said, now=NOW, resent=resent).observed
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import uuid
 from collections.abc import Callable
 
 from hypothesis import HealthCheck, given, settings
@@ -28,6 +29,13 @@ def test_a_message_with_an_id_is_stored_once(chat: Chats) -> None:
     assert ana.say(("user", "hi", "1")).new == (1,)
     assert ana.say(("user", "hi", "1")).duplicates == 1
     assert ana.say(("user", "hi", "1"), thread="other").new == (2,)
+
+
+def test_a_message_that_comes_twice_in_one_list_is_stored_once(chat: Chats) -> None:
+    """A list that some framework has put together twice is no error, and loses nothing."""
+    ana = chat("ana")
+    assert ana.say(("user", "yes", "1"), ("user", "yes", "1"), ("user", "no", "2")).new == (1, 2)
+    assert texts(ana) == ["yes", "no"]
 
 
 def test_a_reply_is_known_by_what_it_answers(chat: Chats) -> None:
@@ -186,10 +194,30 @@ def test_any_growing_resent_history_is_stored_exactly(
     ledger: Ledger, history: list[tuple[Role, str]], cuts: list[int]
 ) -> None:
     """However a client slices its resends, the ledger ends with the history itself."""
-    import uuid
-
     chat = Chat(ledger, Person(ledger.namespace, uuid.uuid4().hex))
     for cut in [*sorted({min(cut, len(history)) for cut in cuts if cut > 1}), len(history), len(history)]:
         chat.say(*history[:cut])
     if len(history) > 1:
         assert texts(chat) == [text for _, text in history]
+
+
+ids = st.sampled_from(["", "", "1", "2", "3"])
+said = st.tuples(roles, st.sampled_from(["yes", "no", "ok"]), ids)
+calls = st.lists(st.tuples(st.booleans(), st.lists(said, min_size=1, max_size=5)), min_size=2, max_size=8)
+
+
+@given(calls=calls, erased_before=st.integers(0, 16))
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_what_is_remembered_of_a_thread_changes_nothing(
+    ledger: Ledger, calls: list[tuple[bool, list[tuple[Role, str, str]]]], erased_before: int
+) -> None:
+    """Two processes that remember the thread and write by turns store what one that remembers nothing stores."""
+    remembering, forgetful = (Person(ledger.namespace, uuid.uuid4().hex) for _ in range(2))
+    processes = {True: Chat(ledger, remembering), False: Chat(ledger, remembering)}
+    for place, (which, messages) in enumerate(calls):
+        if place == erased_before:
+            for person in (remembering, forgetful):
+                with ledger.write() as tx:
+                    erasure.delete_person(tx, person, secret=ledger.secret)
+        bare = [one if one[2] else one[:2] for one in messages]
+        assert processes[which].say(*bare) == Chat(ledger, forgetful).say(*bare)

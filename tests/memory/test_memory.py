@@ -196,6 +196,17 @@ def test_a_question_is_offered_once_per_thread_and_a_rejected_one_never_again(me
         assert offered is None or offered.field != first.question.field
 
 
+def test_what_was_rejected_before_a_question_was_asked_rejects_nothing(memory: PersonaMemory) -> None:
+    """An agent hands over its whole conversation at every turn; only what is new in it answers a question."""
+    said = [("user", "No comment on that match."), ("assistant", "Fair enough.")]
+    memory.observe(said, user_id="ana", thread_id="t1")
+    first = memory.recall("hello", user_id="ana", thread_id="t1", offer_question=True).question
+    assert first is not None
+    memory.observe([*said, ("user", "Hello!")], user_id="ana", thread_id="t1")
+    later = [memory.recall("hello", user_id="ana", thread_id=f"t{n}", offer_question=True).question for n in (2, 3)]
+    assert first.field in {one.field for one in later if one is not None}
+
+
 def test_forgetting_erases_the_bytes(memory: PersonaMemory, tmp_path: Path) -> None:
     """No file of the home folder holds the forgotten word, and a replay does not bring it back."""
     said = [{"role": "user", "content": "My secret word is xylophone7.", "id": "1"}, ("user", "I like tea.")]
