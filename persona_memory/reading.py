@@ -100,6 +100,11 @@ class PersonState:
     waiting: frozenset[int] = frozenset()
     lock: threading.RLock = field(default_factory=threading.RLock)
 
+    def clear(self) -> None:
+        """Begin anew: something was taken away or replaced."""
+        self.view, self.texts, self.threads, self.questions = PersonView(), Texts(), {}, []
+        self.edits, self.profile, self.evidence, self.aliases = [], Profile(), [], {}
+
     @property
     def policy(self) -> Policy:
         """The policy in force."""
@@ -170,8 +175,8 @@ class Reading:
         if now == seen:
             return
         if (now.rewrites, now.epoch) != (seen.rewrites, seen.epoch):
-            state.view, state.texts, state.threads, state.questions = PersonView(), Texts(), {}, []
-            seen = Counters(derived=-1, vectors=-1)
+            state.clear()
+            seen = Counters(vectors=-1)
         if now.last_seq != seen.last_seq:
             self._extend(connection, state, after=seen.last_seq)
         if now.vectors != seen.vectors:
@@ -191,7 +196,7 @@ class Reading:
         state.waiting = state.waiting.union(turn.seq for turn in turns)
         state.questions += [
             QuestionEvent(one.data["field"], one.thread_id or "", one.data["outcome"], one.seq)
-            for one in events.in_order(connection, state.person, kinds=("question",), after=after)
+            for one in events.questions(connection, state.person, after=after)
         ]
 
     def _reload_derived(self, connection: Connection, state: PersonState, policy: Policy) -> None:

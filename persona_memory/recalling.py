@@ -222,7 +222,8 @@ def worth_telling(
 
     A search may show more; a prompt that is filled up with the hardly relevant costs tokens and distracts.
     """
-    said = set[str]().union(*(words(hit.text) for hit in hits if hit.role != "assistant"))
+    quoting = any(hit.role == "assistant" for hit in hits)
+    said = set[str]().union(*(words(hit.text) for hit in hits if quoting and hit.role != "assistant"))
     telling = [hit for hit in hits if hit.kind == "memory" or not _tells_nothing(hit, said, words)]
     return tuple(hit for hit in telling if hit.score >= NEAR_BEST * telling[0].score)
 

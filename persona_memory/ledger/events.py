@@ -50,6 +50,7 @@ _AFTER = events.c.seq > bindparam("after")
 _TURNS_AFTER = select(*_TURN).where(owned(events), _STAND, _AFTER).order_by(events.c.seq)
 _IN_ORDER = select(*_EVENT).where(owned(events), events.c.revised_by.is_(None), _AFTER).order_by(events.c.seq)
 _OF_KINDS = _IN_ORDER.where(events.c.kind.in_(bindparam("kinds", expanding=True)))
+_QUESTIONS = _IN_ORDER.where(events.c.kind == "question")
 # Written out, not bound: SQLite cannot know of a value that is bound later that the index of pending turns has it.
 _PENDING = and_(owned(events), LEFT, events.c.state == literal_column("'pending'"))
 _COUNT_PENDING = select(func.count()).select_from(
@@ -129,6 +130,11 @@ def in_order(
     if kinds is None:
         return [Event(*row) for row in connection.execute(_IN_ORDER, values)]
     return [Event(*row) for row in connection.execute(_OF_KINDS, {**values, "kinds": kinds})]
+
+
+def questions(connection: Connection, person: Person, *, after: int = 0) -> list[Event]:
+    """What became of questions that were offered, in order."""
+    return [Event(*row) for row in connection.execute(_QUESTIONS, {**person.owner(), "after": after})]
 
 
 def turns(connection: Connection, person: Person, *, after: int = 0, seqs: Collection[int] | None = None) -> list[Turn]:

@@ -55,8 +55,10 @@ class Bm25:
         """Store a document; returns its row. Costs its own length, whatever is stored already."""
         row, counts = len(self._terms), Counter(words)
         for term, count in counts.items():
-            self._rows.setdefault(term, array("i")).append(row)
-            self._counts.setdefault(term, array("i")).append(count)
+            if term not in self._rows:
+                self._rows[term], self._counts[term] = array("i"), array("i")
+            self._rows[term].append(row)
+            self._counts[term].append(count)
         self._terms.append(tuple(counts))
         self._lengths.append(len(words))
         self._alive += 1
@@ -75,6 +77,10 @@ class Bm25:
         self._alive -= 1
         self._terms[row] = ()
         self._lengths.values[row] = 0
+
+    def terms(self, row: int) -> tuple[str, ...]:
+        """The document's different words."""
+        return self._terms[row]
 
     def idf(self, term: str) -> float:
         """How much a word tells, > 0; a word that no document holds tells most."""

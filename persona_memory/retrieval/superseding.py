@@ -7,11 +7,10 @@ what the question asks, in words that they share. Learning finds more (a move, a
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from persona_memory.retrieval.query import Query
 from persona_memory.retrieval.values import Figure
@@ -52,11 +51,11 @@ def superseded(view: PersonView, query: Query, rows: Sequence[int]) -> dict[int,
     worth = {term: weight * view.words.idf(term) for term, weight in query.terms.items()}
     found: dict[int, int] = {}
     for told in _told(view, sorted(rows), worth):
-        strengths = _strengths(told, worth, view.words.idf)
-        best: dict[int, tuple[float, int]] = {}
-        for old, new in _news(told, np.argwhere(strengths > 0).tolist()):
-            row, surest = told[old].row, (float(strengths[old, new]), told[new].row)
-            best[row] = max(best.get(row, surest), surest)
+        is_news, best = _news(told), dict[int, tuple[float, int]]()
+        for old, new, surely in _same_words(told, worth, view.words.idf):
+            if is_news(told[old], told[new]):
+                row, surest = told[old].row, (surely, told[new].row)
+                best[row] = max(best.get(row, surest), surest)
         found |= {old: new for old, (_, new) in best.items()}
     return {old: _last(found, new) for old, new in found.items()}
 
@@ -70,41 +69,48 @@ def _last(found: Mapping[int, int], row: int) -> int:
 
 def _told(view: PersonView, rows: Sequence[int], worth: Mapping[str, float]) -> list[list[_Told]]:
     """The figures about what the question asks, in order, by who tells them; where there are two at least."""
-    least = min(CUED[0], PLAIN[0]) * sum(worth.values())
+    asked, least = frozenset(worth), min(CUED[0], PLAIN[0]) * sum(worth.values())
+
+    def is_asked(words: Iterable[str]) -> bool:
+        return sum(worth[word] for word in asked.intersection(words)) >= least
+
     told: dict[tuple[int, int], list[_Told]] = defaultdict(list)
     roles, speakers = (view.table[name][rows].tolist() for name in ("role", "speaker"))
     for row, role, speaker in zip(rows, roles, speakers, strict=True):
-        if role != _ASSISTANT and isinstance(view.items[row], Turn):
-            asked = [one for one in view.figures(row) if sum(worth[word] for word in worth.keys() & one.about) >= least]
-            told[role, speaker] += [_Told(row, one) for one in asked]
+        if role != _ASSISTANT and isinstance(view.items[row], Turn) and is_asked(view.words.terms(row)):
+            told[role, speaker] += [_Told(row, one) for one in view.figures(row) if is_asked(one.about)]
     return [ones for ones in told.values() if len(ones) > 1]
 
 
-def _strengths(told: Sequence[_Told], worth: Mapping[str, float], idf: Callable[[str], float]) -> NDArray[np.float64]:
-    """How surely the later of two figures is of the same thing as the earlier, by the words around them; 0: not at all.
+def _same_words(
+    told: Sequence[_Told], worth: Mapping[str, float], idf: Callable[[str], float]
+) -> Iterator[tuple[int, int, float]]:
+    """Pairs of an earlier and a later figure that are of the same thing, by the words around them, and how surely.
 
-    Shape (n, n), [earlier, later]. What two figures' words share of the question (Σ worth), times their likeness: what
-    the words around both tell (Σ idf), times its share of what the words around the poorer one tell.
+    That is what their words share of the question (Σ worth) times their likeness: what the words around both tell
+    (Σ idf), times its share of what the words around the poorer one tell.
     """
     words = {word: place for place, word in enumerate(set[str]().union(*(one.figure.about for one in told)))}
     around = np.zeros((len(told), len(words)))
     for place, one in enumerate(told):
         around[place, [words[word] for word in one.figure.about]] = 1.0
-    # einsum: for so little a product of matrices costs more in waking its threads.
-    asked = np.einsum("iw,jw->ij", around * [worth.get(word, 0.0) for word in words], around)
-    tells = np.einsum("iw,jw->ij", around * [idf(word) for word in words], around)
-    likeness = tells * tells / np.maximum(np.minimum.outer(tells.diagonal(), tells.diagonal()), 1e-9)
-    changed = np.array([one.figure.changed for one in told])
+    rows, changed = np.array([one.row for one in told]), np.array([one.figure.changed for one in told])
     least_asked, least_alike = (np.where(changed, cued, plain) for cued, plain in zip(CUED, PLAIN, strict=True))
-    rows = np.array([one.row for one in told])
-    same = (asked >= least_asked * sum(worth.values())) & (likeness >= least_alike) & np.less.outer(rows, rows)
-    same &= ~(changed[:, None] & (asked < OWN * asked.diagonal()[:, None]))
-    return np.where(same, asked * likeness, 0.0)
+    worths = np.array([worth.get(word, 0.0) for word in words])
+    of_question = around[:, worths > 0]
+    asked = np.einsum("iw,jw->ij", of_question * worths[worths > 0], of_question)
+    may = (asked >= least_asked * sum(worth.values())) & np.less.outer(rows, rows)
+    old, new = (may & ~(changed[:, None] & (asked < OWN * asked.diagonal()[:, None]))).nonzero()
+    telling = around * [idf(word) for word in words]
+    both, tells = np.vecdot(telling[old], around[new]), telling.sum(axis=1)
+    likeness = both * both / np.maximum(np.minimum(tells[old], tells[new]), 1e-9)
+    fits = likeness >= least_alike[new]
+    surely = (asked[old, new] * likeness)[fits]
+    return zip(old[fits].tolist(), new[fits].tolist(), surely.tolist(), strict=True)
 
 
-def _news(told: Sequence[_Told], pairs: Sequence[Sequence[int]]) -> list[tuple[int, int]]:
-    """Of these pairs of an earlier and a later figure, those in which the later is news: it differs, and was not said
-    before."""
+def _news(told: Sequence[_Told]) -> Callable[[_Told, _Told], bool]:
+    """The judge of whether a later figure is news after an earlier one: it differs, and was not said before."""
     first: dict[_Value, int] = {}
     values: dict[int, set[_Value]] = defaultdict(set)
     for one in told:
@@ -116,7 +122,7 @@ def _news(told: Sequence[_Told], pairs: Sequence[Sequence[int]]) -> list[tuple[i
             return False
         return new.figure.kind not in _TIMES or not _tell_the_same(values[old.row] & values[new.row])
 
-    return [(old, new) for old, new in pairs if is_news(told[old], told[new])]
+    return is_news
 
 
 def _tell_the_same(both: Set[_Value]) -> bool:

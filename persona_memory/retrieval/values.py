@@ -84,7 +84,9 @@ class Figure:
 
 def figures(text: str) -> tuple[Figure, ...]:
     """The first figures of a text, at most MOST, in order; those in code are not read."""
-    text = _CODE.sub(" ", text[: 4 * READ])[:READ]
+    if "```" in text:
+        text = _CODE.sub(" ", text[: 4 * READ])
+    text = text[:READ]
     if _FIGURE.search(text) is None:
         return ()
     return tuple(islice(chain.from_iterable(map(_of, _SENTENCE.split(text))), MOST))

@@ -14,6 +14,9 @@ MARKS = (
 
 WORD = re.compile(rf"[^\W_](?:[^\W_]|[{MARKS}])*(?:'[^\W_]+)*")
 
+PLAIN_WORD = re.compile("[a-z0-9]+(?:'[a-z0-9]+)*")
+"""What WORD finds in lower-case ASCII, several times as fast."""
+
 ACCENTS = re.compile("[\u0300-\u036f\u0591-\u05bd\u05bf-\u05c7\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06ed]")
 """Accents, and the vowel points of Hebrew and Arabic: people leave them out when they type."""
 
@@ -58,8 +61,11 @@ def tokens(text: str) -> list[str]:
 
     "She's running 2 marathons" gives ["run", "2", "marathon"]; "東京都" gives ["東京", "京都"].
     """
+    plain = _plain(text)
+    if plain.isascii():
+        return [stem(word.removesuffix("'s")) for word in PLAIN_WORD.findall(plain) if word not in STOP_WORDS]
     found: list[str] = []
-    for match in WORD.finditer(_plain(text)):
+    for match in WORD.finditer(plain):
         word = match.group()
         if word.isascii() or not UNSPACED.search(word):
             if word not in STOP_WORDS:
