@@ -92,8 +92,8 @@ def _same_words(
     """
     words = {word: place for place, word in enumerate(set[str]().union(*(one.figure.about for one in told)))}
     around = np.zeros((len(told), len(words)))
-    for place, one in enumerate(told):
-        around[place, [words[word] for word in one.figure.about]] = 1.0
+    cells = [(place, words[word]) for place, one in enumerate(told) for word in one.figure.about]
+    around[*zip(*cells, strict=True)] = 1.0
     rows, changed = np.array([one.row for one in told]), np.array([one.figure.changed for one in told])
     least_asked, least_alike = (np.where(changed, cued, plain) for cued, plain in zip(CUED, PLAIN, strict=True))
     worths = np.array([worth.get(word, 0.0) for word in words])
