@@ -178,7 +178,7 @@ class Reading:
             state.clear()
             seen = Counters(vectors=-1)
         if now.last_seq != seen.last_seq:
-            self._extend(connection, state, after=seen.last_seq)
+            self._extend(connection, state, after=seen.last_seq, newest=now.last_seq)
         if now.vectors != seen.vectors:
             state.waiting = events.unembedded(connection, state.person)
         if now.overflows != seen.overflows:
@@ -187,13 +187,15 @@ class Reading:
             self._reload_derived(connection, state, people.policy_of(now))
         state.seen = now
 
-    def _extend(self, connection: Connection, state: PersonState, *, after: int) -> None:
+    def _extend(self, connection: Connection, state: PersonState, *, after: int, newest: int) -> None:
         """Add what was said since: it costs its own length, however long the log is. No turn has a vector at first."""
         turns = events.turns(connection, state.person, after=after)
         for turn in turns:
             state.view.add_turn(turn)
             state.threads.setdefault(turn.thread_id, deque(maxlen=LAST_TURNS)).append(turn)
         state.waiting = state.waiting.union(turn.seq for turn in turns)
+        if len(turns) == newest - after:  # nothing but turns has come
+            return
         state.questions += [
             QuestionEvent(one.data["field"], one.thread_id or "", one.data["outcome"], one.seq)
             for one in events.questions(connection, state.person, after=after)

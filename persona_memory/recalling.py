@@ -267,6 +267,8 @@ def _told_once(hits: Sequence[Hit], query: str) -> list[Hit]:
 def _question(state: PersonState, schema: ProfileSchema, policy: Policy, asked: Asked) -> ProfileGap | None:
     if policy.paused or asked.thread_id is None:
         return None
+    if any(one.thread_id == asked.thread_id for one in state.questions):
+        return None  # as `next_question` would say, but without looking for gaps
     gaps = profile_gaps(state.profile, schema, policy, now=asked.now)
     return next_question(gaps, state.questions, thread_id=asked.thread_id, now=asked.now)
 

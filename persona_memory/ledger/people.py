@@ -9,11 +9,11 @@ from dataclasses import asdict, dataclass
 from functools import cache
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Executable, Row, Table, and_, bindparam, select, update
+from sqlalchemy import ColumnElement, Connection, Executable, Table, and_, bindparam, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from persona_memory.errors import InvalidUserId
-from persona_memory.ledger.engine import Ledger
+from persona_memory.ledger.engine import Ledger, first
 from persona_memory.ledger.schema import users
 from persona_memory.types import Policy
 
@@ -121,7 +121,7 @@ def insert_ignore(tx: Connection, table: Table, rows: list[dict[str, Any]]) -> N
 def lock(tx: Connection, person: Person) -> Counters:
     """The person's counters, with the row locked until the transaction ends (SQLite: everything is)."""
     query = _COUNTERS if tx.dialect.name == "sqlite" else _LOCKED
-    row = tx.execute(query, person.owner()).one_or_none()
+    row = first(tx, query, person.owner())
     if row is None:
         # A person who comes back after an erasure starts from a random epoch: nothing cached of them can match.
         insert_ignore(tx, users, [{**person.key(), "policy": asdict(Policy()), "epoch": secrets.randbelow(2**52) + 1}])
@@ -131,12 +131,12 @@ def lock(tx: Connection, person: Person) -> Counters:
 
 def counters(connection: Connection, person: Person) -> Counters:
     """The person's counters as of now; all zero for somebody unknown."""
-    row = connection.execute(_COUNTERS, person.owner()).one_or_none()
+    row = first(connection, _COUNTERS, person.owner())
     return Counters() if row is None else _counters(row)
 
 
 def glance(ledger: Ledger, person: Person) -> tuple[Any, ...] | None:
-    """The person's counters as the database has them: equal ones say that nothing has changed. None for nobody."""
+    """The person's counters as a row: equal ones say that nothing has changed. None for nobody."""
     return ledger.glance(_COUNTERS, person.owner())
 
 
@@ -174,5 +174,6 @@ def with_retention(connection: Connection, namespace: str) -> list[str]:
     return list(connection.execute(select(users.c.user_id).where(users.c.namespace == namespace, limited)).scalars())
 
 
-def _counters(row: Row[*tuple[Any, ...]]) -> Counters:
-    return Counters(**{**row._mapping, "overflows": tuple(row.overflows)})
+def _counters(row: tuple[Any, ...]) -> Counters:
+    values = dict(zip(Counters.__dataclass_fields__, row, strict=True))
+    return Counters(**{**values, "overflows": tuple(values["overflows"])})
