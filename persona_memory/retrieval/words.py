@@ -61,11 +61,10 @@ def tokens(text: str) -> list[str]:
 
     "She's running 2 marathons" gives ["run", "2", "marathon"]; "東京都" gives ["東京", "京都"].
     """
-    plain = _plain(text)
-    if plain.isascii():
-        return [stem(word.removesuffix("'s")) for word in PLAIN_WORD.findall(plain) if word not in STOP_WORDS]
+    if text.isascii():
+        return [stem(word.removesuffix("'s")) for word in PLAIN_WORD.findall(text.lower()) if word not in STOP_WORDS]
     found: list[str] = []
-    for match in WORD.finditer(plain):
+    for match in WORD.finditer(_plain(text)):
         word = match.group()
         if word.isascii() or not UNSPACED.search(word):
             if word not in STOP_WORDS:
@@ -77,8 +76,6 @@ def tokens(text: str) -> list[str]:
 
 def _plain(text: str) -> str:
     """Case-folded, full-width and other compatibility forms unified, accents dropped (people type cafe for café)."""
-    if text.isascii():
-        return text.lower()
     text = unicodedata.normalize("NFKD", text.replace("’", "'").casefold())
     return unicodedata.normalize("NFC", ACCENTS.sub("", text))
 
