@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from persona_memory import PersonaMemory, reading
-from persona_memory.ledger import index
+from persona_memory import PersonaMemory, reading, writing
+from persona_memory.ledger import Person, index, people
 
 from .conftest import Open
 
@@ -63,3 +63,34 @@ def test_asking_again_right_after_each_turn_finds_it(memory: PersonaMemory) -> N
         assert any(f"Room {number} " in hit.text for hit in memory.search(f"piano in room {number}", user_id="ana"))
         if number == 5:
             memory.flush()
+
+
+def test_a_recall_writes_nothing_and_how_turns_fitted_is_written_with_what_is_said_next(memory: PersonaMemory) -> None:
+    """A turn that did not fit counts at once for this process, and for all others once the person has said more."""
+    ana = Person(memory._ledger.namespace, "ana")
+
+    def written() -> tuple[bool, ...]:
+        with memory._ledger.read() as connection:
+            return people.counters(connection, ana).overflows
+
+    memory.observe([("user", f"My {name} bicycle is in the cellar.") for name in ("red", "blue")], user_id="ana")
+    first, second = (memory.recall("Where is my bicycle?", user_id="ana", max_tokens=5) for _ in range(2))
+    assert (first.route.overflows, second.route.overflows, written()) == (1, 2, ())
+    memory.observe([("user", "Thanks.")], user_id="ana")
+    assert written() == (True, True)
+
+
+def test_what_is_remembered_of_threads_is_bounded_and_goes_with_what_is_forgotten(
+    open_memory: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Threads heard long ago make room, and are still known; an erasure takes what was remembered with it."""
+    monkeypatch.setattr(writing, "REMEMBERED", 30)
+    memory = open_memory()
+    said = [("user", f"Fact {number}.") for number in range(20)]
+    for _ in range(2):
+        for thread in ("t1", "t2"):
+            seen = memory.observe(said, user_id="ana", thread_id=thread)
+            assert memory._writing._threads.currsize <= 30
+    assert seen.duplicates == len(said)
+    memory.delete_user(user_id="ana")
+    assert len(memory._writing._threads) == 0
