@@ -118,7 +118,8 @@ class Worker:
         """
         self._grace = timeout
         self.request_stop()
-        thread = self._thread
+        with self._guard:  # a thread that is just being started cannot be joined yet
+            thread = self._thread
         if thread is None or thread is threading.current_thread():
             return
         thread.join(timeout + GIVING_BACK_S)
