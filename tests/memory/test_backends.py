@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -35,12 +36,28 @@ def edge(request: pytest.FixtureRequest, folder: Path) -> dict[str, Any]:
     return {"index": "edge"}
 
 
+class OneAtATime:
+    """A client that takes one call at a time: qdrant-client's local mode, unlike a server, is not thread-safe."""
+
+    def __init__(self, client: Any) -> None:
+        self._client, self._lock = client, threading.Lock()
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._client, name)
+
+        def call(*args: Any, **options: Any) -> Any:
+            with self._lock:
+                return method(*args, **options)
+
+        return call
+
+
 def local_qdrant() -> Any:
     """An index over qdrant-client's local mode."""
     client = pytest.importorskip("qdrant_client")
     from persona_memory.retrieval.qdrant import QdrantIndex
 
-    server = client.QdrantClient(":memory:")
+    server: Any = OneAtATime(client.QdrantClient(":memory:"))
     fingerprint, dimension = HashingEmbedder.fingerprint, HashingEmbedder.dimension
     return QdrantIndex(server, namespace="default", fingerprint=fingerprint, dimension=dimension)
 
