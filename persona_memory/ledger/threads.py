@@ -24,6 +24,9 @@ TAIL = 64
 HASHES = 4
 """Hashes that are remembered for each mark, twice what a conversation needs; when there are more, it begins anew."""
 
+LETTERS = 512
+"""Letters of remembered messages that count as much as a remembered turn."""
+
 
 @dataclass(frozen=True, slots=True)
 class Stored:
@@ -83,12 +86,13 @@ class Thread:
         self.person, self.id = person, thread_id
         self._secret = secret
         self._hashes: dict[tuple[str, ...], str] = {}
+        self._letters = 0
         self._stands_at = (0, 0)
         self._forget()
 
     def __len__(self) -> int:
-        """How much is remembered."""
-        return len(self._hashes) + len(self._found) + len(self._tail)
+        """How much is remembered, in pieces of about half a KB."""
+        return len(self._hashes) + self._letters // LETTERS + len(self._found) + len(self._tail)
 
     @property
     def root(self) -> str:
@@ -101,6 +105,7 @@ class Thread:
         if known is None:
             known = keyed(self._secret, self.person.namespace, self.person.user_id, self.id, *parts)
             self._hashes[parts] = known
+            self._letters += sum(map(len, parts))
         return known
 
     def known(self, tx: Connection, now: Counters, keys: Sequence[str], chains: Sequence[str]) -> Known:
@@ -131,7 +136,7 @@ class Thread:
         self._found = {mark: rows for mark, rows in self._found.items() if mark in marks}
         self._erased &= marks
         if len(self._hashes) > HASHES * (len(marks) + TAIL):
-            self._hashes = {}
+            self._hashes, self._letters = {}, 0
 
     def _look(self, tx: Connection, keys: Sequence[str], chains: Sequence[str]) -> None:
         """Read the turns since the last look, and what is held of those keys and chains of which nothing is known."""
