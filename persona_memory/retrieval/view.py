@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping, Set
 from typing import get_args
 
 import numpy as np
@@ -52,7 +52,7 @@ class PersonView:
     Attributes:
         items: the turn or memory of each row.
         words: BM25 over the rows' texts.
-        changed: sequence numbers of turns of which a memory has been superseded since.
+        changed: sequence numbers of turns of which a memory has been superseded since, by what another turn says.
     """
 
     def __init__(self, turns: Iterable[Turn] = (), memories: Iterable[Memory] = ()) -> None:
@@ -68,8 +68,7 @@ class PersonView:
         self._last_of_session: dict[int, int] = {}
         for turn in turns:
             self.add_turn(turn)
-        for memory in memories:
-            self.add_memory(memory)
+        self.set_memories(memories)
 
     def __len__(self) -> int:
         """Rows so far, those taken out included."""
@@ -106,12 +105,9 @@ class PersonView:
             self._append(f"t{turn.seq}", turn)
 
     def add_memory(self, memory: Memory) -> None:
-        """Append a memory, or replace the one with its id. Of a superseded one only the sources stay, as `changed`."""
+        """Append a current memory, or replace the one with its id."""
         with self.lock:
             self._take_out(memory.id)
-            if not memory.current:
-                self.changed.update(memory.sources)
-                return
             source = next((self._rows[f"t{seq}"] for seq in memory.sources if f"t{seq}" in self._rows), None)
             session, speaker, role = -1, -1, ROLES.index("user")
             if source is not None:
@@ -124,10 +120,13 @@ class PersonView:
         """Make these the person's memories: all, superseded ones included. Costs only what differs from before."""
         with self.lock:
             wanted = {memory.id: memory for memory in memories}
-            self.changed = {seq for memory in wanted.values() if not memory.current for seq in memory.sources}
-            for item in [item for item in self.live_items() if isinstance(item, Memory) and item.id not in wanted]:
+            current = {memory.id: memory for memory in wanted.values() if memory.current}
+            self.changed = {
+                seq for memory in wanted.values() if not memory.current for seq in _overtaken(memory, wanted)
+            }
+            for item in [item for item in self.live_items() if isinstance(item, Memory) and item.id not in current]:
                 self._take_out(item.id)
-            for memory in wanted.values():
+            for memory in current.values():
                 row = self._rows.get(memory.id)
                 if row is None or self.items[row] != memory:
                     self.add_memory(memory)
@@ -168,3 +167,9 @@ class PersonView:
         if row is not None:
             self.words.remove(row)
             self.table["live"][row] = False
+
+
+def _overtaken(memory: Memory, known: Mapping[str, Memory]) -> Set[int]:
+    """The turns of a superseded memory that do not say themselves what took its place."""
+    successor = known.get(memory.superseded_by or "")
+    return set(memory.sources).difference(successor.sources if successor else ())

@@ -64,12 +64,21 @@ def test_a_memory_takes_session_speaker_and_role_from_its_source() -> None:
 def test_a_superseded_memory_leaves_only_a_mark_on_its_turns() -> None:
     """Its text is not searchable any more; its sources are known as changed since."""
     view = PersonView([turn(1, "I live in Porto")], [memory("m1", "Lives in Porto", sources=[1])])
-    view.add_memory(memory("m1", "Lives in Porto", sources=[1], superseded_by="m2"))
-    view.add_memory(memory("m2", "Lives in Lisbon", sources=[2]))
+    lisbon = memory("m2", "Lives in Lisbon", sources=[2])
+    view.set_memories([memory("m1", "Lives in Porto", sources=[1], superseded_by="m2"), lisbon])
     assert view.changed == {1}
     assert view.row_of("m1") is None
     hits = rank(view, understand("Porto Lisbon"), dense={})
     assert {hit.id for hit in hits} == {"t1", "m2"}
+
+
+def test_a_turn_that_says_itself_what_is_so_now_has_not_changed_since() -> None:
+    """One memory of the turn takes the place of another one of it: what is so now stands in the turn, too."""
+    cat = memory("m1", "Has a cat", sources=[1], superseded_by="m2")
+    pixel = memory("m2", "Has a cat called Pixel", sources=[1])
+    assert PersonView([turn(1, "We have a cat. My cat is called Pixel.")], [cat, pixel]).changed == set()
+    gone = memory("m2", "Has a cat called Pixel", sources=[1], superseded_by="m3")
+    assert PersonView(memories=[cat, gone, memory("m3", "Has no cat", sources=[7])]).changed == {1}
 
 
 def test_setting_memories_touches_only_what_differs() -> None:
