@@ -173,10 +173,13 @@ class PersonaMemory:
         Raises:
             InvalidInput: a message cannot be read; nothing of this call is stored.
         """
-        person, note = self._person(user_id), self._reading.take_note(user_id)
-        return self._writing.observe(
+        person, note = self._person(user_id), self._reading.noted(user_id)
+        observed = self._writing.observe(
             person, messages, thread_id=thread_id, speaker=speaker, at=at, resent=resent, overflows=note
         )
+        if note is not None:
+            self._reading.note_written(user_id, note)
+        return observed
 
     async def aobserve(self, messages: Iterable[Any], *, user_id: str, **options: Any) -> Observed:
         """As `observe`, off the event loop."""
@@ -585,6 +588,9 @@ class PersonaMemory:
         """Forget what is cached of a person."""
         self._reading.drop(user_id)
         self._writing.forget_threads(user_id)
+        with self._recalls_lock:
+            for key in [key for key in self._last_recalls if key[0] == user_id]:
+                del self._last_recalls[key]
 
     def _person(self, user_id: str) -> Person:
         return Person(self._ledger.namespace, people.checked(user_id))
@@ -642,15 +648,15 @@ class PersonaMemory:
         """Remember whether this turn fitted; a recall writes nothing unless an adapter is to be trained."""
         overflow = route.needed > route.budget
         recent = (*found.overflows, overflow)[-OVERFLOW_WINDOW:]
-        if recent == found.overflows or (not overflow and not any(found.overflows)):
-            return
-        self._reading.note(found.user_id, recent)
+        if recent != found.overflows and (overflow or any(found.overflows)):
+            self._reading.note(found.user_id, recent)
         if not route.consolidate:
             return
         person = self._person(found.user_id)
         now = self._learning.clock()
         with self._ledger.write() as tx:
-            people.lock(tx, person)
+            if people.lock_known(tx, person) is None:
+                return
             people.bump(tx, person, overflows=list(recent))
             jobs.enqueue(tx, person, "consolidate", due=now, now=now)
         self._wake()

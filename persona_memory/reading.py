@@ -104,6 +104,7 @@ class PersonState:
         """Begin anew: something was taken away or replaced."""
         self.view, self.texts, self.threads, self.questions = PersonView(), Texts(), {}, []
         self.edits, self.profile, self.evidence, self.aliases = [], Profile(), [], {}
+        self.overflows, self.noted = (), False
 
     @property
     def policy(self) -> Policy:
@@ -156,14 +157,18 @@ class Reading:
         if state is not None:
             state.overflows, state.noted = overflows, True
 
-    def take_note(self, user_id: str) -> tuple[bool, ...] | None:
+    def noted(self, user_id: str) -> tuple[bool, ...] | None:
         """How the last turns fitted, to be written now; None where the ledger knows."""
         with self._lock:
             state = self._states.get(user_id)
-        if state is None or not state.noted:
-            return None
-        state.noted = False
-        return state.overflows
+        return state.overflows if state is not None and state.noted else None
+
+    def note_written(self, user_id: str, overflows: tuple[bool, ...]) -> None:
+        """The ledger knows how the last turns fitted, unless another one has been noted meanwhile."""
+        with self._lock:
+            state = self._states.get(user_id)
+        if state is not None and state.overflows == overflows:
+            state.noted = False
 
     def drop(self, user_id: str) -> None:
         """Forget what is cached of a person."""

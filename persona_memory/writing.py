@@ -70,11 +70,11 @@ class Writing:
         said = [_said(draft, utc(at) if at else now) for draft in drafts]
         with self._ledger.write() as tx:
             found = people.lock(tx, person)
-            if overflows is not None:
-                people.bump(tx, person, overflows=list(overflows))
             policy = people.policy_of(found)
             if policy.paused or thread_id in policy.incognito_threads:
                 return Observed((), ignored=ignored + len(said))
+            if overflows is not None:
+                people.bump(tx, person, overflows=list(overflows))
             thread = self._thread(person, _checked(thread_id))
             stored = capture.store(tx, found, thread, said, now=now, resent=resent)
             if stored.fresh:
@@ -160,7 +160,7 @@ class Writing:
     def _thread(self, person: Person, thread_id: str) -> Thread:
         with self._lock:
             known = self._threads.get((person.user_id, thread_id))
-        return known or Thread(self._ledger.secret, person, thread_id)
+        return Thread(self._ledger.secret, person, thread_id) if known is None else known
 
     def _keep(self, thread: Thread) -> None:
         """Remember the thread for the next call, at the size that it has now."""

@@ -235,9 +235,9 @@ class Worker:
         shown = (str(error) if isinstance(error, WindowError) else f"{type(error).__name__}: {error}")[:1000]
         seqs = error.seqs if isinstance(error, WindowError) else ()
         with ledger.write() as tx:
-            found = people.lock(tx, person)
+            found = people.lock_known(tx, person)
             held = jobs.held(tx, job)  # windows that were stored since have begun its attempts anew
-            if held is None:
+            if found is None or held is None:
                 log.info("persona-memory: %s job %d is no longer held; its failure was dropped", job.kind, job.id)
                 return
             log.warning(
@@ -302,9 +302,9 @@ class Worker:
         for user_id in behind:
             person = self.learning.person(user_id)
             with ledger.write() as tx:
-                people.lock(tx, person)
-                vector_rows.restart(tx, person, fingerprint)
-                jobs.enqueue(tx, person, "index", due=now, now=now)
+                if people.lock_known(tx, person) is not None:
+                    vector_rows.restart(tx, person, fingerprint)
+                    jobs.enqueue(tx, person, "index", due=now, now=now)
 
     def _queue_expiring(self) -> None:
         """Queue a look at everybody who wants old turns erased, and at turns that no job would learn."""
@@ -315,8 +315,8 @@ class Worker:
         for user_id in {*expiring, *stranded}:
             person = self.learning.person(user_id)
             with ledger.write() as tx:
-                people.lock(tx, person)
-                jobs.enqueue(tx, person, "learn", due=now, now=now)
+                if people.lock_known(tx, person) is not None:
+                    jobs.enqueue(tx, person, "learn", due=now, now=now)
 
     def _finish_erasures(self) -> None:
         """Clear index and files of what was erased, where that has not been done yet."""

@@ -88,7 +88,7 @@ def store(
         resent: False: all messages without a known id are new, even if they repeat the last ones or what was erased.
             None: find out.
     """
-    digests = [thread.hash("content", one.role, one.text) for one in said]
+    digests = [thread.digest(one.role, one.text) for one in said]
     keys = _keys(thread, said)
     chains = _chain(thread, thread.root, digests)
     known = thread.known(tx, found, [key for key in keys if key], chains)

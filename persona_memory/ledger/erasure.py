@@ -115,12 +115,11 @@ def scrub(ledger: Ledger) -> None:
             ids = list(connection.execute(select(receipts.c.id).where(*waiting)).scalars())
         with ledger.maintain() as raw:
             raw.execute("VACUUM")
-        emptied = _empty_log(ledger)
-    except LedgerLocked:
+        if _empty_log(ledger):
+            with ledger.write() as tx:
+                tx.execute(update(receipts).where(_of(ledger.namespace), receipts.c.id.in_(ids)).values(complete=True))
+    except LedgerLocked:  # erased it is; that the bytes are gone is found out again by the worker
         return
-    if emptied:
-        with ledger.write() as tx:
-            tx.execute(update(receipts).where(_of(ledger.namespace), receipts.c.id.in_(ids)).values(complete=True))
 
 
 def _empty_log(ledger: Ledger) -> bool:

@@ -120,13 +120,19 @@ def insert_ignore(tx: Connection, table: Table, rows: list[dict[str, Any]]) -> N
 
 def lock(tx: Connection, person: Person) -> Counters:
     """The person's counters, with the row locked until the transaction ends (SQLite: everything is)."""
-    query = _COUNTERS if tx.dialect.name == "sqlite" else _LOCKED
-    row = first(tx, query, person.owner())
-    if row is None:
+    found = lock_known(tx, person)
+    if found is None:
         # A person who comes back after an erasure starts from a random epoch: nothing cached of them can match.
         insert_ignore(tx, users, [{**person.key(), "policy": asdict(Policy()), "epoch": secrets.randbelow(2**52) + 1}])
         return lock(tx, person)  # not there if somebody deletes the person at this moment
-    return _counters(row)
+    return found
+
+
+def lock_known(tx: Connection, person: Person) -> Counters | None:
+    """As `lock`, for work that must not bring back somebody who was deleted meanwhile: None for nobody."""
+    query = _COUNTERS if tx.dialect.name == "sqlite" else _LOCKED
+    row = first(tx, query, person.owner())
+    return None if row is None else _counters(row)
 
 
 def counters(connection: Connection, person: Person) -> Counters:

@@ -24,9 +24,6 @@ TAIL = 64
 HASHES = 4
 """Hashes that are remembered for each mark, twice what a conversation needs; when there are more, it begins anew."""
 
-LETTERS = 512
-"""Letters of remembered messages that count as much as a remembered turn."""
-
 
 @dataclass(frozen=True, slots=True)
 class Stored:
@@ -86,27 +83,31 @@ class Thread:
         self.person, self.id = person, thread_id
         self._secret = secret
         self._hashes: dict[tuple[str, ...], str] = {}
-        self._letters = 0
         self._stands_at = (0, 0)
         self._forget()
 
     def __len__(self) -> int:
-        """How much is remembered, in pieces of about half a KB."""
-        return len(self._hashes) + self._letters // LETTERS + len(self._found) + len(self._tail)
+        """How much is remembered."""
+        return len(self._hashes) + len(self._found) + len(self._tail)
 
     @property
     def root(self) -> str:
         """The hash of the empty thread."""
         return self.hash("thread")
 
-    def hash(self, *parts: str) -> str:
-        """The keyed hash of these parts within the thread."""
-        known = self._hashes.get(parts)
+    def digest(self, role: str, text: str) -> str:
+        """The keyed hash of what a message says; not remembered, so that no text outlives its erasure here."""
+        return self._keyed("content", role, text)
+
+    def hash(self, *pieces: str) -> str:
+        """The keyed hash of ids and hashes within the thread."""
+        known = self._hashes.get(pieces)
         if known is None:
-            known = keyed(self._secret, self.person.namespace, self.person.user_id, self.id, *parts)
-            self._hashes[parts] = known
-            self._letters += sum(map(len, parts))
+            known = self._hashes[pieces] = self._keyed(*pieces)
         return known
+
+    def _keyed(self, *pieces: str) -> str:
+        return keyed(self._secret, self.person.namespace, self.person.user_id, self.id, *pieces)
 
     def known(self, tx: Connection, now: Counters, keys: Sequence[str], chains: Sequence[str]) -> Known:
         """What the ledger holds under these keys and chains, and at the thread's end.
@@ -116,6 +117,7 @@ class Thread:
         """
         if self._stands_at != (now.rewrites, now.epoch):
             self._stands_at = (now.rewrites, now.epoch)
+            self._hashes = {}
             self._forget()
         self._look(tx, keys, chains)
         self._tidy({*keys, *chains})
@@ -136,11 +138,11 @@ class Thread:
         self._found = {mark: rows for mark, rows in self._found.items() if mark in marks}
         self._erased &= marks
         if len(self._hashes) > HASHES * (len(marks) + TAIL):
-            self._hashes, self._letters = {}, 0
+            self._hashes = {}
 
     def _look(self, tx: Connection, keys: Sequence[str], chains: Sequence[str]) -> None:
         """Read the turns since the last look, and what is held of those keys and chains of which nothing is known."""
-        asked = {*keys, *chains} - self._found.keys() - self._erased
+        asked = {*keys, *chains} - self._found.keys()  # what was erased may have been said again
         portions = zip_longest(_parts(keys, asked), _parts(chains, asked), fillvalue=())
         after, last = self._tail[-1].seq if self._tail else 0, list[Stored]()
         for place, (some_keys, some_chains) in enumerate(list(portions) or [((), ())]):

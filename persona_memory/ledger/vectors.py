@@ -116,8 +116,8 @@ def complete(tx: Connection, person: Person, fingerprint: str) -> None:
     values = {**person.owner(), "by": fingerprint}
     old = sum(tx.execute(query, values).rowcount for query in _OF_OTHERS)
     tx.execute(_COMPLETE, values)
-    if old:
-        bump(tx, person, vectors=1)
+    if old:  # each embedder counts its vectors from 1: whoever has read those of before begins anew
+        bump(tx, person, vectors=1, rewrites=1)
 
 
 def read(

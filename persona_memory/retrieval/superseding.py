@@ -24,6 +24,9 @@ the newer is told as a change, and where not."""
 OWN = 0.5
 """Least share of what an older figure told as a change has of the question that the newer must have, too."""
 
+FIGURES = 256
+"""Figures that are compared at most, those of the best rows: a diary of prices has twenty in every turn."""
+
 _ASSISTANT = ROLES.index("assistant")
 _TIMES = ("date", "clock")
 
@@ -44,13 +47,13 @@ class _Told:
 
 
 def superseded(view: PersonView, query: Query, rows: Sequence[int]) -> dict[int, int]:
-    """Of these rows, those that another of them supersedes for this question, each with the newest row that does.
+    """Of these rows (best first), those that another of them supersedes for this question, each with the newest one.
 
     Only what people say counts, and only against what the same speaker said before.
     """
     worth = {term: weight * view.words.idf(term) for term, weight in query.terms.items()}
     found: dict[int, int] = {}
-    for told in _told(view, sorted(rows), worth):
+    for told in _told(view, rows, worth):
         is_news, best = _news(told), dict[int, tuple[float, int]]()
         for old, new, surely in _same_words(told, worth, view.words.idf):
             if is_news(told[old], told[new]):
@@ -68,18 +71,21 @@ def _last(found: Mapping[int, int], row: int) -> int:
 
 
 def _told(view: PersonView, rows: Sequence[int], worth: Mapping[str, float]) -> list[list[_Told]]:
-    """The figures about what the question asks, in order, by who tells them; where there are two at least."""
+    """The figures about what the question asks, oldest first, by who tells them; where there are two at least."""
     asked, least = frozenset(worth), min(CUED[0], PLAIN[0]) * sum(worth.values())
 
     def is_asked(words: Iterable[str]) -> bool:
         return sum(worth[word] for word in asked.intersection(words)) >= least
 
     told: dict[tuple[int, int], list[_Told]] = defaultdict(list)
+    room = FIGURES
     roles, speakers = (view.table[name][rows].tolist() for name in ("role", "speaker"))
     for row, role, speaker in zip(rows, roles, speakers, strict=True):
         if role != _ASSISTANT and isinstance(view.items[row], Turn) and is_asked(view.words.terms(row)):
-            told[role, speaker] += [_Told(row, one) for one in view.figures(row) if is_asked(one.about)]
-    return [ones for ones in told.values() if len(ones) > 1]
+            found = [_Told(row, one) for one in view.figures(row) if is_asked(one.about)][:room]
+            told[role, speaker] += found
+            room -= len(found)
+    return [sorted(ones, key=lambda one: one.row) for ones in told.values() if len(ones) > 1]
 
 
 def _same_words(
@@ -102,7 +108,7 @@ def _same_words(
     may = (asked >= least_asked * sum(worth.values())) & np.less.outer(rows, rows)
     old, new = (may & ~(changed[:, None] & (asked < OWN * asked.diagonal()[:, None]))).nonzero()
     telling = around * [idf(word) for word in words]
-    both, tells = np.vecdot(telling[old], around[new]), telling.sum(axis=1)
+    both, tells = (telling @ around.T)[old, new], telling.sum(axis=1)
     likeness = both * both / np.maximum(np.minimum(tells[old], tells[new]), 1e-9)
     fits = likeness >= least_alike[new]
     surely = (asked[old, new] * likeness)[fits]

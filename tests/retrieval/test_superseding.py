@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Sequence
 
 import pytest
@@ -36,6 +37,20 @@ def marked(view: PersonView, question: str) -> dict[int, int]:
     start = len(FILLER)
     found = superseded(view, understand(question), range(len(view)))
     return {old - start: new - start for old, new in found.items()}
+
+
+def test_a_diary_of_figures_needs_no_memory_to_speak_of() -> None:
+    """Sixty turns with two dozen prices each are a million pairs: only those of the best turns are compared."""
+    bought = [
+        ". ".join(f"I paid {day + place} dollars for groceries item{day * 24 + place}" for place in range(24))
+        for day in range(60)
+    ]
+    view = person(*bought)
+    tracemalloc.start()
+    marked(view, "How many dollars did I pay for groceries?")
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 100e6
 
 
 @pytest.mark.parametrize(
