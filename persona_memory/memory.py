@@ -175,7 +175,7 @@ class PersonaMemory:
         """
         person, note = self._person(user_id), self._reading.noted(user_id)
         observed = self._writing.observe(
-            person, messages, thread_id=thread_id, speaker=speaker, at=at, resent=resent, overflows=note
+            person, messages, thread_id=thread_id, speaker=speaker, at=at, resent=resent, fitted=note
         )
         if note is not None:
             self._reading.note_written(user_id, note)

@@ -74,6 +74,14 @@ class Texts:
     cost: Memo[tuple[int, int]] = field(default_factory=lambda: Memo(line_cost))
 
 
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """Whether each of the last turns did not fit the budget, oldest first, and in which epoch of the person."""
+
+    overflows: tuple[bool, ...]
+    epoch: int
+
+
 @dataclass(slots=True)
 class PersonState:
     """One person as the read path sees them. Hold `lock` while using `view`.
@@ -157,17 +165,17 @@ class Reading:
         if state is not None:
             state.overflows, state.noted = overflows, True
 
-    def noted(self, user_id: str) -> tuple[bool, ...] | None:
+    def noted(self, user_id: str) -> Fitted | None:
         """How the last turns fitted, to be written now; None where the ledger knows."""
         with self._lock:
             state = self._states.get(user_id)
-        return state.overflows if state is not None and state.noted else None
+        return Fitted(state.overflows, state.seen.epoch) if state is not None and state.noted else None
 
-    def note_written(self, user_id: str, overflows: tuple[bool, ...]) -> None:
+    def note_written(self, user_id: str, note: Fitted) -> None:
         """The ledger knows how the last turns fitted, unless another one has been noted meanwhile."""
         with self._lock:
             state = self._states.get(user_id)
-        if state is not None and state.overflows == overflows:
+        if state is not None and state.overflows == note.overflows:
             state.noted = False
 
     def drop(self, user_id: str) -> None:

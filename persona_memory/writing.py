@@ -23,6 +23,7 @@ from persona_memory.ledger.capture import Captured
 from persona_memory.ledger.events import NewEvent
 from persona_memory.ledger.threads import Thread
 from persona_memory.messages import Draft, clean, read_messages, text_of, utc
+from persona_memory.reading import Fitted
 from persona_memory.types import Basis, EventKind, Observed, Policy
 
 MAX_THREAD_ID = 512
@@ -58,12 +59,12 @@ class Writing:
         speaker: str | None,
         at: datetime | None,
         resent: bool | None,
-        overflows: tuple[bool, ...] | None = None,
+        fitted: Fitted | None = None,
     ) -> Observed:
         """Store the messages that are new, queue learning; see `PersonaMemory.observe`.
 
         Args:
-            overflows: whether each of the last turns did not fit the budget, where the ledger does not know yet.
+            fitted: how the last turns fitted the budget, where the ledger does not know yet.
         """
         drafts, ignored = read_messages(messages, speaker=speaker)
         now = self._learning.clock()
@@ -73,8 +74,8 @@ class Writing:
             policy = people.policy_of(found)
             if policy.paused or thread_id in policy.incognito_threads:
                 return Observed((), ignored=ignored + len(said))
-            if overflows is not None:
-                people.bump(tx, person, overflows=list(overflows))
+            if fitted is not None and fitted.epoch == found.epoch:
+                people.bump(tx, person, overflows=list(fitted.overflows))
             thread = self._thread(person, _checked(thread_id))
             stored = capture.store(tx, found, thread, said, now=now, resent=resent)
             if stored.fresh:

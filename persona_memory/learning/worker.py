@@ -94,6 +94,7 @@ class Worker:
         self._adopted = False
         self._next_sweep = self._next_renewal = self._next_erasure = 0.0
         self._complaint = ""
+        self._held_up: str | None = None
 
     def start(self) -> None:
         """Run in a daemon thread of this process; a second call does nothing."""
@@ -324,8 +325,10 @@ class Worker:
             return
         problem = erasures.finish(self.learning)
         if problem is not None:
-            log.warning("persona-memory: an erasure is not complete: %s", problem)
+            if problem == self._held_up:  # once may be by chance: somebody erases or reads at this moment
+                log.warning("persona-memory: an erasure is not complete: %s", problem)
             self._next_erasure = time.monotonic() + ERASURE_S
+        self._held_up = problem
 
     async def _in_executor(self, call: Callable[..., T], *args: object) -> T:
         return await self.learning.in_executor(call, *args)
