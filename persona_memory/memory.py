@@ -120,13 +120,19 @@ class PersonaMemory:
             durability: "FULL" survives a power cut, "NORMAL" a kill of the process (SQLite).
             worker: learn in a background thread of this process. False: leave it to `persona-memory worker` or `flush`.
             optimize_every: sessions between two optimisations of the profile; default 3 with a model, 1 without.
-            quiet: learn once a conversation has paused for this long …
+            quiet: learn once a conversation has paused for this long, a `timedelta` …
             learn_after: … or once this many turns wait.
             parametric: per-user adapters, from the parametric extra.
 
         Raises:
             LedgerError: the ledger cannot be opened; the message says what to do.
+            InvalidInput: an argument is none that can be used.
         """
+        for name, pause in (("quiet", quiet), ("lease", lease)):
+            if not isinstance(pause, timedelta):
+                raise InvalidInput(f"{name} is {pause!r}; pass a timedelta, such as timedelta(seconds=20)")
+        if not isinstance(learn_after, int) or learn_after < 1:
+            raise InvalidInput(f"learn_after is {learn_after!r}; pass a number of turns, at least 1")
         folder = opening.home_folder(home)
         ledger = Ledger(url or opening.ledger_url(folder), namespace=namespace, durability=durability)
         extractor, optimizer = opening.learners(model, optimize_every=optimize_every)
@@ -372,7 +378,7 @@ class PersonaMemory:
         Raises:
             InvalidInput: `max_tokens` is negative.
         """
-        if max_tokens < 0:
+        if not isinstance(max_tokens, int) or max_tokens < 0:
             raise InvalidInput(f"max_tokens is {max_tokens!r}; pass 0 or more")
         parametric = self._learning.parametric
         texts = self._reading.texts(found.user_id)

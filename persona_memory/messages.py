@@ -115,7 +115,13 @@ def clean(text: str) -> str:
 
 
 def utc(moment: datetime) -> datetime:
-    """The moment in UTC; a naive one is taken to be UTC."""
+    """The moment in UTC; a naive one is taken to be UTC.
+
+    Raises:
+        InvalidInput: it is no datetime.
+    """
+    if not isinstance(moment, datetime):
+        raise InvalidInput(f"the time is {moment!r}; pass a datetime, such as datetime(2026, 5, 1, tzinfo=UTC)")
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 

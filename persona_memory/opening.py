@@ -90,8 +90,11 @@ def chat_model(model: BaseChatModel | str) -> BaseChatModel:
 
     Raises:
         MissingExtra: a name was given and langchain is not installed.
+        InvalidInput: it is neither a name nor a chat model.
     """
     if not isinstance(model, str):
+        if not hasattr(model, "ainvoke"):
+            raise InvalidInput(f"model is {model!r}; pass a LangChain chat model or a name such as 'openai:gpt-5-mini'")
         return model
     try:
         from langchain.chat_models import init_chat_model

@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -324,3 +325,30 @@ async def test_the_async_twins_do_the_same(memory: PersonaMemory) -> None:
     same = memory.recall("bicycle", user_id="ana")
     assert (recall.hits, recall.text) == (same.hits, same.text)
     assert [hit.text for hit in await memory.asearch("tea", user_id="ana")]
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"quiet": 1}, "quiet is 1; pass a timedelta"),
+        ({"lease": 60.0}, "lease is 60.0; pass a timedelta"),
+        ({"learn_after": "x"}, "learn_after is 'x'"),
+        ({"learn_after": 0}, "learn_after is 0"),
+        ({"model": 5}, "model is 5; pass a LangChain chat model"),
+    ],
+)
+def test_options_that_mean_nothing_are_refused_when_the_memory_opens(
+    open_memory: Open, options: dict[str, Any], says: str
+) -> None:
+    """Not later, in the middle of somebody's turn."""
+    with pytest.raises(InvalidInput, match=says):
+        open_memory(**options)
+
+
+def test_times_and_budgets_that_are_none_are_refused(memory: PersonaMemory) -> None:
+    """With what to pass instead; nothing is stored."""
+    with pytest.raises(InvalidInput, match="pass a datetime"):
+        memory.observe([("user", "hello")], user_id="ana", at="2020-01-01")  # type: ignore[arg-type]
+    with pytest.raises(InvalidInput, match="max_tokens is '800'"):
+        memory.recall("hello", user_id="ana", max_tokens="800")  # type: ignore[arg-type]
+    assert memory.users() == []
