@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from persona_memory.learning import fold, forgetting
 from persona_memory.learning.context import Learning, record
 from persona_memory.ledger import Person, derived, events, jobs, people
-from persona_memory.profile import accept, fold_profile
+from persona_memory.profile import accept, fold_profile, last_emptied
 from persona_memory.protocols import Optimizer, ProfileView
 from persona_memory.types import Job, Memory, Policy, ProfileEdit, Turn
 
@@ -70,8 +70,9 @@ class _Rounds:
         """The answer to record for one round; what it accepts counts for the next one."""
         shown, profile = {turn.seq: turn for turn in turns}, fold_profile(self.edits, learning.schema)
         accepted = accept(
-            proposals, profile=profile, schema=learning.schema, policy=self.policy, shown=shown, now=self.now
-        )
+            proposals, profile=profile, schema=learning.schema, policy=self.policy, shown=shown, now=self.now,
+            emptied=last_emptied(self.edits),
+        )  # fmt: skip
         self.edits.extend(accepted.edits)
         return {
             "job": "optimize",

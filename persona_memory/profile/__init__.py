@@ -1,6 +1,6 @@
 """What is known of a person: a dictionary with a schema, folded from edits that carry their evidence."""
 
-from persona_memory.profile.acceptance import Accepted, accept
+from persona_memory.profile.acceptance import Accepted, accept, last_emptied
 from persona_memory.profile.fold import fold as fold_profile
 from persona_memory.profile.optimizer import LLMOptimizer
 from persona_memory.profile.rule_optimizer import RuleOptimizer
@@ -15,5 +15,6 @@ __all__ = [
     "accept",
     "default_schema",
     "fold_profile",
+    "last_emptied",
     "schema_of",
 ]

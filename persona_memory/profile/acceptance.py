@@ -12,6 +12,8 @@ An edit is accepted when all of this is true (METHODS §1, AI PERSONA):
 * what contradicts the present value rests on newer evidence than that value does, and was not said a day or more
   before it (an old chat, imported later). A value that the host set without a
   sequence number is compared by time, and gives way only to a statement that was made after it;
+* the field was not emptied, by the host or by a plain statement, after all of its evidence: what is learnt again brings
+  nothing back;
 * in one round, inferences overwrite or remove at most `LARGEST_SHARE` of the fields that are filled (at least one):
   most updates of a person change little.
 
@@ -20,9 +22,10 @@ What changes nothing is dropped quietly; all else that is not accepted is refuse
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Any, Final
 
 from persona_memory.errors import InvalidInput
@@ -56,6 +59,7 @@ class _Round:
     closed: frozenset[str]
     allowance: int
     now: datetime | None
+    emptied: Mapping[str, int]
     edits: list[ProfileEdit] = field(default_factory=list)
     refused: list[tuple[ProfileEdit, str]] = field(default_factory=list)
 
@@ -68,6 +72,7 @@ def accept(
     policy: Policy,
     shown: Collection[int] | Mapping[int, Turn],
     now: datetime | None = None,
+    emptied: Mapping[str, int] = MappingProxyType({}),
 ) -> Accepted:
     """The proposals that hold for this profile, each with checked value and evidence.
 
@@ -77,16 +82,28 @@ def accept(
         shown: what the optimiser saw, by sequence number. Given as turns, only those of role "user" count as the
             person's own words; given as bare numbers, all of them do.
         now: what claims to be said later counts as said now. None: times are taken as they are.
+        emptied: by field, the sequence number of the event that emptied it last; see `last_emptied`.
     """
     turns = shown if isinstance(shown, Mapping) else None
     changeable = max(1, int(LARGEST_SHARE * len(profile.entries)))
-    state = _Round(profile, profile.entries, schema, policy, turns, set(shown), schema.closed(policy), changeable, now)
+    state = _Round(
+        profile, profile.entries, schema, policy, turns, set(shown), schema.closed(policy), changeable, now, emptied
+    )
     for proposal in sorted(proposals, key=lambda edit: max(edit.evidence, default=0)):
         try:
             _judge(state, proposal)
         except _Refused as refusal:
             state.refused.append((proposal, str(refusal)))
     return Accepted(tuple(state.edits), tuple(state.refused))
+
+
+def last_emptied(edits: Iterable[ProfileEdit]) -> dict[str, int]:
+    """By field, the sequence number of the event that emptied it last: the host's, or a plain statement."""
+    return {
+        edit.field: max(edit.evidence)
+        for edit in edits
+        if edit.op == "remove" and edit.value is None and edit.basis != "inferred" and edit.evidence
+    }
 
 
 class _Refused(Exception):
@@ -96,6 +113,8 @@ class _Refused(Exception):
 def _judge(state: _Round, proposal: ProfileEdit) -> None:
     spec = _open_field(state, proposal)
     own = replace(proposal, evidence=_own_words(state, proposal))
+    if max(own.evidence) < state.emptied.get(own.field, 0):
+        raise _Refused("the field was emptied after that was said")
     _check_basis(state, own, spec)
     value = _checked_value(state, own)
     entry = state.profile.entries.get(own.field)

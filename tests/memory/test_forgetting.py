@@ -328,3 +328,20 @@ def test_a_reply_that_takes_up_a_detail_goes_with_the_address(memory: PersonaMem
     )
     say(memory, "Please forget my address.", thread="t2")
     assert said(memory) == ["A beautiful street."]
+
+
+def test_a_field_that_was_emptied_stays_empty_when_its_turns_are_learnt_again(memory: PersonaMemory) -> None:
+    """Forgetting something else of the same message, or relearning, brings nothing back; saying it anew does."""
+    memory.observe([("user", "My wife is called Nadia. I live in Rome.")], user_id="ana", resent=False)
+    memory.flush(timeout=30)
+    assert memory.profile(user_id="ana").get("demographics.family")
+    memory.set_field("demographics.family", None, user_id="ana")
+    (rome,) = [one.id for one in memory.memories(user_id="ana") if "Rome" in one.text]
+    memory.forget([rome], user_id="ana")
+    memory.flush(timeout=30)
+    memory.relearn(user_id="ana")
+    memory.flush(timeout=30)
+    assert memory.profile(user_id="ana").get("demographics.family") is None
+    memory.observe([("user", "My wife is called Nadia.")], user_id="ana", thread_id="t2", resent=False)
+    memory.flush(timeout=30)
+    assert memory.profile(user_id="ana").get("demographics.family") == ("wife Nadia",)
