@@ -187,6 +187,15 @@ PLAIN: list[tuple[str, dict[str, list[str | int]]]] = [
         {"demographics.family": ["husband Omar"], "personality.interests": ["sailing"]},
     ),
     ("My partner and I just got engaged!", {"demographics.relationship": ["engaged"]}),
+    ("We got engaged in Paris.", {"demographics.relationship": ["engaged"]}),
+    ("I got engaged to Tom last week.", {"demographics.relationship": ["engaged"]}),
+    ("We got separated last year.", {"demographics.relationship": ["separated"]}),
+    ("I've separated from my husband.", {"demographics.relationship": ["separated"]}),
+    ("I'm seeing someone new.", {"demographics.relationship": ["in a relationship"]}),
+    ("I studied physics at MIT.", {"demographics.education": ["physics at MIT"]}),
+    ("I studied architecture in Porto.", {"demographics.education": ["architecture"]}),
+    ("I studied law at university.", {"demographics.education": ["law"]}),
+    ("I studied physics for my bachelor's.", {"demographics.education": ["physics"]}),
     ("My son is called Theo and he is four.", {"demographics.family": ["son Theo"]}),
     ("I have one older sister.", {"demographics.family": ["sister"]}),
     ("My cat Luna keeps me awake.", {"demographics.pets": ["cat Luna"]}),
@@ -617,6 +626,17 @@ TRAPS: list[str] = [
     "I feel 80.",
     "I look 16.",
     "I pay 34 dollars.",
+    # words of love and of learning that tell of something else
+    "We got separated at the airport.",
+    "I got separated from my wife at the airport.",
+    "I separated my laundry.",
+    "I got engaged in a discussion about taxes.",
+    "I'm seeing someone about my back.",
+    "I'm seeing someone tomorrow about my knee.",
+    "I'm seeing somebody for my anxiety.",
+    "I studied math for my exam today.",
+    "I studied biology last night.",
+    "I studied math in January.",
 ]
 
 BEYOND: list[tuple[str, dict[str, list[str | int]]]] = [

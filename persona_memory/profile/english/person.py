@@ -144,6 +144,15 @@ def _broke_up(match: re.Match[str]) -> Iterator[Found]:
 
 _PARTNER = "girlfriend|boyfriend|partner|fiancée?|fiancee"
 _STATE = f"(?P<state>{lex.any_of(lex.RELATIONSHIPS)})"
+_WHEN = (
+    r"(?=\W*$|\s*[.,!;]| (?:last|this|recently|yesterday|two|after|"
+    r"a (?:week|month|year|few|couple|while|long)|"
+    rf"in (?:the )?(?:early |late )?(?:\d{{4}}|{lex.any_of(lex.MONTHS)}|spring|summer|autumn|fall|winter)|"
+    rf"(?:(?:from )?my (?:ex|husband|wife|spouse|{_PARTNER})|from (?-i:[A-Z])\w+)\b(?! (?:at|in|on) the\b))\b)"
+)
+"""Behind the end of a relationship: when it was, or with whom; not "separated at the airport", nor "my laundry"."""
+_NO_VISIT = r"(?! (?:(?:today|tomorrow|next|this|week|on|[a-z]+day) )*(?:about|for)\b)"
+"""Not "seeing someone about my back"."""
 _COMPANY = r"(?P<company>alone|on my own|by myself|with [^,.!?;]+?)"
 
 RULES: Final[tuple[Rule, ...]] = (
@@ -207,12 +216,12 @@ RULES: Final[tuple[Rule, ...]] = (
         _household,
     ),
     rule(rf"{I_AM}{JUST}{_STATE}(?:{NOW}|(?= (?:to|for|from)\b))", _relationship),
-    rule(rf"(?:I|we)(?:'ve| have)? {JUST}got(?:ten)? (?P<state>married|engaged|divorced|separated)\b", _relationship),
     rule(
-        rf"(?:I|we)(?:'ve| have)? {JUST}(?P<state>divorced|separated)"
-        r"(?=\W*$|\s*[.,!]| (?:last|this|in|recently|a|two|after|from|my)\b)",
+        rf"(?:I|we)(?:'ve| have)? {JUST}got(?:ten)? (?P<state>(?:married|divorced)\b|separated{_WHEN}|"
+        rf"engaged(?:{_WHEN}|(?= (?:to (?!the\b)|and\b|on\b|at\b|in (?-i:[A-Z])))))",
         _relationship,
     ),
+    rule(rf"(?:I|we)(?:'ve| have)? {JUST}(?P<state>divorced|separated){_WHEN}", _relationship),
     rule(
         rf"(?:I|we)(?:'ve| have)? {JUST}(?:tied the knot|married (?:my \w+|(?-i:[A-Z])\w+)(?=\W*$| (?:last|"
         rf"this|in|two|a|yesterday)\b))",
@@ -220,7 +229,7 @@ RULES: Final[tuple[Rule, ...]] = (
     ),
     rule(rf"(?:I've|we've) been {JUST}(?P<state>married|divorced|single|engaged|widowed|separated)\b", _relationship),
     rule(rf"I {JUST}have a (?:new )?(?P<whom>{_PARTNER})\b", _in_a_relationship),
-    rule(rf"{I_AM}(?:dating|seeing) some(?:one|body)(?P<whom>)\b", _in_a_relationship),
+    rule(rf"{I_AM}(?:dating some(?:one|body)\b|seeing some(?:one|body)\b{_NO_VISIT})(?P<whom>)", _in_a_relationship),
     rule(
         rf"(?:(?:my|our) (?:\w+ )?(?P<whom>{_PARTNER}|wife|husband)(?: (?-i:[A-Z])\w+)? and I|my ex and I|we|I) {JUST}"
         rf"(?:broke|split) up\b(?: with my (?P<other>{_PARTNER}|wife|husband))?",

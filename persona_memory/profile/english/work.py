@@ -210,6 +210,13 @@ _BUSINESS: Final = lex.alt(
     bar | agency | salon | firm | bookshop | bookstore | clinic | hotel | gym | school | food truck"""
 )
 _DEGREE: Final = lex.alt("phd | ph\\.d | doctorate | master'?s?(?: degree)? | bachelor'?s?(?: degree)? | degree | mba")
+_FOR_A_DEGREE: Final = (
+    rf" (?:at|in) (?:the )?(?!(?-i:{lex.any_of(map(str.capitalize, (*lex.MONTHS, *lex.WEEKDAYS)))})\b)"
+    r"(?:(?-i:[A-Z])|(?:[a-z]+ )?(?:uni|university|college|(?:law|med|medical|art|business|grad|graduate) school)\b)|"
+    rf" (?:for (?:my|an?) (?:[a-z]+ )?{_DEGREE}(?! exam)|as an? (?:under)?grad(?:uate)?|"
+    r"as my (?:major|minor))\b"
+)
+"""Behind what somebody studied: where, or what for; not "for my exam today"."""
 
 RULES: Final[tuple[Rule, ...]] = (
     rule(
@@ -293,7 +300,8 @@ RULES: Final[tuple[Rule, ...]] = (
     rule(rf"{I_AM}(?P<state>{lex.any_of(lex.JOBLESS)}){NOW}", _jobless),
     rule(rf"I {JUST}(?P<how>quit|lost|left|resigned from)\s+(?:my|the)\s+(?:\w+ )?job\b", _left_job),
     rule(r"I (?P<how>(?:got|was) (?:fired|laid off|let go|made redundant))\b", _left_job),
-    rule(rf"(?:I|we) {JUST}(?:studied|graduated in|majored in)\s+{_SUBJECTS}{_SCHOOL}", _studied),
+    rule(rf"(?:I|we) {JUST}(?:graduated|majored) in\s+{_SUBJECTS}{_SCHOOL}", _studied),
+    rule(rf"(?:I|we)(?:'ve)? {JUST}studied\s+{_SUBJECTS}(?={_FOR_A_DEGREE}){_SCHOOL}", _studied),
     rule(rf"(?:{I_DO}study|{I_AM}(?:studying|majoring in|doing a degree in))\s+{_SUBJECTS}{_SCHOOL}", _studies),
     rule(
         rf"(?:{I_AM}doing|{I_DO}have|I've(?: got)?|I {JUST}(?:got|finished|completed|did))\s+(?:an?|my)\s+"
