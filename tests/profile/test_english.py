@@ -105,6 +105,9 @@ def test_negated_and_unreal_heads_share_nothing(text: str) -> None:
         ("I went to Rome with my wife", "Went to Rome with their wife"),
         ("I try to sleep", "Tries to sleep"),
         ("I can't swim", "Cannot swim"),
+        ("I no longer collect stamps", "No longer collects stamps"),
+        ("We really no longer try my soup", "No longer tries their soup"),
+        ("I'm no longer vegan", "Is no longer vegan"),
     ],
 )
 def test_statements_turn_into_the_third_person(said: str, told: str) -> None:
@@ -193,6 +196,12 @@ def test_importing_the_rules_compiles_no_pattern_of_theirs() -> None:
 def test_the_base_of_an_ing_form_comes_first(doing: str, base: str) -> None:
     """The others that it could come from follow."""
     assert bases(doing)[0] == base
+
+
+@pytest.mark.parametrize("said", ["I no longer collect stamps", "I no longer have time", "I am no longer vegan"])
+def test_what_a_person_says_is_over_comes_back_in_their_words(said: str) -> None:
+    """From the memory that is made of it."""
+    assert first_person(third_person(said)) == said
 
 
 @pytest.mark.parametrize("text", ["Lives in Porto", "Is married", "Plays tennis", "Has a dog called Rex"])

@@ -51,6 +51,7 @@ _ADVERB: Final = (
     r"finally|already|actually|"
     r"mostly|rarely|normally|even|only|absolutely|totally|truly|both|all|first|then|soon|once|mainly|regularly)\s+)*"
 )
+_OVER = Regex(rf"^{_ADVERB}(?:no longer|not anymore)\s+", re.IGNORECASE)
 _VERB = Regex(rf"^({_ADVERB})('?[a-z]+(?:'t)?)", re.IGNORECASE)
 _IRREGULAR_GERUND: Final = {
     "be": "being",
@@ -71,9 +72,12 @@ def about_them(text: str) -> str:
 def third_person(clause: str) -> str:
     """A clause that begins with "I" or "we" as a statement about the person, without subject.
 
-    "I don't eat pork with my family" → "Does not eat pork with their family".
+    "I don't eat pork with my family" → "Does not eat pork with their family"; "I no longer ski" → "No longer skis".
     """
     rest = _SUBJECT.sub("", clause.strip())
+    over = _OVER.match(rest)
+    if over:
+        return no_longer(third_person(rest[over.end() :]))
     verb = _VERB.match(rest)
     if verb is None:
         return _capital(about_them(rest))
