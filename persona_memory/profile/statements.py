@@ -7,9 +7,8 @@ memory extractor are made of this.
 
 from __future__ import annotations
 
-import functools
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -148,14 +147,13 @@ def said_by(memory: str) -> tuple[Statement, ...]:
 def closed_by(text: str, schema: ProfileSchema, policy: Policy) -> bool:
     """Whether a text (a quote, or a memory in the third person) states what the person's policy closes."""
     closed = schema.closed(policy)
-    return bool(closed) and not closed.isdisjoint(_fields_of(text))
+    return bool(closed) and any(change.field in closed for said in _readings(text) for change in said.changes)
 
 
-@functools.lru_cache(maxsize=8192)
-def _fields_of(text: str) -> frozenset[str]:
-    """The profile fields that a text states something of."""
-    said = (*statements(text), *statements(first_person(text)), *statements(first_person(affirmed(text))))
-    return frozenset(change.field for statement in said for change in statement.changes)
+def _readings(text: str) -> Iterator[Statement]:
+    """What a text states, read as a quote and as a memory; of what it denies, what it denies."""
+    for reading in dict.fromkeys((text, first_person(text), first_person(affirmed(text)))):
+        yield from statements(reading)
 
 
 def corrected(before: str, text: str) -> tuple[Statement, ...]:

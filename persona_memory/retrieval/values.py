@@ -6,7 +6,6 @@ import re
 from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import chain, islice
 from typing import Literal
 
@@ -97,7 +96,7 @@ def _of(sentence: str) -> Iterator[Figure]:
     if not found:
         return
     rest = _FIGURE.sub(lambda match: " " * len(match.group()), sentence)
-    words = [(match.start(), _index_words(match.group())) for match in _WORD.finditer(rest)]
+    words = [(match.start(), tokens(match.group())) for match in _WORD.finditer(rest)]
     starts = [start for start, _ in words]
     for match in found:
         kind = match.lastgroup
@@ -115,11 +114,6 @@ def _of(sentence: str) -> Iterator[Figure]:
             reached=_NOW.search(led_by) is not None,
             changed=kind == "moved" or _CHANGE.search(led_by) is not None,
         )
-
-
-@lru_cache(maxsize=16_384)
-def _index_words(said: str) -> tuple[str, ...]:
-    return tuple(tokens(said))
 
 
 def _one_spelling(kind: str, said: str) -> str:

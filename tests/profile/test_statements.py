@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+import gc
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,6 +20,7 @@ from persona_memory.profile.statements import (
     slots_of,
     statements,
 )
+from persona_memory.retrieval.values import figures
 from persona_memory.types import Policy
 
 from .fresh_sentences import FIRST, SECOND, THIRD
@@ -121,6 +125,7 @@ def test_who_is_named_in_passing_is_known(text: str, told: list[str]) -> None:
         ("I no longer live in Oslo.", "No longer lives in Oslo"),
         ("I'm not married any more.", "Is no longer married"),
         ("I've stopped playing tennis.", "No longer plays tennis"),
+        ("I no longer collect stamps.", "No longer collects stamps"),
         ("Blur isn't my favourite band any more.", "Their favourite band is no longer Blur"),
     ],
 )
@@ -383,6 +388,26 @@ def test_what_a_policy_closes_is_seen_in_quotes_and_in_memories(text: str, close
     """So that memories can be kept out, too."""
     assert closed_by(text, default_schema(), Policy(never_infer=("health",))) is closed
     assert not closed_by(text, default_schema(), Policy())
+
+
+def _kept_in_caches(text: str) -> list[str]:
+    """The process-wide caches whose keys hold a text."""
+    caches = [one for one in gc.get_objects() if isinstance(one, functools._lru_cache_wrapper)]
+    held = (one for one in caches for part in gc.get_referents(one) if isinstance(part, dict) and text in part)
+    return [one.__wrapped__.__qualname__ for one in held]
+
+
+def test_no_cache_of_the_process_keeps_a_text_that_a_policy_judges() -> None:
+    """Erasure cannot reach into one."""
+    memory = "Is allergic to zzyzxberries"
+    assert closed_by(memory, default_schema(), Policy(never_infer=("health",)))
+    assert _kept_in_caches(memory) == []
+
+
+def test_no_cache_of_the_process_keeps_what_stands_beside_a_figure() -> None:
+    """It may be a name."""
+    assert figures("Pay Zzyzx, please, 40 euros.")
+    assert _kept_in_caches("Zzyzx,") == []
 
 
 @given(st.text(max_size=300))
