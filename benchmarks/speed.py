@@ -199,8 +199,8 @@ def _locomo(data: Path) -> Iterator[Path | None]:
 def as_report(bench: Bench, small: Sequence[Table], sizes: Sequence[str], alone: Sequence[str]) -> Report:
     """All tables."""
     found = bench.results
-    rows = ("observe", "recall", "recall, first of a person", "recall right after observe")
-    tables = [table.timed(found, row, [*sizes, *alone]) for row in rows]
+    recalls = ("recall", "recall, asked before", "recall, first of a person", "recall right after observe")
+    tables = [table.timed(found, row, [*sizes, *alone]) for row in ("observe", *recalls)]
     tables.append(table.counted(found, "resident", [*sizes, *alone], title="memory of the process, MB"))
     tables.append(table.laps(found, title="MB in RAM after recalling for everybody"))
     turns = ("agent turn alone", "agent turn, empty hooks", "agent turn, with memory")
@@ -215,7 +215,9 @@ def as_report(bench: Bench, small: Sequence[Table], sizes: Sequence[str], alone:
     notes = (
         "Milliseconds: the median call; in parentheses the fastest call and the CPU time of the median call, which say "
         f"more on a busy machine (load average at the end: {os.getloadavg()[0]:.1f}); × times the median of “{BASE}”.",
-        "All sides have the same people, texts and free vectors of 384 numbers; the same people in each row.",
+        "All sides have the same people, texts and free vectors of 384 numbers; the same people in each row. "
+        "“recall” asks what nobody has asked before, for people who have asked other things; “asked before” asks that "
+        "again.",
         "Learning: the same scripted server; ours asks it over plain connections, the peers with the OpenAI client "
         "that they bring.",
         *bench.problems,

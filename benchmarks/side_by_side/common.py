@@ -13,6 +13,7 @@ import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,8 @@ _DID = "visited|repaired|painted|lost|bought|sold|found|borrowed|forgot|planted"
 _WHAT = "the bicycle|a guitar|two tickets|the garden fence|an old camera|the kayak|a recipe book|the tent".split("|")
 _WHERE = "in Lisbon|near the station|at the lake|behind the school|in the mountains|at the market".split("|")
 _WHEN = "last spring|on Sunday|before the storm|during the holidays|yesterday|two years ago".split("|")
+_ALL_QUESTIONS = list(product(_DID, _WHAT, _WHERE + _WHEN))
+random.Random(3).shuffle(_ALL_QUESTIONS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +76,13 @@ def sentence(number: int) -> str:
 
 
 def question(number: int) -> str:
-    """A question that some statements answer."""
-    pick = random.Random(-number)
-    return f"Who {pick.choice(_DID)} {pick.choice(_WHAT)} {pick.choice(_WHERE)}?"
+    """A question that some statements answer; the first 960 all differ, more than the rows of a run ask for."""
+    return f"Who {' '.join(_ALL_QUESTIONS[number % len(_ALL_QUESTIONS)])}?"
+
+
+def unasked(job: Job) -> int:
+    """The first question of the row "recall": the others ask those before it, so that nothing has answered it yet."""
+    return 2 * job.samples
 
 
 def exchange(number: int) -> list[dict[str, str]]:

@@ -32,6 +32,7 @@ from benchmarks.side_by_side.common import (
     resident_mb,
     sentence,
     somebody,
+    unasked,
 )
 
 MODEL = Vectors()
@@ -116,7 +117,7 @@ def reading_and_writing(job: Job) -> None:
         memory.add(messages, user_id=somebody(job, number), infer=False)
 
     if "recall" in job.rows:
-        measure("recall", recall, job)
+        measure("recall", recall, job, start=unasked(job))
         emit("resident", value=resident_mb())
     if "observe" in job.rows:
         measure("observe", observe, job)

@@ -6,12 +6,13 @@ import json
 import sys
 import urllib.request
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 from benchmarks import accuracy
-from benchmarks.side_by_side import bars, ours, sides, table
-from benchmarks.side_by_side.common import Job, Vectors, measure_in_turn, quantile, sentence
+from benchmarks.side_by_side import bars, ours, plain_qdrant, sides, table
+from benchmarks.side_by_side.common import Job, Vectors, measure_in_turn, quantile, question, sentence
 from benchmarks.side_by_side.llm_server import input_tokens, serving
 from benchmarks.side_by_side.sides import BASE, MEM0, NORMAL, Result, Side
 from persona_memory.learning.extraction import LearnAnswer
@@ -29,8 +30,27 @@ def test_our_side_answers_with_every_row(tmp_path: Path, capsys: pytest.CaptureF
     options = {"durability": "NORMAL"}
     ours.reading_and_writing(Job("x", users=2, each=5, samples=6, folder=str(tmp_path), options=options))
     rows = {one["row"]: one for one in map(json.loads, capsys.readouterr().out.splitlines())}
-    assert {"fill", "recall", "recall, first of a person", "observe", "recall right after observe"} <= rows.keys()
+    recalls = {"recall", "recall, asked before", "recall, first of a person", "recall right after observe"}
+    assert {"fill", "observe", *recalls} <= rows.keys()
     assert 0 < rows["recall"]["best"] <= rows["recall"]["p50"] <= rows["recall"]["p95"]
+
+
+@pytest.mark.parametrize("side", [ours, plain_qdrant])
+def test_recall_asks_what_no_row_before_has_asked(
+    side: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of people who have asked other things; only "asked before" repeats."""
+    asked: dict[str, set[str]] = {}
+
+    def note(row: str, call: object, job: Job, *, start: int = 0, **more: object) -> None:
+        asked[row] = {question(number) for number in range(start, start + job.samples)}
+
+    monkeypatch.setattr(side, "measure", note)
+    side.reading_and_writing(Job("x", users=2, each=5, samples=200, folder=str(tmp_path)))
+    new, again = asked.pop("recall"), asked.pop("recall, asked before", None)
+    assert len(new) == 200
+    assert again in (None, new)
+    assert not new & set().union(*asked.values())
 
 
 def test_a_side_that_fails_keeps_what_it_said_before() -> None:
