@@ -73,7 +73,7 @@ def manager(job: Job) -> Any:
 
 
 def learn(job: Job) -> None:
-    """Seconds until 64 people's conversations are learnt."""
+    """Seconds until 64 people's conversations are learnt and stored."""
     made = manager(job)
 
     async def one(number: int) -> None:

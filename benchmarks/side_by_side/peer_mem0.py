@@ -126,7 +126,7 @@ def reading_and_writing(job: Job) -> None:
 
 
 def learn(job: Job) -> None:
-    """Seconds until 64 people's conversations are learnt."""
+    """Seconds until 64 people's conversations are learnt and stored."""
 
     async def all_at_once() -> float:
         memory = open_memory(job, asynchronous=True)
