@@ -127,7 +127,8 @@ def _figure(cell: Any, *, low: bool) -> Figure | None:
 
 
 def _shown(value: float) -> str:
-    return f"{value:.0f}" if value == int(value) else f"{value:.3f}".replace("0.", ".", 1)
+    shown = f"{value:.0f}" if value == int(value) else f"{value:.3f}"
+    return shown.replace("0.", ".", 1) if abs(value) < 1 else shown
 
 
 def _arguments() -> argparse.Namespace:

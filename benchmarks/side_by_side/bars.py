@@ -49,15 +49,22 @@ class Bar:
     def row(self) -> Row:
         """As a row of the table."""
         known = {name: one for name, one in self.seen.items() if one is not None}
-        good = [name for name, one in known.items() if self.good(one.p50)]
-        if not known:
-            verdict = "not measured"
-        elif len(good) == len(known) or (good and self.either):
-            verdict = "reached"
-        else:
-            verdict = f"**missed**, reached: {', '.join(good)}" if good else "**missed**"
         figures = ", ".join(" ".join(filter(None, (self._shown(one), self.unit, name))) for name, one in known.items())
-        return Row(self.what, {"bar": self.bar, "seen": figures, "reached": verdict})
+        return Row(self.what, {"bar": self.bar, "seen": figures, "reached": self._verdict(known)})
+
+    def _verdict(self, known: Mapping[str, Figure]) -> str:
+        good = [name for name, one in known.items() if self.good(one.p50)]
+        unknown = [name for name in self.seen if name not in known]
+        if not known:
+            return "not measured"
+        if len(good) == len(self.seen) or (good and self.either):
+            return "reached"
+        parts = (
+            "**missed**" if len(good) < len(known) else "",
+            f"reached: {', '.join(good)}" if good else "",
+            f"{', '.join(unknown)} not measured" if unknown else "",
+        )
+        return ", ".join(filter(None, parts))
 
     def _shown(self, one: Figure) -> str:
         return self.number(one.p50) + ("" if one.best is None else f" ({self.number(one.best)})")
@@ -94,7 +101,7 @@ class Seen:
 
     def sizes(self, *, alone: bool) -> list[str]:
         """The sizes that our side was run with, smallest first: memories of one person, or of many up to 100,000."""
-        found = {one.size for one in self.results if (one.side, one.row) == (BASE, "recall")}
+        found = {one.size for one in self.results if one.side in SIDES.values() and one.row == "recall"}
         kept = [one for one in found if one.startswith("one, ") == alone and (alone or _number(one) <= 100_000)]
         return sorted(kept, key=_number)
 

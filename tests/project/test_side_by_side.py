@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import urllib.request
+from datetime import timedelta
 from pathlib import Path
 from types import ModuleType
 
@@ -51,6 +52,23 @@ def test_recall_asks_what_no_row_before_has_asked(
     assert len(new) == 200
     assert again in (None, new)
     assert not new & set().union(*asked.values())
+
+
+def test_learning_ends_when_nothing_is_without_its_vector(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All that was observed, and all that was learnt from it."""
+    left: list[tuple[int, int]] = []
+    with serving() as (url, _):
+        job = Job("x", folder=str(tmp_path), server=url)
+        memory = ours.open_memory(job, model=ours.ServedModel(url), worker=True, quiet=timedelta(hours=1))
+
+        def note(row: str, **values: object) -> None:
+            backlog = memory.backlog()
+            left.append((backlog.unlearnt, backlog.unindexed))
+
+        monkeypatch.setattr(ours, "open_memory", lambda *args, **more: memory)
+        monkeypatch.setattr(ours, "emit", note)
+        ours.learn(job)
+    assert left == [(0, 0), (0, 0)]
 
 
 def test_a_side_that_fails_keeps_what_it_said_before() -> None:
@@ -127,6 +145,14 @@ def test_bar_figure_and_verdict_stand_side_by_side() -> None:
     assert rows["observe, FULL"]["reached"] == "not measured"
 
 
+def test_a_mode_that_failed_is_said_in_the_verdict() -> None:
+    """What was not measured is not reached, however good the other mode is."""
+    made = [result(NORMAL, "1,000", "recall", 1.0), result(NORMAL, "100,000", "recall", 1.8)]
+    rows = {row.name: row.cells["reached"] for row in bars.against(made).rows}
+    assert rows["recall without embedding, 100,000 memories"] == "reached: NORMAL, FULL not measured"
+    assert rows["the same, 100,000 memories against 1,000"] == "**missed**, FULL not measured"
+
+
 def test_one_of_two_is_enough_where_the_bar_says_so() -> None:
     """Fewer packages or fewer megabytes than mem0."""
     sizes = {"ours": {"packages": 40, "MB": 120.0}, "mem0": {"packages": 34, "MB": 130.0}}
@@ -146,6 +172,13 @@ def test_accuracy_reads_bar_and_figure_from_the_reports() -> None:
     assert shown["the same, less the logistic model's, lower end of the interval"] == "**missed**"
     assert shown["BEAM: old one there, unmarked"] == "reached"
     assert shown["LoCoMo turn recall@10"] == "not measured"
+
+
+def test_accuracy_writes_no_nought_before_a_part_of_one() -> None:
+    """Only there: 10.5 stays 10.500."""
+    assert [accuracy._shown(value) for value in (0.77, -0.001, 10.5, 100.25, 0.0, 3.0)] == [
+        ".770", "-.001", "10.500", "100.250", "0", "3",
+    ]  # fmt: skip
 
 
 def result(side: str, size: str, row: str, value: float) -> Result:
