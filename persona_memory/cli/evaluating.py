@@ -101,7 +101,7 @@ def evaluate(
 
 
 def _resumable(name: str, checkpoint: Checkpoint) -> BaseChatModel | None:
-    """The chat model; what it replied before an interruption it is not asked again."""
+    """The chat model; what it answered before an interruption it is not asked again. Learning asks it anew."""
     from persona_memory.evaluation.calls import Replies  # loads LangChain's messages: not for every command
 
     model = model_named(name)

@@ -41,8 +41,13 @@ def answered(model: BaseChatModel, asked: Any, config: Any = None) -> BaseMessag
         raise InvalidInput(f"the model gave no reply, {problem}; what is done is kept for the same command") from error
 
 
+def uncached(model: BaseChatModel | None) -> BaseChatModel | None:
+    """The model without kept replies, for learning: asked again after a malformed reply, it has to reply anew."""
+    return model if model is None or model.cache is None else model.model_copy(update={"cache": False})
+
+
 class Replies(BaseCache):
-    """A model's replies to prompts, kept with what an interrupted run has done, so that no call is paid for twice."""
+    """A model's replies to prompts, kept with what an interrupted run has done, so that no answer is paid for twice."""
 
     def __init__(self, checkpoint: Checkpoint) -> None:
         self._checkpoint = checkpoint

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 
+from persona_memory.evaluation.calls import uncached
 from persona_memory.evaluation.people.asking import holds
 from persona_memory.evaluation.people.compare import alike, token_f1
 from persona_memory.evaluation.people.learning import Clock, items_of
@@ -135,7 +136,7 @@ def _memory(settings: Settings, scene: Scene, learner: BaseChatModel | None) -> 
     with (
         tempfile.TemporaryDirectory() as home,
         PersonaMemory.open(
-            home, model=learner, optimize_every=1, embeddings=settings.embedder, clock=clock, quiet=timedelta(0),
+            home, model=uncached(learner), optimize_every=1, embeddings=settings.embedder, clock=clock, quiet=timedelta(0),
             learn_after=10_000, worker=False,
         ) as memory,
     ):  # fmt: skip

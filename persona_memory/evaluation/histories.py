@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from persona_memory.budget import MESSAGE_OVERHEAD
+from persona_memory.evaluation.calls import uncached
 from persona_memory.hosting import inject
 from persona_memory.memory import PersonaMemory
 from persona_memory.protocols import TokenCounter
@@ -30,7 +31,7 @@ def fresh_memory(
     with (
         tempfile.TemporaryDirectory() as home,
         PersonaMemory.open(
-            home, model=model, embeddings=embedder, durability="NORMAL", reader=reader,
+            home, model=uncached(model), embeddings=embedder, durability="NORMAL", reader=reader,
             quiet=timedelta(0), learn_after=10_000, worker=False,
         ) as memory,
     ):  # fmt: skip

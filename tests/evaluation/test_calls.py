@@ -11,9 +11,15 @@ from langchain_core.messages import AIMessage
 from persona_memory.errors import InvalidInput
 from persona_memory.evaluation import Settings, run
 from persona_memory.evaluation.calls import Replies, reply
+from persona_memory.evaluation.continuity import OURS, play
+from persona_memory.evaluation.histories import fresh_memory
+from persona_memory.evaluation.people import generate
+from persona_memory.evaluation.people.learning import Trial, told
 from persona_memory.evaluation.profile import learners_of
-from persona_memory.evaluation.progress import Checkpoint
+from persona_memory.evaluation.progress import Checkpoint, Quiet
+from persona_memory.evaluation.scenes import chitchat
 from persona_memory.learning.extraction import LearnAnswer
+from persona_memory.retrieval.hashing import HashingEmbedder
 from persona_memory.testing import ScriptedChatModel
 
 
@@ -40,6 +46,27 @@ def test_what_was_replied_before_an_interruption_is_not_asked_again(tmp_path: Pa
         assert isinstance(structured.invoke("Hello?"), dict)
         assert reply(model, [AIMessage("x")]) == "reply 3"
     assert len(calls) == 3
+
+
+def test_learning_asks_the_model_itself(tmp_path: Path) -> None:
+    """A malformed reply that is kept would be every retry's answer, and the work would be parked."""
+    model = ScriptedChatModel(answers=lambda messages, tools: {"memories": [], "edits": []} if tools else "Fine.")
+    checkpoint = Checkpoint(tmp_path / "run.jsonl")
+    model.cache = Replies(checkpoint)
+    asked = []
+    for _ in range(2):
+        with fresh_memory(model=model, embedder=HashingEmbedder()) as memory:
+            memory.observe([{"role": "user", "content": "I live in Porto."}], user_id="ana", thread_id="1")
+            memory.flush()
+        asked.append(len(model.calls))
+    assert asked[1] == 2 * asked[0] > 0
+    assert not len(checkpoint)
+    people = generate(1, sessions=1)
+    with told(people, Trial("plain", 1, model), watch=Quiet(), label=""):
+        assert len(model.calls) > asked[1]
+    scene = next(iter(chitchat(1)))
+    play(Settings(tmp_path, model=model, embedder=HashingEmbedder()), scene, OURS)
+    assert len(checkpoint) == sum(not call.tools for call in model.calls)
 
 
 def test_only_profile_compares_several_models(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from persona_memory.evaluation.calls import uncached
 from persona_memory.evaluation.people.compare import Fields
 from persona_memory.evaluation.people.person import Person, Session, Stream
 from persona_memory.evaluation.progress import Watch
@@ -60,7 +61,7 @@ def told(
     with (
         tempfile.TemporaryDirectory() as home,
         PersonaMemory.open(
-            home, model=trial.model, optimize_every=trial.every, embeddings=embedder or HashingEmbedder(),
+            home, model=uncached(trial.model), optimize_every=trial.every, embeddings=embedder or HashingEmbedder(),
             durability="NORMAL", clock=clock, quiet=timedelta(0), learn_after=10_000, worker=False,
         ) as memory,
     ):  # fmt: skip
