@@ -136,8 +136,8 @@ def _memory(settings: Settings, scene: Scene, learner: BaseChatModel | None) -> 
     with (
         tempfile.TemporaryDirectory() as home,
         PersonaMemory.open(
-            home, model=uncached(learner), optimize_every=1, embeddings=settings.embedder, clock=clock, quiet=timedelta(0),
-            learn_after=10_000, worker=False,
+            home, model=uncached(learner), optimize_every=1, embeddings=settings.embedder, clock=clock,
+            quiet=timedelta(0), learn_after=10_000, worker=False,
         ) as memory,
     ):  # fmt: skip
         yield memory, clock
