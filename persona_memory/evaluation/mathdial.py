@@ -67,7 +67,9 @@ def read(path: Path) -> tuple[Dialogue, ...]:
     if not path.is_file():
         raise InvalidInput(f"{path.name!r} is not there; take test.jsonl of the data set eth-nlped/mathdial")
     found = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    for number, line in enumerate(path.read_text(encoding="utf-8-sig").split("\n"), start=1):
+        if not line.strip():
+            continue
         try:
             one = _Line.model_validate_json(line)
         except ValidationError as error:

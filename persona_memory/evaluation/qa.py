@@ -85,7 +85,7 @@ def run(settings: Settings) -> Report:
     """
     if settings.model is None:
         raise InvalidInput("qa needs a chat model that writes answers; pass --model provider:name")
-    dialogues = read_dialogues(locomo_file(settings.data))
+    dialogues, left_out = read_dialogues(locomo_file(settings.data))
     if settings.quick:
         dialogues = [replace(one, questions=one.questions[:QUICK_QUESTIONS]) for one in dialogues[:QUICK_DIALOGUES]]
     answers: dict[Condition, list[Answered]] = {condition: [] for condition in CONDITIONS}
@@ -95,7 +95,7 @@ def run(settings: Settings) -> Report:
             answers[condition].append(answered)
         given_up += settings.checkpoint.get(f"parked {one.name}", lambda: 0)
     tables = (_table(answers, settings.seed), *_by_kind(answers, settings.seed))
-    notes = (*_notes(settings.model), *remark(given_up))
+    notes = (*_notes(settings.model), *remark(given_up), *(f"Left out: {one}." for one in left_out))
     title = f"Answers to questions about long dialogues: {locomo_file(settings.data).name}"
     return Report("qa", title, tables, notes, prompts=PROMPTS)
 

@@ -40,6 +40,13 @@ def test_a_conversation_is_read_without_the_annotated_acts(tmp_path: Path) -> No
     assert first.label == "Yes"
 
 
+def test_a_line_ends_where_json_lines_end(tmp_path: Path) -> None:
+    """Unicode's other line ends are text, and a byte-order mark is none."""
+    path = tmp_path / "test.jsonl"
+    path.write_text('\ufeff{"conversation": "Teacher: One\u2028two?|EOM|Ana: 3", "self-correctness": null}\n', "utf-8")
+    assert read(path)[0].turns[0] == ("assistant", "One\u2028two?")
+
+
 def test_what_the_tutor_says_of_answers_moves_the_topic(tmp_path: Path) -> None:
     """Two right answers make it familiar; mistakes a gap."""
     good, bad = read(written(tmp_path))[:2]

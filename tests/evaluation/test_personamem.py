@@ -88,6 +88,15 @@ def test_a_bad_row_is_named(tmp_path: Path, changed: dict[str, Any], problem: st
         read_personamem(own_form(tmp_path, row(3, **changed)))
 
 
+def test_a_history_ends_where_json_lines_end(tmp_path: Path) -> None:
+    """Unicode's other line ends are text."""
+    own_form(tmp_path, row(1))
+    told = json.dumps({"c": [{"role": "user", "content": "One\u2028two"}]}, ensure_ascii=False)
+    (tmp_path / "shared_contexts_32k.jsonl").write_text(told + "\n", encoding="utf-8")
+    _, contexts, _ = read_personamem(tmp_path)
+    assert contexts["c"][0].text == "One\u2028two"
+
+
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     """And what the folder should hold."""
     with pytest.raises(ImportFileError, match=r"questions_32k\.csv"):

@@ -70,7 +70,7 @@ def test_the_judges_word_is_read(reply: str, verdict: bool | None) -> None:
 
 def test_questions_without_an_answer_have_none(locomo: Path) -> None:
     """Category 5; a number is an answer, too."""
-    (dialogue,) = read_dialogues(locomo)
+    ((dialogue,), _) = read_dialogues(locomo)
     first, second, third = dialogue.questions
     assert (first.answer, second.answer, third.answer) == ("Captain", "2023", None)
     locomo.write_text(json.dumps([DIALOGUE | {"qa": [{"question": "?", "category": 9}]}]))
@@ -143,7 +143,7 @@ def test_conversations_of_your_own_can_be_asked_about(tmp_path: Path) -> None:
             {"role": "assistant", "content": "Ahoy!"}]}  # fmt: skip
     asked = {"question": "What is my parrot called?", "answer": "Captain", "kind": "pets"}
     more = told | {"thread_id": "2", "questions": [asked, {"question": "And my cat?", "answer": None}]}
-    (dialogue,) = read_dialogues(own_file(tmp_path, told, more))
+    ((dialogue,), _) = read_dialogues(own_file(tmp_path, told, more))
     assert [(one.kind, one.answer) for one in dialogue.questions] == [("pets", "Captain"), ("not answerable", None)]
     model = ScriptedChatModel(answers=lambda messages, tools: {"memories": [], "edits": []} if tools else "Captain")
     report = run("qa", Settings(own_file(tmp_path, told, more), model=model, embedder=HashingEmbedder()))
@@ -154,12 +154,36 @@ def test_conversations_of_your_own_can_be_asked_about(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("questions", "problem"), [([], "has no questions"), ([{"question": "?"}], "line 1: answer: Field required")]
-)
-def test_a_file_of_your_own_that_asks_nothing_is_refused(
-    tmp_path: Path, questions: list[dict[str, Any]], problem: str
-) -> None:
+    ("questions", "problem"),
+    [([], "has no questions"), (None, "has no questions"), (3, "line 1: .*questions"),
+     ([{"question": "?"}], "line 1: .*questions.0.answer': Field required")],
+)  # fmt: skip
+def test_a_file_of_your_own_that_asks_nothing_is_refused(tmp_path: Path, questions: Any, problem: str) -> None:
     """With what is expected."""
     told = {"user_id": "ana", "messages": [{"role": "user", "content": "Hi."}], "questions": questions}
     with pytest.raises(ImportFileError, match=problem):
         read_dialogues(own_file(tmp_path, told))
+
+
+@pytest.mark.parametrize("mark", ["\u2028", "\u0085", "\ufeff"])
+def test_a_line_of_your_own_ends_where_json_lines_end(tmp_path: Path, mark: str) -> None:
+    """Unicode's other line ends are text, and a byte-order mark is none."""
+    said = "My parrot" if mark == "\ufeff" else f"My{mark}parrot"
+    line = {"user_id": 7, "messages": [{"role": "user", "content": said}]}
+    path = tmp_path / "mine.jsonl"
+    asked = json.dumps(line | {"questions": [{"question": "What?", "answer": "Captain"}]}, ensure_ascii=False)
+    path.write_text(f"{mark if mark not in said else ''}{asked}\n", encoding="utf-8")
+    ((dialogue,), _) = read_dialogues(path)
+    assert (dialogue.name, dialogue.said[0].text) == ("7", said)
+
+
+def test_questions_about_somebody_who_says_nothing_are_named(tmp_path: Path) -> None:
+    """Below the tables; where nobody says anything, the file is refused."""
+    asked = {"questions": [{"question": "What?", "answer": "Captain"}]}
+    told = {"user_id": "ana", "messages": [{"role": "user", "content": "Hi."}]} | asked
+    silent = {"user_id": "ben", "messages": []} | asked
+    model = ScriptedChatModel(answers=lambda messages, tools: {"memories": [], "edits": []} if tools else "Captain")
+    report = run("qa", Settings(own_file(tmp_path, told, silent), model=model, embedder=HashingEmbedder()))
+    assert "Left out: 1 questions about 'ben', who says nothing." in report.notes
+    with pytest.raises(ImportFileError, match="'ben', who says nothing"):
+        read_dialogues(own_file(tmp_path, silent))

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import AliasChoices, BaseModel, Field, ValidationError
 
 from persona_memory.errors import ImportFileError
-from persona_memory.evaluation.datasets.reading import first_problem
 from persona_memory.importers import ImportedMessage, read_locomo, read_openai
+from persona_memory.importers.files import Identifier, load_json_lines, parse
 
 UNKNOWN = "not answerable"
 KINDS: Mapping[int, str] = {1: "multi-hop", 2: "temporal", 3: "open domain", 4: "single-hop", 5: UNKNOWN}
@@ -58,13 +58,18 @@ class _Own(BaseModel):
     kind: str = "answerable"
 
 
+class _Line(BaseModel):
+    user_id: Identifier = Field(None, validation_alias=AliasChoices("user_id", "user"))
+    questions: list[_Own] | None = None
+
+
 def locomo_file(data: Path) -> Path:
     """The file itself, or the one of LoCoMo's name in the folder."""
     return data / "locomo10.json" if data.is_dir() else data
 
 
-def read_dialogues(path: Path) -> list[Dialogue]:
-    """The dialogues that are asked about.
+def read_dialogues(path: Path) -> tuple[list[Dialogue], list[str]]:
+    """The dialogues that are asked about, and which questions are left out because nothing was said.
 
     Raises:
         ImportFileError: the file is neither LoCoMo's nor JSON lines of conversations with questions.
@@ -78,19 +83,21 @@ def read_dialogues(path: Path) -> list[Dialogue]:
         asked[question.dialogue].append(question)
     if not asked:
         raise ImportFileError(str(path), None, f"has no questions; expected {OWN if own else EXPECTED}")
-    return [Dialogue(name, tuple(said[name]), tuple(questions)) for name, questions in asked.items() if said[name]]
+    silent = [
+        f"{len(some)} questions about {name!r}, who says nothing" for name, some in asked.items() if not said[name]
+    ]
+    found = [Dialogue(name, tuple(said[name]), tuple(some)) for name, some in asked.items() if said[name]]
+    if not found:
+        raise ImportFileError(str(path), None, f"{silent[0]}; expected {OWN if own else EXPECTED}")
+    return found, silent
 
 
 def _own_questions(path: Path) -> Iterator[Question]:
     places: dict[str, int] = defaultdict(int)
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-        value = json.loads(line) if line.strip() else {}  # read_openai has read it
-        for row in value.get("questions", ()):
-            try:
-                read = _Own.model_validate(row)
-            except ValidationError as error:
-                raise ImportFileError(str(path), number, f"{first_problem(error)}; expected {OWN}") from None
-            name = str(value.get("user_id", value.get("user")))
+    for number, value in load_json_lines(path, expected=OWN):
+        line = parse(_Line, value, source=str(path), line=number, where="conversation", expected=OWN)
+        for read in line.questions or ():
+            name = str(line.user_id)
             answer = None if read.answer is None else str(read.answer)
             kind = UNKNOWN if answer is None else read.kind
             yield Question(name, places[name], kind, read.question, answer)

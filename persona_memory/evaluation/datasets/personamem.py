@@ -19,6 +19,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ValidationError
 
 from persona_memory.errors import ImportFileError
+from persona_memory.importers.files import load_json_lines
 
 QUESTIONS = ("questions_32k.csv", "personamem_32k_questions_original_columns.json")
 CONTEXTS = ("shared_contexts_32k.jsonl", "personamem_32k_documents.json")
@@ -144,13 +145,13 @@ def _options(given: str | list[str], where: str, path: Path) -> list[str]:
 
 
 def _own_contexts(path: Path) -> Iterator[tuple[str, tuple[Message, ...]]]:
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    expected = "{context id: [{role, content}, …]}"
+    for number, contexts in load_json_lines(path, expected=expected):
         try:
-            for context_id, messages in json.loads(line).items():
+            for context_id, messages in contexts.items():
                 yield context_id, tuple(Message(one["role"], _plain(one["content"])) for one in messages)
         except (ValueError, KeyError, AttributeError, TypeError) as error:
-            problem = f"expected {{context id: [{{role, content}}, …]}}: {error}"
-            raise ImportFileError(path.name, number, problem) from None
+            raise ImportFileError(path.name, number, f"expected {expected}: {error}") from None
 
 
 def _document_contexts(path: Path) -> Iterator[tuple[str, tuple[Message, ...]]]:
