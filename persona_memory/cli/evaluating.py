@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 import typer
 from rich.progress import Progress
 
+from persona_memory import __version__
 from persona_memory.cli.options import Json, embedder, model_named
 from persona_memory.cli.output import err, note, out, print_json
 from persona_memory.cli.reports import print_catalogue, print_report
@@ -110,7 +111,14 @@ def _resumable(name: str, checkpoint: Checkpoint) -> BaseChatModel | None:
     return model
 
 
-def _unfinished(cache: Path, name: str, *choices: object) -> Path:
-    """The file of an interrupted run with the same settings and the same code."""
-    mark = hashlib.sha256(repr((*choices, commit())).encode()).hexdigest()[:12]
+def _unfinished(cache: Path, name: str, data: Path, *choices: object) -> Path:
+    """The file of an interrupted run with the same settings, the same data and the same code."""
+    mark = hashlib.sha256(repr((*choices, *_state(data), __version__, commit())).encode()).hexdigest()[:12]
     return cache / "unfinished" / f"{name}-{mark}.jsonl"
+
+
+def _state(data: Path) -> Iterator[tuple[str, int, int]]:
+    """Where the data lie, with size and time of each file; not of the working folder, which other things fill."""
+    for file in (data, *(sorted(data.iterdir()) if data.is_dir() and data != Path() else ())):
+        found = file.stat() if file.is_file() else None
+        yield str(file.resolve()), found.st_size if found else 0, found.st_mtime_ns if found else 0

@@ -40,13 +40,17 @@ def _version(package: str) -> str | None:
 
 
 def commit() -> str:
-    """The commit of the source that runs; "unknown" for an installed package."""
-    folder = Path(__file__).parent
+    """The commit of the source that runs; "unknown" for an installed package, also inside somebody's repository."""
+    source = Path(__file__)
     try:
-        found = subprocess.run(
-            ["git", "-C", str(folder), "describe", "--always", "--dirty", "--abbrev=8"],
-            capture_output=True, text=True, check=True, timeout=10,
-        )  # fmt: skip
+        _git(source.parent, "ls-files", "--error-unmatch", source.name)
+        return _git(source.parent, "describe", "--always", "--dirty", "--abbrev=8")
     except (OSError, subprocess.SubprocessError):
         return "unknown"
-    return found.stdout.strip()
+
+
+def _git(folder: Path, *words: str) -> str:
+    done = subprocess.run(
+        ["git", "-C", str(folder), *words], capture_output=True, text=True, check=True, timeout=10
+    )  # fmt: skip
+    return done.stdout.strip()

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import io
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
+from persona_memory.cli.evaluating import _state
 from persona_memory.cli.reports import print_report
 from persona_memory.evaluation import EVALUATIONS, Report, Row, Score, Settings, Table, fsrs
+from persona_memory.evaluation.provenance import commit
 
 from .conftest import Cli
 
@@ -95,5 +98,42 @@ def test_a_run_of_another_commit_is_not_gone_on_with(
     stopped = cli(*common)
     assert (stopped.code, "1 parts are done and kept" in stopped.err) == (130, True)
     assert "1 parts are done already" in cli(*common).err
-    monkeypatch.setattr("persona_memory.cli.evaluating.commit", lambda: "another")
+    monkeypatch.chdir(reviews.parent)
+    assert "1 parts are done already" in cli(*common[:3], reviews.name, *common[4:]).err
+    with monkeypatch.context() as other:
+        other.setattr("persona_memory.cli.evaluating.commit", lambda: "another")
+        assert "done already" not in cli(*common).err
+    with monkeypatch.context() as other:
+        other.setattr("persona_memory.cli.evaluating.__version__", "another")
+        assert "done already" not in cli(*common).err
+    reviews.write_text(REVIEWS + REVIEWS.splitlines()[-1] + "\n", encoding="utf-8")
     assert "done already" not in cli(*common).err
+
+
+def test_a_folder_whose_files_changed_is_other_data(tmp_path: Path) -> None:
+    """Size and time of what lies in it count; of the working folder only where it is."""
+    (tmp_path / "questions.csv").write_text("a")
+    before = list(_state(tmp_path))
+    (tmp_path / "questions.csv").write_text("ab")
+    assert list(_state(tmp_path)) != before
+    assert len(list(_state(Path()))) == 1
+
+
+def test_a_repository_that_does_not_know_the_source_is_not_its_commit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An installed package inside somebody's repository has no commit."""
+
+    def git(*words: str) -> None:
+        author = ("-c", "user.name=a", "-c", "user.email=a@example.org")
+        subprocess.run(["git", "-C", str(tmp_path), *author, *words], check=True, capture_output=True)
+
+    source = tmp_path / "provenance.py"
+    monkeypatch.setattr("persona_memory.evaluation.provenance.__file__", str(source))
+    source.write_text("")
+    git("init")
+    git("commit", "--allow-empty", "-m", "theirs")
+    assert commit() == "unknown"
+    git("add", source.name)
+    git("commit", "-m", "ours")
+    assert commit() != "unknown"
