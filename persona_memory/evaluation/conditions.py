@@ -10,11 +10,13 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Literal
 
+from persona_memory.budget import estimate
 from persona_memory.evaluation.histories import with_recall
 from persona_memory.evaluation.rankings import Prepared
 from persona_memory.evaluation.report import RowKind
 from persona_memory.evaluation.systems import systems, told
 from persona_memory.memory import DEFAULT_BUDGET, PersonaMemory
+from persona_memory.protocols import TokenCounter
 
 Condition = Literal["none", "full", "BM25", "dense", "hybrid RRF", "ours", "recall", "profile"]
 CONDITIONS: Mapping[Condition, tuple[str, RowKind]] = {
@@ -48,11 +50,13 @@ class Known:
         memory: what has learnt from it; None where no answer of ours is asked for.
         turns: the same, ready for plain retrieval; None where nothing was said.
         now: when the questions are asked; None for the present.
+        count: the tokens that the memory counts, so that the budget is the same for plain retrieval.
     """
 
     memory: PersonaMemory | None
     turns: Prepared | None
     now: datetime | None = None
+    count: TokenCounter = estimate
 
 
 def with_what_is_known(
@@ -70,7 +74,7 @@ def with_what_is_known(
         left_out = {"recall": "profile_text", "profile": "memory_text"}.get(condition)
         return with_recall(asked, {**recall, left_out: ""} if left_out else recall)
     if condition in _PLAIN and known.turns is not None:
-        return with_recall(asked, {"memory_text": told(_PLAIN[condition], known.turns, place).text})
+        return with_recall(asked, {"memory_text": told(_PLAIN[condition], known.turns, place, count=known.count).text})
     return with_recall(asked, {})
 
 

@@ -36,6 +36,7 @@ from persona_memory.evaluation.report import Report, Row, Score, Table
 from persona_memory.evaluation.settings import Settings
 from persona_memory.evaluation.statistics import difference, mean
 from persona_memory.memory import DEFAULT_BUDGET, PersonaMemory
+from persona_memory.protocols import TokenCounter
 from persona_memory.types import Turn
 
 ROOM = 1000
@@ -96,7 +97,7 @@ def _history(
         return
     prepared = prepare(_conversation(history, questions), settings)
     with fresh_memory(model=settings.model, embedder=settings.embedder, reader=choosing.reader) as memory:
-        known = _told(memory, prepared, history, questions)
+        known = _told(memory, prepared, history, questions, choosing.count)
         yield from _answered(settings, choosing, history, questions, keys, known)
         settings.checkpoint.get(_parked(choosing, questions[0].context_id), partial(parked, memory))
 
@@ -131,8 +132,9 @@ def _said(messages: Iterable[Message]) -> list[Message]:
 
 
 def _told(
-    memory: PersonaMemory, prepared: Prepared, history: Sequence[Message], questions: Sequence[Question]
-) -> Iterator[Known]:
+    memory: PersonaMemory, prepared: Prepared, history: Sequence[Message], questions: Sequence[Question],
+    count_tokens: TokenCounter,
+) -> Iterator[Known]:  # fmt: skip
     """For each question what is known when it is asked; the memory goes on hearing the history meanwhile."""
     heard = 0
     for question in questions:
@@ -142,7 +144,7 @@ def _told(
             memory.flush(user_id=PERSON)
         heard = max(heard, question.end)
         count = len(_said(history[: question.end]))
-        yield Known(memory, prepared.until(count) if count else None)
+        yield Known(memory, prepared.until(count) if count else None, count=count_tokens)
 
 
 def _ask(

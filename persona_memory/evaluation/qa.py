@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from persona_memory.budget import estimate
+from persona_memory.budget import counter_for, estimate
 from persona_memory.errors import InvalidInput
 from persona_memory.evaluation.calls import reply
 from persona_memory.evaluation.conditions import (
@@ -113,7 +113,7 @@ def _dialogue(settings: Settings, model: BaseChatModel, one: Dialogue) -> Iterat
             _tell(memory, one.said)
             settings.checkpoint.get(f"parked {one.name}", partial(parked, memory))
             dates = [message.at for message in one.said if message.at is not None]
-            known = Known(memory, prepare(_conversation(one), settings), max(dates, default=None))
+            known = Known(memory, prepare(_conversation(one), settings), max(dates, default=None), counter_for(model))
         for condition, place, question, key in keys:
             compute = partial(_ask, model, condition, question, one.said, known, place)
             f1, correct, tokens = settings.checkpoint.get(key, compute)

@@ -15,6 +15,7 @@ from persona_memory.evaluation.rankings import Found, Prepared
 from persona_memory.evaluation.report import RowKind
 from persona_memory.evaluation.vectors import Matrix
 from persona_memory.memory import DEFAULT_BUDGET
+from persona_memory.protocols import TokenCounter
 from persona_memory.recalling import CANDIDATES, worth_telling
 from persona_memory.retrieval import Weights, rank, tokens
 from persona_memory.types import Hit, Turn
@@ -82,14 +83,14 @@ def answers(system: System, prepared: Prepared) -> list[Found]:
     return [_found(system, prepared, question) for question in range(len(prepared.queries))]
 
 
-def told(system: System, prepared: Prepared, question: int) -> Packed:
-    """What the system puts into a prompt for the question, under the default budget."""
-    return _packed(system, prepared, system.rank(prepared, question))
+def told(system: System, prepared: Prepared, question: int, *, count: TokenCounter = estimate) -> Packed:
+    """What the system puts into a prompt for the question, under the default budget in tokens of this counter."""
+    return _packed(system, prepared, system.rank(prepared, question), count)
 
 
 def _found(system: System, prepared: Prepared, question: int) -> Found:
     hits = system.rank(prepared, question)
-    packed = _packed(system, prepared, hits)
+    packed = _packed(system, prepared, hits, estimate)
     return Found(
         turns=tuple(hit.sources[0] for hit in hits[:KEPT]),
         injected=tuple(hit.sources[0] for hit in packed.chosen),
@@ -98,15 +99,15 @@ def _found(system: System, prepared: Prepared, question: int) -> Found:
     )
 
 
-def _packed(system: System, prepared: Prepared, hits: Sequence[Hit]) -> Packed:
-    worth = _enough(hits) if system.kind == "baseline" or not hits else worth_telling(hits)
+def _packed(system: System, prepared: Prepared, hits: Sequence[Hit], count: TokenCounter) -> Packed:
+    worth = _enough(hits, count) if system.kind == "baseline" or not hits else worth_telling(hits)
     now = prepared.conversation.now
-    return pack(worth, budget=DEFAULT_BUDGET, count=estimate, render=lambda chosen: render_memories(chosen, now=now))
+    return pack(worth, budget=DEFAULT_BUDGET, count=count, render=lambda chosen: render_memories(chosen, now=now))
 
 
-def _enough(hits: Sequence[Hit]) -> Sequence[Hit]:
+def _enough(hits: Sequence[Hit], count: TokenCounter) -> Sequence[Hit]:
     """The first hits, as many as fill the budget twice: the others could not be injected anyway."""
-    sizes = np.cumsum([estimate(hit.text) for hit in hits])
+    sizes = np.cumsum([count(hit.text) for hit in hits])
     return hits[: int(np.searchsorted(sizes, 2 * DEFAULT_BUDGET)) + 1]
 
 

@@ -15,6 +15,7 @@ from persona_memory.evaluation.conditions import CONDITIONS
 from persona_memory.evaluation.datasets.dialogues import read_dialogues
 from persona_memory.evaluation.judging import JUDGE_PROMPT, judged, squad_f1
 from persona_memory.evaluation.progress import Checkpoint
+from persona_memory.memory import DEFAULT_BUDGET
 from persona_memory.retrieval.hashing import HashingEmbedder
 from persona_memory.testing import ScriptedChatModel
 
@@ -187,3 +188,18 @@ def test_questions_about_somebody_who_says_nothing_are_named(tmp_path: Path) -> 
     assert "Left out: 1 questions about 'ben', who says nothing." in report.notes
     with pytest.raises(ImportFileError, match="'ben', who says nothing"):
         read_dialogues(own_file(tmp_path, silent))
+
+
+def test_plain_retrieval_has_the_budget_in_the_models_own_tokens(tmp_path: Path) -> None:
+    """Of a model that counts letters as tokens, baselines and ours get as many letters."""
+    said = [{"role": "user", "content": f"Parrot number {n} lives in cage {n} beside the window."} for n in range(200)]
+    line = {"user_id": "ana", "messages": said, "questions": [{"question": "Which parrot?", "answer": "all"}]}
+    model = ScriptedChatModel(
+        answers=lambda messages, tools: {"memories": [], "edits": []} if tools else "All.",
+        custom_get_token_ids=lambda text: list(range(len(text))),
+    )
+    run("qa", Settings(own_file(tmp_path, line), model=model, embedder=HashingEmbedder()))
+    answered = [call for call in model.calls if not call.tools and "You grade" not in call.text]
+    found = [call.text.partition("<recalled_memories")[2].partition("</recalled_memories")[0] for call in answered]
+    assert sum(map(bool, found)) == 5
+    assert all(len(text) <= DEFAULT_BUDGET + 200 for text in found)
