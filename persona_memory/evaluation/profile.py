@@ -9,11 +9,13 @@ with an empty profile, and what is measured is the text that the library puts in
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from persona_memory.errors import InvalidInput
 from persona_memory.evaluation.datasets.dialogues import locomo_file
 from persona_memory.evaluation.options import name_of
 from persona_memory.evaluation.people import SESSIONS, Person, asking, generate, measures
@@ -77,10 +79,18 @@ def run(settings: Settings) -> Report:
 
 
 def learners_of(settings: Settings, people: Sequence[Person]) -> list[Learner]:
-    """The rules, the chat models that are given, and the oracle that knows what these people mean."""
+    """The rules, the chat models that are given, and the oracle that knows what these people mean.
+
+    Raises:
+        InvalidInput: two of the chat models have one name, by which reports and interrupted runs would mix them up.
+    """
     models = (settings.model, *settings.others) if settings.model is not None else ()
     chat = [Learner(name_of(model), "ours", model) for model in models]
-    return [Learner("rules, no model", "ours"), *chat, Learner("oracle", "bound", oracle(labels_by_text(people)))]
+    learners = [Learner("rules, no model", "ours"), *chat, Learner("oracle", "bound", oracle(labels_by_text(people)))]
+    name, times = Counter(learner.name for learner in learners).most_common(1)[0]
+    if times > 1:
+        raise InvalidInput(f"{times} learners are called {name!r} in the tables; compare them in runs of their own")
+    return learners
 
 
 def _run(settings: Settings, people: Sequence[Person], learner: Learner, stream: Stream, every: int) -> Run:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from persona_memory import persona_graph
+from persona_memory.errors import InvalidInput
 from persona_memory.evaluation import Score, Settings, profile
 from persona_memory.evaluation.people import asking, generate
 from persona_memory.evaluation.people.learning import Trial, items_of, told
@@ -71,6 +72,13 @@ def test_a_chat_model_is_one_more_learner(tmp_path: Path) -> None:
     model = ScriptedChatModel(answers=[], model_name="tested")
     learners = profile.learners_of(Settings(tmp_path, model=model), generate(1, sessions=2))
     assert [learner.name for learner in learners] == ["rules, no model", "tested", "oracle"]
+
+
+def test_two_chat_models_of_one_name_are_refused(tmp_path: Path) -> None:
+    """As of two providers: one's figures would stand for both."""
+    one, other = (ScriptedChatModel(answers=[], model_name="tested") for _ in range(2))
+    with pytest.raises(InvalidInput, match="2 learners are called 'tested'"):
+        profile.learners_of(Settings(tmp_path, model=one, others=(other,)), generate(1, sessions=2))
 
 
 def test_retrieval_and_last_sessions_give_transcripts_only() -> None:
