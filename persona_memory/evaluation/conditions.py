@@ -18,7 +18,9 @@ from persona_memory.evaluation.systems import systems, told
 from persona_memory.memory import DEFAULT_BUDGET, PersonaMemory
 from persona_memory.protocols import TokenCounter
 
-Condition = Literal["none", "full", "BM25", "dense", "hybrid RRF", "ours", "recall", "profile"]
+Condition = Literal[
+    "none", "full", "BM25", "dense", "hybrid RRF", 'hybrid RRF, of "speaker: turn"', "ours", "recall", "profile"
+]
 CONDITIONS: Mapping[Condition, tuple[str, RowKind]] = {
     "none": ("no memory", "baseline"),
     "full": ("full history, cut to the window", "baseline"),
@@ -31,15 +33,27 @@ CONDITIONS: Mapping[Condition, tuple[str, RowKind]] = {
 }
 """How each is called in reports, and what its row is."""
 
+NAMED: Condition = 'hybrid RRF, of "speaker: turn"'
+"""The strongest plain retrieval where speakers have names."""
+
 SHORT: Mapping[Condition, str] = {
-    name: title.partition(":")[0].partition(",")[0] for name, (title, _) in CONDITIONS.items()
+    **{name: title.partition(":")[0].partition(",")[0] for name, (title, _) in CONDITIONS.items()},
+    NAMED: "hybrid RRF, named",
 }
 """As columns."""
 
 PERSON = "person"
 """Whose memory it is."""
 
-_PLAIN = {system.name: system for system in systems(named=False)}
+_PLAIN = {system.name: system for system in systems(named=True)}
+
+
+def conditions(*, named: bool) -> dict[Condition, tuple[str, RowKind]]:
+    """The conditions of a run; `named`: where speakers have names, as `systems` takes it."""
+    found = list(CONDITIONS.items())
+    place = list(CONDITIONS).index("ours")
+    more: dict[Condition, tuple[str, RowKind]] = {NAMED: (NAMED, "baseline")} if named else {}
+    return {**dict(found[:place]), **more, **dict(found[place:])}
 
 
 @dataclass(frozen=True, slots=True)

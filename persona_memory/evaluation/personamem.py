@@ -201,7 +201,7 @@ def _by(title: str, answers: Mapping[Condition, Sequence[Answered]], group: Any,
             cells[SHORT[condition]] = mean([bool(one.right) for one in some], of, seed=seed)
         count = sum(group(one.question) == wanted for one in answers["none"])
         rows.append(Row(f"{wanted} ({count})", cells))
-    return Table(title, tuple(SHORT.values()), tuple(rows))
+    return Table(title, tuple(SHORT[condition] for condition in answers), tuple(rows))
 
 
 def _notes(settings: Settings, choosing: Chooser, answers: Mapping[Condition, Sequence[Answered]]) -> tuple[str, ...]:

@@ -20,11 +20,12 @@ from persona_memory.budget import counter_for, estimate
 from persona_memory.errors import InvalidInput
 from persona_memory.evaluation.calls import reply
 from persona_memory.evaluation.conditions import (
-    CONDITIONS,
+    NAMED,
     PERSON,
     SHORT,
     Condition,
     Known,
+    conditions,
     parked,
     remark,
     with_what_is_known,
@@ -88,10 +89,11 @@ def run(settings: Settings) -> Report:
     dialogues, left_out = read_dialogues(locomo_file(settings.data))
     if settings.quick:
         dialogues = [replace(one, questions=one.questions[:QUICK_QUESTIONS]) for one in dialogues[:QUICK_DIALOGUES]]
-    answers: dict[Condition, list[Answered]] = {condition: [] for condition in CONDITIONS}
+    named = all(any(message.speaker for message in one.said) for one in dialogues)
+    answers: dict[Condition, list[Answered]] = {condition: [] for condition in conditions(named=named)}
     given_up = 0
     for one in settings.watch.track(dialogues, "dialogues", total=len(dialogues)):
-        for condition, answered in _dialogue(settings, settings.model, one):
+        for condition, answered in _dialogue(settings, settings.model, one, list(answers)):
             answers[condition].append(answered)
         given_up += settings.checkpoint.get(f"parked {one.name}", lambda: 0)
     tables = (_table(answers, settings.seed), *_by_kind(answers, settings.seed))
@@ -100,11 +102,13 @@ def run(settings: Settings) -> Report:
     return Report("qa", title, tables, notes, prompts=PROMPTS)
 
 
-def _dialogue(settings: Settings, model: BaseChatModel, one: Dialogue) -> Iterator[tuple[Condition, Answered]]:
+def _dialogue(
+    settings: Settings, model: BaseChatModel, one: Dialogue, compared: Sequence[Condition]
+) -> Iterator[tuple[Condition, Answered]]:
     keys = [
         (condition, place, question, f"{condition} {one.name} {question.place}")
         for place, question in enumerate(one.questions)
-        for condition in CONDITIONS
+        for condition in compared
     ]
     with ExitStack() as opened:
         known = Known(None, None)
@@ -173,7 +177,7 @@ def _history(said: Sequence[ImportedMessage], asked: str) -> str:
 
 def _table(answers: Mapping[Condition, Sequence[Answered]], seed: int) -> Table:
     rows = []
-    for condition, (name, kind) in CONDITIONS.items():
+    for condition, (name, kind) in conditions(named=NAMED in answers).items():
         answerable = [one for one in answers[condition] if one.question.kind != UNKNOWN]
         rows.append(Row(name, {**_scores(answerable, seed), "tokens": _tokens(answers[condition], seed)}, kind))
     counted = sum(one.question.kind != UNKNOWN for one in answers["none"])
@@ -187,7 +191,7 @@ def _by_kind(answers: Mapping[Condition, Sequence[Answered]], seed: int) -> Iter
             some = {c: [one for one in all_ if one.question.kind == kind] for c, all_ in answers.items()}
             cells = {SHORT[condition]: _scores(part, seed)[measure] for condition, part in some.items()}
             rows.append(Row(f"{kind} ({len(some['none'])})", cells))
-        yield Table(f"{measure} by kind of question", tuple(SHORT.values()), tuple(rows))
+        yield Table(f"{measure} by kind of question", tuple(SHORT[condition] for condition in answers), tuple(rows))
 
 
 def _scores(answered: Sequence[Answered], seed: int) -> dict[str, Score]:

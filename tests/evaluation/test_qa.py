@@ -11,7 +11,7 @@ from langchain_core.messages import BaseMessage
 
 from persona_memory.errors import ImportFileError, InvalidInput
 from persona_memory.evaluation import Score, Settings, run
-from persona_memory.evaluation.conditions import CONDITIONS
+from persona_memory.evaluation.conditions import NAMED, conditions
 from persona_memory.evaluation.datasets.dialogues import read_dialogues
 from persona_memory.evaluation.judging import JUDGE_PROMPT, judged, squad_f1
 from persona_memory.evaluation.progress import Checkpoint
@@ -97,19 +97,22 @@ def test_each_condition_is_shown_what_it_should_be(locomo: Path, tmp_path: Path)
     asked = [call.text for call in model.calls if not call.tools and "You grade" not in call.text]
     assert "Captain" not in asked[0]
     assert "2023-05-08 Ben: I'm moving to Bergen." in asked[1]
-    plain, ours = asked[2:5], asked[5]
+    plain, ours = asked[2:6], asked[6]
     assert all("called Captain" in one and "recalled_memories" in one for one in (*plain, ours))
-    assert len(asked) == 3 * len(CONDITIONS)
+    assert len(asked) == 3 * len(conditions(named=True))
     by_name = {row.name: row.cells for row in report.tables[0].rows}
     for name, right in (
         ("no memory", 0),
         ("full history, cut to the window", 0.5),
         ("BM25", 0.5),
+        (NAMED, 0.5),
         ("ours: profile and recall", 0.5),
     ):
         score = by_name[name]["judged correct"]
         assert isinstance(score, Score)
         assert score.value == right
+    assert set(report.tables[1].columns) == set(report.tables[1].rows[0].cells)
+    assert "hybrid RRF, named" in report.tables[1].columns
     assert JUDGE_PROMPT in report.prompts.values()
     assert JUDGE_PROMPT in report.to_markdown()
     calls = len(model.calls)
@@ -149,6 +152,7 @@ def test_conversations_of_your_own_can_be_asked_about(tmp_path: Path) -> None:
     model = ScriptedChatModel(answers=lambda messages, tools: {"memories": [], "edits": []} if tools else "Captain")
     report = run("qa", Settings(own_file(tmp_path, told, more), model=model, embedder=HashingEmbedder()))
     assert [row.name for row in report.tables[1].rows] == ["pets (1)", "not answerable (1)"]
+    assert NAMED not in [row.name for row in report.tables[0].rows]
     full = next(call.text for call in model.calls if "assistant: Ahoy!" in call.text and not call.tools)
     assert "user: My parrot is Captain." in full
     assert "conversations of the assistant and the user" in full
