@@ -93,7 +93,7 @@ def chat_model(model: BaseChatModel | str) -> BaseChatModel:
         InvalidInput: it is neither a name nor a chat model.
     """
     if not isinstance(model, str):
-        if not hasattr(model, "ainvoke"):
+        if not hasattr(model, "with_structured_output"):
             raise InvalidInput(f"model is {model!r}; pass a LangChain chat model or a name such as 'openai:gpt-5-mini'")
         return model
     try:
