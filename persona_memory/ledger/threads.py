@@ -82,7 +82,6 @@ class Thread:
     def __init__(self, secret: bytes, person: Person, thread_id: str) -> None:
         self.person, self.id = person, thread_id
         self._secret = secret
-        self._hashes: dict[tuple[str, ...], str] = {}
         self._stands_at = (0, 0)
         self._forget()
 
@@ -117,7 +116,6 @@ class Thread:
         """
         if self._stands_at != (now.rewrites, now.epoch):
             self._stands_at = (now.rewrites, now.epoch)
-            self._hashes = {}
             self._forget()
         self._look(tx, keys, chains)
         self._tidy({*keys, *chains})
@@ -129,6 +127,7 @@ class Thread:
         return Known(by_key, by_chain, self._tail, frozenset(self._erased))
 
     def _forget(self) -> None:
+        self._hashes: dict[tuple[str, ...], str] = {}
         self._tail: list[Stored] = []
         self._found: dict[str, dict[int, Stored]] = {}  # by key or chain, then by sequence number
         self._erased: set[str] = set()
