@@ -20,7 +20,7 @@ from persona_memory.ledger.index import LedgerIndex
 from persona_memory.profile import ProfileSchema
 from persona_memory.protocols import ParametricMemory, TokenCounter, Vector, VectorIndex
 from persona_memory.reading import PersonState, Texts
-from persona_memory.retrieval import Query, Space, Weights, rank, tokens, understand
+from persona_memory.retrieval import PersonView, Query, Space, Weights, passage, rank, tokens, understand
 from persona_memory.types import Hit, Policy, Profile, ProfileGap, Recall, Route, Topic
 
 CANDIDATES = 60
@@ -50,11 +50,16 @@ UNBOUNDED = 10**9
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What is relevant to one message, before it is known how it reaches the model."""
+    """What is relevant to one message, before it is known how it reaches the model.
+
+    Attributes:
+        asked: what each index word of the message is worth, see `worth`.
+    """
 
     user_id: str
     now: datetime
     hits: tuple[Hit, ...] = ()
+    asked: Mapping[str, float] = field(default_factory=dict)
     profile: Profile = field(default_factory=Profile)
     topics: tuple[Topic, ...] = ()
     question: ProfileGap | None = None
@@ -138,6 +143,7 @@ def find(
             state.view, asked.query, dense=dense, limit=CANDIDATES, exclude=asked.exclude, waiting=state.waiting,
             weights=space.weights if space is not None else Weights(),
         )  # fmt: skip
+        asked_for = worth(asked.query, state.view)
     hits = _told_once(hits, asked.query.text)
     policy = state.policy
     question = _question(state, schema, policy, asked) if offer_question else None
@@ -145,6 +151,7 @@ def find(
         asked.user_id,
         asked.now,
         tuple(hits),
+        asked_for,
         _open(state.profile, schema, policy),
         _touched(state.topics(asked.now), asked.query),
         question,
@@ -152,6 +159,11 @@ def find(
         {**asked.timings, "embed": embed_ms, **watch.timings},
         degraded,
     )
+
+
+def worth(query: Query, view: PersonView) -> dict[str, float]:
+    """What each index word of the query is worth among this person's texts: its weight times its idf."""
+    return {word: weight * view.words.idf(word) for word, weight in query.terms.items()}
 
 
 def _nearest(index: VectorIndex, asked: Asked, vector: Vector) -> dict[str, float]:
@@ -178,7 +190,9 @@ def weigh(found: Found, *, budget: int, count: TokenCounter, texts: Texts | None
         between = SEPARATOR if profile_text else 0
         room = max(0, budget - used - between)
         render = memories_renderer(now=found.now, inert=texts.inert)
-        packed = pack(hits, budget=room, count=count, render=render)
+        packed = pack(
+            hits, budget=room, count=count, render=render, passage=lambda text: passage(text, found.asked)
+        )  # fmt: skip
     needed = packed.needed + (count(whole) if whole else 0)
     tokens_taken = used + (between + packed.tokens if packed.text else 0)
     return Weighed(profile_text, packed, tokens_taken, needed, watch.timings)

@@ -18,6 +18,8 @@ USEFUL_TOKENS = 20
 """A text is shortened only where at least so many tokens of it remain."""
 
 SHORTENED = " … (shortened)"
+LEFT_OUT = "… "
+"""Before a passage that is not the beginning of its text."""
 
 _LINE_OVERHEAD = 16
 """About what a line spends on its dash, day and speaker."""
@@ -31,7 +33,8 @@ class Packed:
     """The hits that fit, with the text they make.
 
     Attributes:
-        chosen: best first; the text of one that was shortened ends in "… (shortened)".
+        chosen: best first; the text of one that was shortened ends in "… (shortened)", and begins with "… " where what
+            is kept of it is not its beginning.
         left_out: best first, as they came.
         text: what `render` made of `chosen`.
         tokens: of `text`; never above the budget.
@@ -47,21 +50,32 @@ class Packed:
 
 Render = Callable[[Sequence[Hit]], str]
 
+Passage = Callable[[str], int]
+"""The offset in characters at which a text says what matters."""
 
-def pack(hits: Sequence[Hit], *, budget: int, count: TokenCounter, render: Render) -> Packed:
+
+def from_the_start(text: str) -> int:
+    """The passage of a text of which nothing is known: its beginning."""
+    return 0
+
+
+def pack(
+    hits: Sequence[Hit], *, budget: int, count: TokenCounter, render: Render, passage: Passage = from_the_start
+) -> Packed:
     """The best set of hits whose rendered text, with all that is around it, stays within the budget.
 
     The best score goes first, then whatever still fits, in order of score: value per token, the usual rule for a
     knapsack, buys many short remarks for the one that matters (docs/lab-log.md). A memory and a turn that it was
     learnt from are paid for together only where room is left over. As the tokens of parts do not add up to those of
     the whole, the whole text is counted, and the worst hit dropped until it fits. A hit that is too large even alone
-    is shortened. Ties go by recency, then by id.
+    is shortened to the passage that matters. Ties go by recency, then by id.
 
     Args:
         budget: in tokens.
         count: counts for the model that will read the text.
         render: the whole text for a set of hits, guards included. With no hits it may return text that is there in any
             case (a profile); if that alone exceeds the budget, nothing is chosen and `text` is "".
+        passage: where to begin in a text that has to be shortened.
 
     Raises:
         InvalidInput: the budget is negative.
@@ -72,7 +86,7 @@ def pack(hits: Sequence[Hit], *, budget: int, count: TokenCounter, render: Rende
     chosen, text = ranked, render(ranked)
     needed = tokens = count(text)
     if tokens > budget:
-        chosen = _best(ranked, _Room(budget, count(render([])), count, render))
+        chosen = _best(ranked, _Room(budget, count(render([])), count, render, passage))
         text = render(chosen)
         tokens = count(text)
     if tokens > budget:
@@ -108,6 +122,7 @@ class _Room:
     base: int
     count: TokenCounter
     render: Render
+    passage: Passage
 
     def holds(self, hits: Sequence[Hit]) -> bool:
         return self.count(self.render(hits)) <= self.budget
@@ -165,17 +180,36 @@ def _redundant(one: Hit, other: Hit) -> bool:
 
 
 def _shorten(hit: Hit, room: _Room, *, alone: bool) -> Hit | None:
-    """The hit's beginning, as much as fits half of the room (all of it if it is alone); None if too little remains."""
+    """The passage that matters, as much as fits half of the room (all of it if alone); None if too little remains."""
     limit = room.budget if alone else (room.budget + room.base) // 2
+    start = room.passage(hit.text)
 
     def cut(length: int) -> Hit:
-        return replace(hit, text=_clean_cut(hit.text, length) + SHORTENED)
+        return replace(hit, text=_excerpt(hit.text, start, length))
 
     few, many = 0, min(len(hit.text), limit * _LONGEST_TOKEN)
     while few < many:
         middle = (few + many + 1) // 2
         few, many = (middle, many) if room.count(room.render([cut(middle)])) <= limit else (few, middle - 1)
-    return cut(few) if room.count(_clean_cut(hit.text, few)) >= USEFUL_TOKENS else None
+    return cut(few) if room.count(cut(few).text.removesuffix(SHORTENED)) >= USEFUL_TOKENS else None
+
+
+def _excerpt(text: str, start: int, length: int) -> str:
+    """At most `length` characters from `start` on, or the last ones where fewer follow, marked as an excerpt."""
+    if start + length >= len(text):
+        start = _word_start(text, max(0, len(text) - length))
+    return f"{LEFT_OUT if start else ''}{_clean_cut(text[start:], length)}{SHORTENED}"
+
+
+def _word_start(text: str, at: int) -> int:
+    """The first place from `at` on where a word begins, if one is near, else a letter with all of its marks."""
+    if at and not text[at - 1].isspace():
+        space = _SPACE.search(text, at, at + _LONGEST_TOKEN)
+        if space:
+            return space.end()
+        while at < len(text) and _belongs_to_the_letter_before(text[at]):
+            at += 1
+    return at
 
 
 def _clean_cut(text: str, length: int) -> str:
@@ -189,11 +223,16 @@ def _clean_cut(text: str, length: int) -> str:
     words, space, _ = start.rpartition(" ")
     if space and len(words) > length * 2 // 3:
         return words.rstrip()
-    while length and (text[length] in _JOINERS or unicodedata.category(text[length])[0] == "M"):
-        length -= 1  # not between a letter and its marks
+    while length and _belongs_to_the_letter_before(text[length]):
+        length -= 1
     return text[:length].rstrip(_JOINERS).rstrip()
 
 
+def _belongs_to_the_letter_before(character: str) -> bool:
+    return character in _JOINERS or unicodedata.category(character)[0] == "M"
+
+
 _SENTENCE_END = re.compile(r"[.!?…]+[\"')\]]*(?=\s|$)|[。！？।؟]|\n")  # noqa: RUF001
+_SPACE = re.compile(r"\s+")
 _JOINERS = "\u200c\u200d"
 _TRIES = 4

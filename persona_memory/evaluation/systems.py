@@ -9,15 +9,15 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from persona_memory.budget import Packed, pack, render_memories
+from persona_memory.budget import Packed, memories_renderer, pack
 from persona_memory.budget.tokens import estimate
 from persona_memory.evaluation.rankings import Found, Prepared
 from persona_memory.evaluation.report import RowKind
 from persona_memory.evaluation.vectors import Matrix
 from persona_memory.memory import DEFAULT_BUDGET
 from persona_memory.protocols import TokenCounter
-from persona_memory.recalling import CANDIDATES, worth_telling
-from persona_memory.retrieval import Weights, rank, tokens
+from persona_memory.recalling import CANDIDATES, worth, worth_telling
+from persona_memory.retrieval import Weights, passage, rank, tokens
 from persona_memory.types import Hit, Turn
 
 Rank = Callable[[Prepared, int], list[Hit]]
@@ -85,12 +85,12 @@ def answers(system: System, prepared: Prepared) -> list[Found]:
 
 def told(system: System, prepared: Prepared, question: int, *, count: TokenCounter = estimate) -> Packed:
     """What the system puts into a prompt for the question, under the default budget in tokens of this counter."""
-    return _packed(system, prepared, system.rank(prepared, question), count)
+    return _packed(system, prepared, question, system.rank(prepared, question), count)
 
 
 def _found(system: System, prepared: Prepared, question: int) -> Found:
     hits = system.rank(prepared, question)
-    packed = _packed(system, prepared, hits, estimate)
+    packed = _packed(system, prepared, question, hits, estimate)
     return Found(
         turns=tuple(hit.sources[0] for hit in hits[:KEPT]),
         injected=tuple(hit.sources[0] for hit in packed.chosen),
@@ -99,10 +99,16 @@ def _found(system: System, prepared: Prepared, question: int) -> Found:
     )
 
 
-def _packed(system: System, prepared: Prepared, hits: Sequence[Hit], count: TokenCounter) -> Packed:
-    worth = _enough(hits, count) if system.kind == "baseline" or not hits else worth_telling(hits)
-    now = prepared.conversation.now
-    return pack(worth, budget=DEFAULT_BUDGET, count=count, render=lambda chosen: render_memories(chosen, now=now))
+def _packed(system: System, prepared: Prepared, question: int, hits: Sequence[Hit], count: TokenCounter) -> Packed:
+    """As recall packs it; a baseline has its best hits, and shortens a long one to its beginning."""
+    render = memories_renderer(now=prepared.conversation.now)
+    if system.kind == "baseline" or not hits:
+        return pack(_enough(hits, count), budget=DEFAULT_BUDGET, count=count, render=render)
+    asked = worth(prepared.queries[question], prepared.view)
+    return pack(
+        worth_telling(hits), budget=DEFAULT_BUDGET, count=count, render=render,
+        passage=lambda text: passage(text, asked),
+    )  # fmt: skip
 
 
 def _enough(hits: Sequence[Hit], count: TokenCounter) -> Sequence[Hit]:

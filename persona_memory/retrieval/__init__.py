@@ -7,6 +7,7 @@ loads numpy and nothing heavier; models and index clients load where they are fi
 from persona_memory.retrieval.chunks import chunks
 from persona_memory.retrieval.embeddings import default_embedder, fingerprint, normalise
 from persona_memory.retrieval.gate import UNRELATED, background
+from persona_memory.retrieval.passages import passage
 from persona_memory.retrieval.query import Query, understand
 from persona_memory.retrieval.rank import Weights, rank, weights_for
 from persona_memory.retrieval.related import relevant_memories
@@ -27,6 +28,7 @@ __all__ = [
     "default_embedder",
     "fingerprint",
     "normalise",
+    "passage",
     "rank",
     "relevant_memories",
     "tokens",

@@ -169,6 +169,30 @@ def test_a_shortened_hit_leaves_half_of_the_room_to_others() -> None:
     assert packed.chosen[1].text == "I like bread"
 
 
+def test_a_hit_is_shortened_to_the_passage_that_matters() -> None:
+    """What is kept begins where it is told to, and says that something stands before it."""
+    text = CONVERSATION * 5 + "The key is under the third stone. " + CONVERSATION * 5
+    at = text.index("The key")
+    packed = pack(
+        [make(1, text, 0.9)], budget=EMPTY + 60, count=estimate, render=render, passage=lambda text: at
+    )  # fmt: skip
+    assert packed.chosen[0].text.startswith("… The key is under the third stone. ")
+    assert packed.chosen[0].text.endswith(SHORTENED)
+
+
+def test_a_passage_at_the_end_is_led_by_what_stands_before_it() -> None:
+    """The room is filled: the last sentence alone would waste it."""
+    text = CONVERSATION * 20 + "The key is under the third stone."
+    at = text.index("The key")
+    packed = pack(
+        [make(1, text, 0.9)], budget=EMPTY + 90, count=estimate, render=render, passage=lambda text: at
+    )  # fmt: skip
+    kept = packed.chosen[0].text.removesuffix(SHORTENED)
+    assert kept.endswith("The key is under the third stone.")
+    assert len(kept) > 2 * len("The key is under the third stone.")
+    assert f" {kept.removeprefix('… ')}" in text
+
+
 def test_a_hit_is_left_out_where_only_scraps_of_it_would_remain() -> None:
     """Fewer than about twenty tokens of a text help nobody."""
     packed = pack([make(1, CONVERSATION, 0.9)], budget=EMPTY + USEFUL_TOKENS - 5, count=estimate, render=render)
@@ -176,12 +200,14 @@ def test_a_hit_is_left_out_where_only_scraps_of_it_would_remain() -> None:
     assert packed.needed > packed.tokens
 
 
+@pytest.mark.parametrize("at", [0, 50, 100])
 @pytest.mark.parametrize(
     "text", ["a" * 200_000, "the end. " * 25_000, "龘" * 70_000, "\u0301" * 100_000, "x\n" * 100_000]
 )
-def test_a_message_of_200_kilobytes_is_shortened_in_time(text: str) -> None:
+def test_a_message_of_200_kilobytes_is_shortened_in_time(text: str, at: int) -> None:
     """Long input of any kind neither hangs nor breaks the budget."""
-    packed = pack([make(1, text, 0.9), make(2, "I like bread", 0.1)], budget=800, count=estimate, render=render)
+    hits = [make(1, text, 0.9), make(2, "I like bread", 0.1)]
+    packed = pack(hits, budget=800, count=estimate, render=render, passage=lambda text: len(text) * at // 100)
     assert packed.tokens <= 800
     assert "t2" in {hit.id for hit in packed.chosen}
 

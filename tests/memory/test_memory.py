@@ -105,6 +105,16 @@ def test_every_budget_is_a_good_budget(memory: PersonaMemory) -> None:
         assert memory.recall("hi", user_id="ana", max_tokens=budget).tokens <= budget
 
 
+def test_a_long_document_is_told_by_what_it_says_of_the_question(memory: PersonaMemory) -> None:
+    """A person pastes ten pages; the answer stands on the eighth."""
+    page = "The committee met again and spoke at length about the agenda of the coming season. " * 40
+    document = f"{page * 8}The spare key of the boathouse hangs behind the barometer. {page * 2}"
+    memory.observe([("user", document)], user_id="ana", thread_id="t1")
+    recall = memory.recall("Where is the spare key of the boathouse?", user_id="ana", thread_id="t2", max_tokens=400)
+    assert "hangs behind the barometer" in recall.text
+    assert recall.tokens <= 400
+
+
 def test_another_persons_words_change_nothing(memory: PersonaMemory) -> None:
     """Scores are bit-equal before and after somebody else says fifty similar things."""
     memory.observe([("user", "My bicycle is in the cellar."), ("user", "I like tea.")], user_id="ana")
