@@ -7,17 +7,18 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 from cachetools import LRUCache
 from sqlalchemy import Connection
 
 from persona_memory.budget import inert, line_cost
 from persona_memory.knowledge import QuestionEvent, fold_topics
+from persona_memory.learning.erasures import forget_words
 from persona_memory.ledger import Counters, Ledger, Person, derived, events, people
+from persona_memory.memo import Memo
 from persona_memory.profile import ProfileSchema, fold_profile
 from persona_memory.profile.statements import closed_by
 from persona_memory.retrieval import PersonView, tokens
@@ -32,31 +33,8 @@ PERSON_ROWS = 20
 LAST_TURNS = 8
 """Turns of each thread that are kept at hand, for understanding a follow-up question."""
 
-
 TEXTS = 4096
 """Texts of one person about which is remembered what they come to."""
-
-T = TypeVar("T")
-
-
-class Memo(Generic[T]):
-    """What a pure function made of each text, kept; when there are TEXTS of them, it begins anew."""
-
-    __slots__ = ("_function", "_known")
-
-    def __init__(self, function: Callable[[str], T]) -> None:
-        self._function = function
-        self._known: dict[str, T] = {}
-
-    def __call__(self, text: str) -> T:
-        """The function's answer for the text."""
-        try:
-            return self._known[text]
-        except KeyError:
-            if len(self._known) >= TEXTS:
-                self._known = {}
-            made = self._known[text] = self._function(text)
-            return made
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +47,9 @@ class Texts:
         cost: its tokens, as `by_lines` wants them.
     """
 
-    words: Memo[frozenset[str]] = field(default_factory=lambda: Memo(lambda text: frozenset(tokens(text))))
-    inert: Memo[str] = field(default_factory=lambda: Memo(inert))
-    cost: Memo[tuple[int, int]] = field(default_factory=lambda: Memo(line_cost))
+    words: Memo[frozenset[str]] = field(default_factory=lambda: Memo(lambda text: frozenset(tokens(text)), most=TEXTS))
+    inert: Memo[str] = field(default_factory=lambda: Memo(inert, most=TEXTS))
+    cost: Memo[tuple[int, int]] = field(default_factory=lambda: Memo(line_cost, most=TEXTS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +87,8 @@ class PersonState:
     lock: threading.RLock = field(default_factory=threading.RLock)
 
     def clear(self) -> None:
-        """Begin anew: something was taken away or replaced."""
+        """Begin anew: something was taken away or replaced, maybe by another process."""
+        forget_words()
         self.view, self.texts, self.threads, self.questions = PersonView(), Texts(), {}, []
         self.edits, self.profile, self.evidence, self.aliases = [], Profile(), [], {}
         self.overflows, self.noted = (), False

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from persona_memory.budget import tokens as costs
 from persona_memory.errors import EmbeddingError, IndexUnavailable
 from persona_memory.learning.context import Learning
 from persona_memory.learning.index import withdraw
 from persona_memory.ledger import erasure
 from persona_memory.ledger.index import LedgerIndex
+from persona_memory.retrieval import words
+
+SHARED = (words.PIECES, costs.PIECES)
+"""What this process remembers of single words, whoever said them."""
 
 READ = "somebody reads the file at this moment"
 
@@ -17,6 +22,7 @@ def finish(learning: Learning) -> str | None:
     It stays noted with its receipt, and the worker tries again.
     """
     ledger = learning.ledger
+    forget_words()
     with ledger.read() as connection:
         waiting = erasure.outside(connection, ledger.namespace)
     problem = None
@@ -31,6 +37,12 @@ def finish(learning: Learning) -> str | None:
     if problem is None and erasure.unfinished(ledger):
         problem = READ
     return problem
+
+
+def forget_words() -> None:
+    """Drop what this process remembers of words: some may be those that have been erased. It costs a millisecond."""
+    for memo in SHARED:
+        memo.clear()
 
 
 def _clear(learning: Learning, gone: erasure.Outside) -> None:

@@ -6,14 +6,14 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Table, bindparam, case, delete, func, insert, select, update
+from sqlalchemy import BindParameter, Connection, Table, bindparam, case, delete, func, insert, select, update
 
-from persona_memory.ledger.people import Person, insert_ignore, owned
+from persona_memory.ledger.people import Person, insert_ignore, owned, parts
 from persona_memory.ledger.schema import DERIVED, UtcTime, memories, memory_sources, profile_edits, topic_evidence
 from persona_memory.types import Memory, ProfileEdit, TopicEvidence
 
 _MEMORY = (
-    memories.c.id, memories.c.kind, memories.c.text, memories.c.valid_from, memories.c.valid_to,
+    memories.c.ordinal, memories.c.id, memories.c.kind, memories.c.text, memories.c.valid_from, memories.c.valid_to,
     memories.c.superseded_by, memories.c.confidence, memories.c.basis,
 )  # fmt: skip
 _EDIT = (
@@ -29,6 +29,10 @@ _MEMORIES = select(*_MEMORY).where(owned(memories)).order_by(memories.c.ordinal)
 _SOURCES = (
     select(memory_sources.c.memory_id, memory_sources.c.seq).where(owned(memory_sources)).order_by(memory_sources.c.seq)
 )
+_AMONG: BindParameter[str] = bindparam("ids", expanding=True)
+_MEMORIES_AMONG = _MEMORIES.where(memories.c.id.in_(_AMONG))
+_SOURCES_AMONG = _SOURCES.where(memory_sources.c.memory_id.in_(_AMONG))
+_QUOTES = select(memories.c.id, memories.c.quote).where(owned(memories), memories.c.id.in_(_AMONG))
 _EDITS = select(*_EDIT).where(owned(profile_edits)).order_by(profile_edits.c.ordinal)
 _EVIDENCE = select(*_SAID).where(owned(topic_evidence)).order_by(topic_evidence.c.ordinal)
 _NEWEST = {
@@ -76,18 +80,28 @@ def set_confidence(tx: Connection, person: Person, memory_id: str, confidence: f
 
 def read_memories(connection: Connection, person: Person, *, ids: Collection[str] | None = None) -> list[Memory]:
     """The person's memories, superseded ones included, in the order in which they were learnt."""
-    query = _MEMORIES if ids is None else _MEMORIES.where(memories.c.id.in_(ids))
-    rows = connection.execute(query, person.owner()).all()
+    owner = person.owner()
+    if ids is None:
+        rows, cited = connection.execute(_MEMORIES, owner).all(), connection.execute(_SOURCES, owner).all()
+    else:
+        wanted = [{**owner, "ids": part} for part in parts(set(ids))]
+        rows = [row for some in wanted for row in connection.execute(_MEMORIES_AMONG, some)]
+        cited = [pair for some in wanted for pair in connection.execute(_SOURCES_AMONG, some)]
     sources: dict[str, list[int]] = {}
-    for memory_id, seq in connection.execute(_SOURCES, person.owner()):
+    for memory_id, seq in cited:
         sources.setdefault(memory_id, []).append(seq)
-    return [Memory(**row._mapping, sources=tuple(sources.get(row.id, ()))) for row in rows]
+    return [
+        Memory(id, kind, text, tuple(sources.get(id, ())), *rest)
+        for _, id, kind, text, *rest in sorted(rows, key=lambda row: row.ordinal)
+    ]
 
 
 def quotes(connection: Connection, person: Person, ids: Collection[str]) -> dict[str, str]:
     """The exact words that each of these memories rests on; empty where the whole turn does."""
-    query = select(memories.c.id, memories.c.quote).where(person.owns(memories), memories.c.id.in_(ids))
-    return dict(connection.execute(query).all())
+    found: dict[str, str] = {}
+    for part in parts(ids):
+        found.update(connection.execute(_QUOTES, {**person.owner(), "ids": part}).all())
+    return found
 
 
 def add_edits(tx: Connection, person: Person, edits: Sequence[ProfileEdit]) -> None:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import chain
 from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
     Row,
+    Select,
     and_,
     bindparam,
     case,
@@ -60,6 +60,8 @@ _OLDEST_PENDING = select(*_TURN).where(_PENDING).order_by(events.c.seq).limit(bi
 _THREAD = select(*_TURN).where(owned(events), _STAND, events.c.thread_id == bindparam("thread"))
 _BEFORE = _THREAD.where(events.c.seq < bindparam("before")).order_by(events.c.seq.desc()).limit(bindparam("most"))
 _AMONG = events.c.seq.in_(bindparam("seqs", expanding=True))
+_TURNS_AMONG = _TURNS_AFTER.where(_AMONG)
+_MOMENTS = select(events.c.seq, events.c.at, events.c.recorded_at).where(owned(events), _AMONG)
 _STATEMENTS = select(events.c.seq).where(owned(events), _AMONG, events.c.kind == "statement")
 _MARK = update(events).where(owned(events), _AMONG).values(state=bindparam("new_state"))
 _MARK_PROFILED = update(events).where(owned(events), _AMONG).values(profiled=True)
@@ -139,8 +141,9 @@ def questions(connection: Connection, person: Person, *, after: int = 0) -> list
 
 def turns(connection: Connection, person: Person, *, after: int = 0, seqs: Collection[int] | None = None) -> list[Turn]:
     """Turns and statements that stand (not revised, not forgotten), in order."""
-    query = _TURNS_AFTER if seqs is None else _TURNS_AFTER.where(events.c.seq.in_(seqs))
-    return [_turn(row) for row in connection.execute(query, {**person.owner(), "after": after})]
+    if seqs is None:
+        return [_turn(row) for row in connection.execute(_TURNS_AFTER, {**person.owner(), "after": after})]
+    return [_turn(row) for row in _among(connection, _TURNS_AMONG, person, sorted(set(seqs)), after=after)]
 
 
 def pending(connection: Connection, person: Person, *, limit: int) -> list[Turn]:
@@ -163,8 +166,8 @@ def earlier_wordings(connection: Connection, person: Person, seqs: Collection[in
 
 def moments(connection: Connection, person: Person, seqs: Collection[int]) -> dict[int, datetime]:
     """When these turns were said; one that claims to be from the future was said when it was recorded."""
-    query = select(events.c.seq, events.c.at, events.c.recorded_at).where(person.owns(events), events.c.seq.in_(seqs))
-    return {seq: min(at, recorded) for seq, at, recorded in connection.execute(query)}
+    found = _among(connection, _MOMENTS, person, seqs)
+    return {seq: min(at, recorded) for seq, at, recorded in found}
 
 
 def said_before(connection: Connection, person: Person, moment: datetime) -> list[int]:
@@ -245,12 +248,13 @@ def last_of_thread(connection: Connection, person: Person, thread_id: str, *, li
 
 def statements(connection: Connection, person: Person, seqs: Collection[int]) -> frozenset[int]:
     """Of these sequence numbers, those of statements."""
-    return frozenset(connection.execute(_STATEMENTS, {**person.owner(), "seqs": list(seqs)}).scalars())
+    return frozenset(seq for (seq,) in _among(connection, _STATEMENTS, person, seqs))
 
 
 def mark(tx: Connection, person: Person, seqs: Collection[int], state: LearnState) -> None:
     """Set the learn state of turns."""
-    tx.execute(_MARK, {**person.owner(), "seqs": list(seqs), "new_state": state})
+    for part in parts(seqs):
+        tx.execute(_MARK, {**person.owner(), "seqs": part, "new_state": state})
 
 
 def states(connection: Connection, person: Person) -> dict[str, int]:
@@ -263,8 +267,7 @@ def standing(connection: Connection, person: Person, *, among: Collection[int] |
     """Sequence numbers of the turns and statements that stand, all or those among these."""
     if among is None:
         return frozenset(connection.execute(_STANDING, person.owner()).scalars())
-    found = (connection.execute(_STANDING_AMONG, {**person.owner(), "seqs": part}) for part in parts(among))
-    return frozenset(chain.from_iterable(rows.scalars() for rows in found))
+    return frozenset(seq for (seq,) in _among(connection, _STANDING_AMONG, person, among))
 
 
 def one(connection: Connection, person: Person, seq: int) -> Event:
@@ -277,6 +280,14 @@ def one(connection: Connection, person: Person, seq: int) -> Event:
     if row is None:
         raise NotFound(f"user {person.user_id!r} has no event {seq!r}")
     return Event(*row)
+
+
+def _among(
+    connection: Connection, query: Select[Any], person: Person, seqs: Collection[int], **values: Any
+) -> Iterator[Row[*tuple[Any, ...]]]:
+    """The rows of a prepared query about some events, which are asked for in portions."""
+    for part in parts(seqs):
+        yield from connection.execute(query, {**person.owner(), **values, "seqs": part})
 
 
 def _stands(person: Person) -> ColumnElement[bool]:

@@ -105,10 +105,10 @@ def mark_embedded(tx: Connection, person: Person, fingerprint: str, items: Colle
     seqs = [int(item[1:]) for item in items if item[0] == "t"]
     ids = [item for item in items if item[0] != "t"]
     values: dict[str, object] = {**person.owner(), "by": fingerprint}
-    if seqs:
-        tx.execute(_MARK_TURNS, {**values, "items": seqs})
-    if ids:
-        tx.execute(_MARK_MEMORIES, {**values, "items": ids})
+    for some in parts(seqs):
+        tx.execute(_MARK_TURNS, {**values, "items": some})
+    for part in parts(ids):
+        tx.execute(_MARK_MEMORIES, {**values, "items": part})
 
 
 def complete(tx: Connection, person: Person, fingerprint: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain, islice
 from typing import Literal
@@ -21,6 +21,7 @@ _MONTH = (
 _NUMBER = r"\d+(?:,\d{3})*(?:\.\d+)?"
 _SMALL = {"two": "2", "three": "3", "four": "4", "five": "5", "six": "6", "seven": "7", "eight": "8", "nine": "9",
           "ten": "10", "eleven": "11", "twelve": "12"}  # fmt: skip
+# All of these read lower-case text: several times as fast as ignoring the case.
 _FIGURE = re.compile(
     r"(?<!\w)(?=[$€£\djfmasondtepcrbv])(?:"  # only words that begin so: five times as fast
     rf"(?P<money>[$€£]\s?{_NUMBER}k?\b|{_NUMBER}\s?(?:dollars|euros|pounds|bucks)\b)"
@@ -30,23 +31,22 @@ _FIGURE = re.compile(
     rf"|\d{{1,2}}(?:st|nd|rd|th)?\s+(?:of\s+)?{_MONTH}\b)"
     r"|(?P<moved>(?:rescheduled|postponed|put off|called off|cancell?ed|brought forward)\b)"
     r"|(?P<none>(?:19|20)\d\d\b|\d+/\d+\b|v?\d+(?:\.\d+){2,})"  # years, fractions and versions count nothing
-    rf"|(?P<count>{_NUMBER}(?:-{_NUMBER})?(?:ms|s|kb|mb|gb|km|kg|h)?\b|(?:{'|'.join(_SMALL)})\b))",
-    re.IGNORECASE,
+    rf"|(?P<count>{_NUMBER}(?:-{_NUMBER})?(?:ms|s|kb|mb|gb|km|kg|h)?\b|(?:{'|'.join(_SMALL)})\b))"
 )
 _CODE = re.compile(r"```.*?(?:```|\Z)", re.DOTALL)
 _WORD = re.compile(r"\S+")
+_SEPARATORS = re.compile(r"[\s,.](?!\d)|,")
 _SENTENCE = re.compile(r"(?<=[.!?])\s+|\n+")
 _CHANGE = re.compile(
     r"\b(?:new|now|newly|recent(?:ly)?|latest|already|instead|actually|no longer|updat\w+|adjust\w*|chang(?:e|ed|ing)"
     r"|increas(?:e|ed|ing)|rais(?:e|ed|ing)|decreas(?:e|ed|ing)|reduc(?:e|ed|ing)|lower(?:ed|ing)?|extend(?:ed|ing)?"
     r"|cut (?:to|from|by|down|it|that)|shorten(?:ed|ing)?|mov(?:ed|ing)|resched\w+|postpon\w+|push(?:ed|ing)"
     r"|delay(?:ed|ing)?|switch(?:ed|ing)?|upgrad(?:e|ed|ing)|improv(?:e|ed|ing)|gr(?:ew|own|owing|owth)"
-    r"|reach(?:ed|ing)|expand(?:ed|ing)|add(?:ed|ing)|dropp(?:ed|ing)|total of)\b",
-    re.IGNORECASE,
+    r"|reach(?:ed|ing)|expand(?:ed|ing)|add(?:ed|ing)|dropp(?:ed|ing)|total of)\b"
 )
 """How people tell that something is no longer what it was."""
 
-_NOW = re.compile(r"(?:\bto|\breached|\breaching|\bnow|\btotal of)\s+(?:just |only |about |around )?$", re.IGNORECASE)
+_NOW = re.compile(r"(?:\bto|\breached|\breaching|\bnow|\btotal of)\s+(?:just |only |about |around )?$")
 
 AROUND = 14
 """Words on either side of a figure, within its sentence, that tell what it is of."""
@@ -85,39 +85,45 @@ def figures(text: str) -> tuple[Figure, ...]:
     """The first figures of a text, at most MOST, in order; those in code are not read."""
     if "```" in text:
         text = _CODE.sub(" ", text[: 4 * READ])
-    text = text[:READ]
-    if _FIGURE.search(text) is None:
-        return ()
-    return tuple(islice(chain.from_iterable(map(_of, _SENTENCE.split(text))), MOST))
+    return tuple(islice(chain.from_iterable(map(_of, _SENTENCE.split(text[:READ].lower()))), MOST))
 
 
 def _of(sentence: str) -> Iterator[Figure]:
     found = list(_FIGURE.finditer(sentence))
     if not found:
         return
-    rest = _FIGURE.sub(lambda match: " " * len(match.group()), sentence)
-    words = [(match.start(), tokens(match.group())) for match in _WORD.finditer(rest)]
-    starts = [start for start, _ in words]
+    rest = _without(sentence, found)
+    starts = [match.start() for match in _WORD.finditer(rest)] + [len(rest)]
+    end = len(starts) - 1
     for match in found:
         kind = match.lastgroup
         if kind is None or kind == "none":
             continue
-        place = bisect_left(starts, match.start())
-        first = max(place - AROUND, 0)
-        led_by = sentence[starts[first] if first < len(starts) else 0 : match.start()]
-        after = [word for _, said in words[place : place + UNIT] for word in said]
+        place = bisect_left(starts, match.start(), hi=end)
+        first, last, unit = max(place - AROUND, 0), min(place + AROUND, end), min(place + UNIT, end)
+        led_by = sentence[starts[first] if first < end else 0 : match.start()]
+        counted = tokens(rest[starts[place] : starts[unit]]) if kind == "count" else []
         yield Figure(
             kind,  # type: ignore[arg-type]
             _one_spelling(kind, match.group()),
-            about=frozenset(word for _, said in words[first : place + AROUND] for word in said),
-            unit=frozenset(after[:1] if kind == "count" else ()),
+            about=frozenset(tokens(rest[starts[first] : starts[last]])),
+            unit=frozenset(counted[:1]),
             reached=_NOW.search(led_by) is not None,
             changed=kind == "moved" or _CHANGE.search(led_by) is not None,
         )
 
 
+def _without(sentence: str, found: Iterable[re.Match[str]]) -> str:
+    """The sentence with spaces in place of what was found."""
+    pieces, end = [], 0
+    for match in found:
+        pieces += [sentence[end : match.start()], " " * len(match.group())]
+        end = match.end()
+    return "".join([*pieces, sentence[end:]])
+
+
 def _one_spelling(kind: str, said: str) -> str:
-    plain = re.sub(r"[\s,.](?!\d)|,", "", said.casefold())
+    plain = _SEPARATORS.sub("", said)
     if kind == "count":
         return _SMALL.get(plain, plain)
     if kind == "date":

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from functools import lru_cache
+from itertools import chain
+
+from persona_memory.memo import Memo
 
 MARKS = (
     "\u0711-\u074a\u0900-\u0963\u0966-\u0dff\u0e30-\u0e4e\u0eb0-\u0ece\u0f18-\u0fbc\u102b-\u109d\u17b4-\u17d3"
@@ -61,17 +63,27 @@ def tokens(text: str) -> list[str]:
 
     "She's running 2 marathons" gives ["run", "2", "marathon"]; "東京都" gives ["東京", "京都"].
     """
-    if text.isascii():
-        return [stem(word.removesuffix("'s")) for word in PLAIN_WORD.findall(text.lower()) if word not in STOP_WORDS]
+    pieces = (text.lower() if text.isascii() else _plain(text)).split()
+    return list(chain.from_iterable(map(PIECES.__getitem__, pieces)))
+
+
+def _words(piece: str) -> tuple[str, ...]:
+    """The index words of what stands between white space."""
+    if piece.isascii():
+        return tuple(stem(word.removesuffix("'s")) for word in PLAIN_WORD.findall(piece) if word not in STOP_WORDS)
     found: list[str] = []
-    for match in WORD.finditer(_plain(text)):
+    for match in WORD.finditer(piece):
         word = match.group()
         if word.isascii() or not UNSPACED.search(word):
             if word not in STOP_WORDS:
                 found.append(stem(word.removesuffix("'s")))
         else:
             found.extend(_pairs(word))
-    return found
+    return tuple(found)
+
+
+PIECES = Memo(_words, most=16_384, longest=40)
+"""The index words of each piece, in this process: people say the same words again. An erasure clears it."""
 
 
 def _plain(text: str) -> str:
@@ -80,7 +92,6 @@ def _plain(text: str) -> str:
     return unicodedata.normalize("NFC", ACCENTS.sub("", text))
 
 
-@lru_cache(maxsize=16_384)
 def stem(word: str) -> str:
     """The word without its usual English endings: plural -s, -ed, -ing, -ly, final e; y as i; irregular forms mapped.
 

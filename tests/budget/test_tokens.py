@@ -234,3 +234,9 @@ def test_counting_line_by_line_gives_the_same(text: str) -> None:
 def test_a_real_vocabulary_is_never_counted_line_by_line() -> None:
     """Its tokens may reach over lines."""
     assert by_lines(most_tokens, cost=line_cost) is most_tokens
+
+
+@given(text=st.one_of(mixed, st.text(alphabet="theIX 'd-1.<", max_size=60)).filter(bool))
+def test_counting_piece_by_piece_gives_the_same(text: str) -> None:
+    """Words that are remembered come to what they come to in a text that is read whole, as one with a line break is."""
+    assert estimate(text + "\n") == estimate(text) + 1

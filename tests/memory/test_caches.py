@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from persona_memory import PersonaMemory, reading, writing
+from persona_memory.budget import tokens
 from persona_memory.ledger import Person, index, people
+from persona_memory.retrieval import words
 
 from .conftest import Open
 
@@ -44,7 +46,20 @@ def test_what_texts_come_to_goes_with_what_is_forgotten(memory: PersonaMemory) -
     memory.recall("Where do I live?", user_id="ana")
     after = memory._reading.state("ana").texts
     assert after is not before
-    assert not any("Miso" in text for text in after.inert._known)
+    assert not any("Miso" in text for text in after.inert)
+
+
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_words_that_the_process_remembers_of_everybody_go_with_an_erasure(open_memory: Open, elsewhere: bool) -> None:
+    """Whoever said them; and when another process erases, with the next look at the person."""
+    memory = open_memory()
+    memory.observe([("user", "My cat is called Zzyzx."), ("user", "I live in Porto.")], user_id="ana")
+    memory.recall("What is my cat called?", user_id="ana")
+    assert any("zzyzx" in word for word in words.PIECES)
+    assert any("Zzyzx" in word for word in tokens.PIECES)
+    (open_memory() if elsewhere else memory).forget(["t1"], user_id="ana")
+    memory.recall("Where do I live?", user_id="ana")
+    assert not any("zzyzx" in word.casefold() for memo in (words.PIECES, tokens.PIECES) for word in memo)
 
 
 def test_asking_again_right_after_each_turn_finds_it(memory: PersonaMemory) -> None:

@@ -20,7 +20,6 @@ from persona_memory.profile.statements import (
     slots_of,
     statements,
 )
-from persona_memory.retrieval.values import figures
 from persona_memory.types import Policy
 
 from .fresh_sentences import FIRST, SECOND, THIRD
@@ -402,12 +401,6 @@ def test_no_cache_of_the_process_keeps_a_text_that_a_policy_judges() -> None:
     memory = "Is allergic to zzyzxberries"
     assert closed_by(memory, default_schema(), Policy(never_infer=("health",)))
     assert _kept_in_caches(memory) == []
-
-
-def test_no_cache_of_the_process_keeps_what_stands_beside_a_figure() -> None:
-    """It may be a name."""
-    assert figures("Pay Zzyzx, please, 40 euros.")
-    assert _kept_in_caches("Zzyzx,") == []
 
 
 @given(st.text(max_size=300))
