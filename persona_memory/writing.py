@@ -149,8 +149,7 @@ class Writing:
 
     def queue(self, tx: Connection, person: Person, now: datetime, *, due: datetime) -> None:
         """Queue indexing now and learning at `due`, put off by what is still being said."""
-        jobs.enqueue(tx, person, "index", due=now, now=now)
-        jobs.enqueue(tx, person, "learn", due=due, now=now, latest=now + LATEST * self._quiet)
+        jobs.enqueue_for_new(tx, person, due=due, now=now, latest=now + LATEST * self._quiet)
 
     def forget_threads(self, user_id: str) -> None:
         """Drop what is remembered of a person's threads."""

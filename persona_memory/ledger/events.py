@@ -14,7 +14,6 @@ from sqlalchemy import (
     Select,
     and_,
     bindparam,
-    case,
     func,
     insert,
     literal_column,
@@ -56,6 +55,9 @@ _PENDING = and_(owned(events), LEFT, events.c.state == literal_column("'pending'
 _COUNT_PENDING = select(func.count()).select_from(
     select(events.c.seq).where(_PENDING).limit(bindparam("most")).subquery()
 )
+_OF_ALL = select(func.count()).where(events.c.namespace == bindparam("in_namespace"))
+_COUNT_ALL = _OF_ALL.where(_STAND)
+_COUNT_ALL_PENDING = _OF_ALL.where(LEFT, events.c.state == literal_column("'pending'"))
 _OLDEST_PENDING = select(*_TURN).where(_PENDING).order_by(events.c.seq).limit(bindparam("most"))
 _THREAD = select(*_TURN).where(owned(events), _STAND, events.c.thread_id == bindparam("thread"))
 _BEFORE = _THREAD.where(events.c.seq < bindparam("before")).order_by(events.c.seq.desc()).limit(bindparam("most"))
@@ -182,11 +184,12 @@ def count_pending(connection: Connection, person: Person, *, most: int) -> int:
 
 
 def count(connection: Connection, namespace: str) -> tuple[int, int]:
-    """How many turns of the namespace stand, and how many of them are still to be learnt."""
-    pending_ones = func.coalesce(func.sum(case((events.c.state == "pending", 1), else_=0)), 0)
-    stand = [events.c.kind.in_(LEARNABLE), events.c.revised_by.is_(None), events.c.text != ""]
-    row = connection.execute(select(func.count(), pending_ones).where(events.c.namespace == namespace, *stand)).one()
-    return int(row[0]), int(row[1])
+    """How many turns of the namespace stand, and how many of them are still to be learnt.
+
+    The first reads the whole log, a second for a million turns; the second only what is pending.
+    """
+    values = {"in_namespace": namespace}
+    return connection.execute(_COUNT_ALL, values).scalar_one(), connection.execute(_COUNT_ALL_PENDING, values).scalar_one()
 
 
 def last_question(connection: Connection, person: Person, thread_id: str) -> Event | None:

@@ -84,8 +84,20 @@ def enqueue(
     """
     values = {**person.key(), **person.owner(), "kind": kind, "due_at": due, "queued_at": now}
     if latest is not None:
-        values["longest"] = (latest - now) // timedelta(microseconds=1)
+        values["longest"] = _microseconds(latest - now)
     tx.execute(_enqueue(tx.dialect.name, bounded=latest is not None), values)
+
+
+def enqueue_for_new(tx: Connection, person: Person, *, due: datetime, now: datetime, latest: datetime) -> None:
+    """What new turns cause, in one statement: indexing now, learning at `due`, as `enqueue` does it."""
+    owner = {**person.key(), **person.owner(), "queued_at": now}
+    index = {**owner, "kind": "index", "due_at": now, "longest": 0}
+    learn = {**owner, "kind": "learn", "due_at": due, "longest": _microseconds(latest - now)}
+    tx.execute(_enqueue(tx.dialect.name, bounded=True), [index, learn])
+
+
+def _microseconds(pause: timedelta) -> int:
+    return pause // timedelta(microseconds=1)
 
 
 @cache

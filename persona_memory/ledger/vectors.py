@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from sqlalchemy import Connection, bindparam, delete, func, or_, select, update
 
-from persona_memory.ledger.events import LEARNABLE, LEFT
+from persona_memory.ledger.events import LEFT
 from persona_memory.ledger.people import Person, bump, insert_ignore, owned, parts
 from persona_memory.ledger.schema import events, memories, users, vectors
 from persona_memory.protocols import Vector
@@ -73,10 +73,7 @@ def missing(connection: Connection, person: Person, *, limit: int) -> list[Unemb
 
 def count_missing(connection: Connection, namespace: str) -> int:
     """How many turns and memories of the namespace have no vector yet."""
-    turns = select(func.count()).where(
-        events.c.namespace == namespace, events.c.kind.in_(LEARNABLE), events.c.revised_by.is_(None),
-        events.c.text != "", events.c.embedded.is_(None),
-    )  # fmt: skip
+    turns = select(func.count()).where(events.c.namespace == namespace, LEFT, events.c.embedded.is_(None))
     learnt = select(func.count()).where(memories.c.namespace == namespace, memories.c.embedded.is_(None))
     return connection.execute(turns).scalar_one() + connection.execute(learnt).scalar_one()
 
