@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from persona_memory.budget import tokens as costs
 from persona_memory.errors import EmbeddingError, IndexUnavailable
 from persona_memory.learning.context import Learning
 from persona_memory.learning.index import withdraw
 from persona_memory.ledger import erasure
 from persona_memory.ledger.index import LedgerIndex
+from persona_memory.memo import Memo
+from persona_memory.profile import schema
 from persona_memory.retrieval import words
 
-SHARED = (words.PIECES, costs.PIECES)
-"""What this process remembers of single words, whoever said them."""
+SHARED: tuple[Memo[Any], ...] = (words.PIECES, costs.PIECES, schema.FOLDED)
+"""What this process remembers of single words and values, whoever said them."""
 
 READ = "somebody reads the file at this moment"
 

@@ -6,7 +6,7 @@ The call is awaited, never held in a transaction; its result is stored under the
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -23,7 +23,7 @@ from persona_memory.ledger import Person, derived, erasure, events, jobs, people
 from persona_memory.profile.statements import closed_by
 from persona_memory.protocols import Extraction, Window
 from persona_memory.retrieval import relevant_memories
-from persona_memory.types import Job, Policy, Turn
+from persona_memory.types import Job, Memory, Policy, TopicEvidence, Turn
 
 WINDOW_TURNS = 24
 WINDOW_CHARS = 24_000
@@ -44,43 +44,70 @@ class WindowError(LearningError):
         super().__init__(f"{type(error).__name__}: {error}")
 
 
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """A window with all that was known of the person when it was read, superseded memories included.
+
+    Attributes:
+        stood_at: the counters that move when something else is known; None where it was read in a rehearsal.
+    """
+
+    window: Window
+    memories: Sequence[Memory]
+    evidence: Sequence[TopicEvidence]
+    stood_at: tuple[int, ...] | None
+
+
 async def learn(learning: Learning, job: Job) -> None:
     """Learn all pending turns of the person, window by window; one LLM call each."""
     person = learning.person(job.user_id)
     while not learning.ending.is_set():
-        window = await learning.in_executor(_read_window, learning, person)
-        if window is None:
+        read = await learning.in_executor(_read_window, learning, person)
+        if read is None:
             await learning.store(_finish, learning, person, job)
             return
         try:
-            extraction = await learning.extractor.extract(window)
+            extraction = await learning.extractor.extract(read.window)
         except Exception as error:
-            raise WindowError(tuple(turn.seq for turn in window.fresh), error) from error
-        left = await learning.store(_store, learning, person, job, window, extraction)
+            raise WindowError(tuple(turn.seq for turn in read.window.fresh), error) from error
+        left = await learning.store(_store, learning, person, job, read, extraction)
         if left is None:
             return
         job = left
 
 
-def _read_window(learning: Learning, person: Person) -> Window | None:
+def _read_window(learning: Learning, person: Person) -> _Read | None:
+    """The next window; None where there is none."""
     with learning.ledger.read() as connection:
         found = people.counters(connection, person)
         fresh = _fitting(events.pending(connection, person, limit=WINDOW_TURNS))
         if people.policy_of(found).paused or not fresh:
             return None
         if not found.relearn:
-            return _window(connection, person, found, fresh)
+            return _window(connection, person, found, fresh, stood_at=_standing(found))
     with learning.ledger.rehearse() as tx:  # what is known without the answers that are about to be replaced
-        read, identify = [turn.seq for turn in fresh], learning.identify(person)
-        forgetting.replace_answers(tx, person, "learn", read, before=found.relearn, identify=identify)
-        return _window(tx, person, found, fresh)
+        seqs, identify = [turn.seq for turn in fresh], learning.identify(person)
+        forgetting.replace_answers(tx, person, "learn", seqs, before=found.relearn, identify=identify)
+        return _window(tx, person, found, fresh, stood_at=None)
 
 
-def _window(connection: Connection, person: Person, found: people.Counters, fresh: Sequence[Turn]) -> Window:
-    known = [memory for memory in derived.read_memories(connection, person) if memory.current]
+def _standing(found: people.Counters) -> tuple[int, ...]:
+    return found.derived, found.rewrites, found.epoch
+
+
+def _window(
+    connection: Connection,
+    person: Person,
+    found: people.Counters,
+    fresh: Sequence[Turn],
+    *,
+    stood_at: tuple[int, ...] | None,
+) -> _Read:
+    memories = derived.read_memories(connection, person)
     evidence, _ = derived.read_evidence(connection, person)
     text = "\n".join(turn.text for turn in fresh)
-    return Window(
+    known = [memory for memory in memories if memory.current]
+    window = Window(
         fresh=tuple(fresh),
         before=tuple(events.before(connection, person, fresh[0], limit=BEFORE_TURNS)),
         memories=tuple(relevant_memories(text, known, limit=SHOWN_MEMORIES)),
@@ -88,6 +115,7 @@ def _window(connection: Connection, person: Person, found: people.Counters, fres
         statements=events.statements(connection, person, [turn.seq for turn in fresh]),
         closed=people.policy_of(found).never_infer,
     )
+    return _Read(window, memories, evidence, stood_at)
 
 
 def _fitting(turns: Sequence[Turn]) -> list[Turn]:
@@ -103,13 +131,13 @@ def _fitting(turns: Sequence[Turn]) -> list[Turn]:
 
 
 def _store(
-    tx: Connection, learning: Learning, person: Person, job: Job, window: Window, extraction: Extraction
+    tx: Connection, learning: Learning, person: Person, job: Job, read: _Read, extraction: Extraction
 ) -> Job | None:
     """Record what was understood; the job, or None where it was the last window and the job is done, too."""
     now = learning.clock()
     found = people.lock(tx, person)
     jobs.check(tx, job)
-    answer = _answer(tx, learning, person, found, window, extraction)
+    answer = _answer(tx, learning, person, found, read, extraction)
     record(tx, person, found, answer, now=now, identify=learning.identify(person))
     events.mark(tx, person, answer["read"], "learnt")
     jobs.enqueue(tx, person, "index", due=now, now=now)
@@ -123,20 +151,22 @@ def _store(
 
 
 def _answer(
-    tx: Connection, learning: Learning, person: Person, found: people.Counters, window: Window, extraction: Extraction
+    tx: Connection, learning: Learning, person: Person, found: people.Counters, read: _Read, extraction: Extraction
 ) -> dict[str, Any]:
-    """The answer to record, by what is known now."""
+    """The answer to record, by what is known now, which is read again only where it has changed since."""
     identify = learning.identify(person)
     if found.relearn:
-        read = [turn.seq for turn in window.fresh]
-        forgetting.replace_answers(tx, person, "learn", read, before=found.relearn, identify=identify)
-    evidence, _ = derived.read_evidence(tx, person)
-    known = derived.read_memories(tx, person)
+        seqs = [turn.seq for turn in read.window.fresh]
+        forgetting.replace_answers(tx, person, "learn", seqs, before=found.relearn, identify=identify)
+    known, evidence = read.memories, read.evidence
+    if found.relearn or read.stood_at != _standing(found):
+        known = derived.read_memories(tx, person)
+        evidence, _ = derived.read_evidence(tx, person)
     replaced = {old for one in extraction.memories for old in one.replaces}
     sources = {seq for one in known if one.id in replaced for seq in one.sources}
     answer = resolve(
         _allowed(learning, extraction, people.policy_of(found)),
-        window,
+        read.window,
         by=learning.extractor.name,
         known=known,
         said_at=events.moments(tx, person, sources) if sources else {},

@@ -189,7 +189,9 @@ def count(connection: Connection, namespace: str) -> tuple[int, int]:
     The first reads the whole log, a second for a million turns; the second only what is pending.
     """
     values = {"in_namespace": namespace}
-    return connection.execute(_COUNT_ALL, values).scalar_one(), connection.execute(_COUNT_ALL_PENDING, values).scalar_one()
+    return connection.execute(_COUNT_ALL, values).scalar_one(), connection.execute(
+        _COUNT_ALL_PENDING, values
+    ).scalar_one()
 
 
 def last_question(connection: Connection, person: Person, thread_id: str) -> Event | None:

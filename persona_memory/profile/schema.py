@@ -17,6 +17,7 @@ from pydantic.errors import PydanticUserError
 from pydantic.fields import FieldInfo
 
 from persona_memory.errors import InvalidInput
+from persona_memory.memo import Memo
 from persona_memory.types import Policy
 
 LISTS = (list, tuple, set, frozenset, Sequence, AbstractSet)
@@ -133,8 +134,12 @@ class ProfileSchema:
 def fold_key(value: Any) -> str:
     """A string that is equal for values that count as the same: letter case and outer spaces are ignored."""
     if isinstance(value, str):
-        return " ".join(value.casefold().split())
+        return FOLDED[value]
     return json.dumps(value, sort_keys=True, ensure_ascii=False, default=str).casefold()
+
+
+FOLDED = Memo(lambda value: " ".join(value.casefold().split()), most=4096, longest=80)
+"""Values as they are compared, in this process: each edit of a list looks at all of it. An erasure clears it."""
 
 
 def _one(spec: FieldSpec, value: Any) -> Any:

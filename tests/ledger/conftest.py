@@ -36,11 +36,18 @@ class Chat:
     threads: dict[str, Thread] = field(default_factory=dict)
 
     def say(
-        self, *messages: tuple[Role, str] | tuple[Role, str, str], thread: str = "t", resent: bool | None = None
+        self,
+        *messages: tuple[Role, str] | tuple[Role, str, str],
+        thread: str = "t",
+        resent: bool | None = None,
+        keep: bool = True,
     ) -> Observed:
-        """Store messages (role, text[, id]), remembering the threads as a host's process does."""
+        """Store messages (role, text[, id]), remembering the threads as a host's process does.
+
+        Without `keep` the transaction is rolled back at its end.
+        """
         said = [capture.Said(one[0], one[1], NOW, one[2] if len(one) > 2 else None) for one in messages]
-        with self.ledger.write() as tx:
+        with self.ledger.write() if keep else self.ledger.rehearse() as tx:
             found = people.lock(tx, self.person)
             known = self.threads.setdefault(thread, Thread(self.ledger.secret, self.person, thread))
             return capture.store(tx, found, known, said, now=NOW, resent=resent).observed

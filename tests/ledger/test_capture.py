@@ -9,7 +9,7 @@ from collections.abc import Callable
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from persona_memory.ledger import Ledger, Person, erasure, events
+from persona_memory.ledger import Ledger, Person, erasure, events, people
 from persona_memory.types import Role
 
 from .conftest import Chat
@@ -203,21 +203,42 @@ def test_any_growing_resent_history_is_stored_exactly(
 
 ids = st.sampled_from(["", "", "1", "2", "3"])
 said = st.tuples(roles, st.sampled_from(["yes", "no", "ok"]), ids)
-calls = st.lists(st.tuples(st.booleans(), st.lists(said, min_size=1, max_size=5)), min_size=2, max_size=8)
+call = st.tuples(
+    st.booleans(),  # which of the processes
+    st.lists(said, min_size=1, max_size=5),
+    st.sampled_from([None, None, False]),  # resent
+    st.sampled_from(["", "", "", "delete", "redact", "roll back"]),  # what happens before
+)
 
 
-@given(calls=calls, erased_before=st.integers(0, 16))
+@given(calls=st.lists(call, min_size=2, max_size=8))
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_what_is_remembered_of_a_thread_changes_nothing(
-    ledger: Ledger, calls: list[tuple[bool, list[tuple[Role, str, str]]]], erased_before: int
+    ledger: Ledger, calls: list[tuple[bool, list[tuple[Role, str, str]], bool | None, str]]
 ) -> None:
-    """Two processes that remember the thread and write by turns store what one that remembers nothing stores."""
+    """Two processes that remember the thread and write by turns store what one that remembers nothing stores.
+
+    Whether a person was deleted, a turn was redacted, or a transaction came to nothing in between.
+    """
     remembering, forgetful = (Person(ledger.namespace, uuid.uuid4().hex) for _ in range(2))
     processes = {True: Chat(ledger, remembering), False: Chat(ledger, remembering)}
-    for place, (which, messages) in enumerate(calls):
-        if place == erased_before:
-            for person in (remembering, forgetful):
-                with ledger.write() as tx:
-                    erasure.delete_person(tx, person, secret=ledger.secret)
+    for which, messages, resent, before in calls:
         bare = [one if one[2] else one[:2] for one in messages]
-        assert processes[which].say(*bare) == Chat(ledger, forgetful).say(*bare)
+        if before == "roll back":
+            processes[which].say(*bare, resent=resent, keep=False)
+        elif before:
+            for person in (remembering, forgetful):
+                _erase(ledger, person, before)
+        expected = Chat(ledger, forgetful).say(*bare, resent=resent)
+        assert processes[which].say(*bare, resent=resent) == expected
+
+
+def _erase(ledger: Ledger, person: Person, how: str) -> None:
+    """Delete the person, or redact their first turn as `forget` does."""
+    with ledger.write() as tx:
+        if how == "delete":
+            erasure.delete_person(tx, person, secret=ledger.secret)
+        else:
+            people.lock(tx, person)
+            erasure.redact(tx, person, {1: ""})
+            people.bump(tx, person, rewrites=1, epoch=1)
