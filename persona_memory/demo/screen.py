@@ -69,8 +69,8 @@ def recalled(console: Console, found: Recall) -> None:
     rows.add_column()
     for hit in found.hits[:SHOWN]:
         why = " + ".join(f"{_NAMES.get(name, name)} {value:.2f}" for name, value in hit.parts.items() if value > 0.005)
-        quoted = f"“{escape(clipped(hit.text))}”" if hit.kind == "turn" else escape(clipped(hit.text))
-        rows.add_row(f"{hit.score:.2f}", f"{hit.at:%d %b}", f"{_who(hit)}{quoted}{_changed(hit)} [dim]({why})[/]")
+        text = escape(quoted(hit.text) if hit.kind == "turn" else clipped(hit.text))
+        rows.add_row(f"{hit.score:.2f}", f"{hit.at:%d %b}", f"{_who(hit)}{text}{_changed(hit)} [dim]({why})[/]")
     if len(found.hits) > SHOWN:
         rows.add_row("", "", f"[dim]and {len(found.hits) - SHOWN} more[/]")
     if not found.hits:
@@ -103,6 +103,21 @@ def clipped(text: str) -> str:
     """The text on one line, cut where it is long."""
     line = flat(text)
     return line if len(line) <= _CLIP else line[: _CLIP - 1] + "…"
+
+
+def quoted(text: str) -> str:
+    """The text on one line in quotation marks, with single ones inside.
+
+    A mark that stands alone, because its other half was cut off or forgotten, is left out.
+    """
+    line = clipped(text)
+    marks, open_ = dict[int, str](), list[int]()
+    for place, mark in enumerate(line):
+        if mark == "“":
+            open_.append(place)
+        elif mark == "”" and open_:
+            marks |= {open_.pop(): "‘", place: "’"}
+    return "“" + "".join(marks.get(place, "" if mark in "“”" else mark) for place, mark in enumerate(line)) + "”"
 
 
 def around(line: str, word: str) -> str:
@@ -140,8 +155,8 @@ def _forgotten(before: Snapshot, now: Snapshot) -> Iterable[tuple[str, str]]:
     for turn, text in before.turns.items():
         if (left := now.turns.get(turn, "")) != text:
             day = f"{datetime.fromisoformat(turn[0]):%d %b}"
-            rest = f" [dim](what is left: “{escape(clipped(left))}”)[/]" if left else ""
-            yield "−", f"forgotten, said on {day}: [strike]“{escape(clipped(text))}”[/]{rest}"
+            rest = f" [dim](what is left: {escape(quoted(left))})[/]" if left else ""
+            yield "−", f"forgotten, said on {day}: [strike]{escape(quoted(text))}[/]{rest}"
 
 
 def _edits(edits: Sequence[ProfileEdit]) -> Iterable[tuple[str, str]]:

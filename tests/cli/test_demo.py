@@ -12,6 +12,7 @@ from langchain_core.messages import HumanMessage
 
 from persona_memory.demo import play
 from persona_memory.demo.offline_model import context_lines, plain_reply
+from persona_memory.demo.screen import quoted
 from persona_memory.demo.session import Exchange, Probe, Session
 from persona_memory.retrieval import embeddings
 
@@ -61,6 +62,20 @@ def test_the_answer_quotes_the_best_of_what_was_recalled(demo: Play) -> None:
     (first,) = re.findall(r"^    [01]\.\d\d  .*$", asked, re.MULTILINE)[:1]
     assert "Has a cat called Pixel" in first
     assert asked.split("agent")[1].strip().startswith("I remember: Has a cat called Pixel.")
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("Hello\nAna", "“Hello Ana”"),
+        ("You said: “Rua das Flores.” Yes.", "“You said: ‘Rua das Flores.’ Yes.”"),
+        ("The van company wants it.”", "“The van company wants it.”"),
+        ("You told me: “My", "“You told me: My”"),
+    ],
+)
+def test_a_quotation_has_both_its_marks(text: str, shown: str) -> None:
+    """Also where what was forgotten had one of them, and around a quotation in it."""
+    assert quoted(text) == shown
 
 
 @pytest.mark.parametrize(
