@@ -170,6 +170,13 @@ def test_a_file_of_your_own_that_asks_nothing_is_refused(tmp_path: Path, questio
         read_dialogues(own_file(tmp_path, told))
 
 
+def test_questions_without_a_person_are_named_by_file_and_line(tmp_path: Path) -> None:
+    """Nobody is called None."""
+    line = {"messages": [{"role": "user", "content": "Hi."}], "questions": [{"question": "?", "answer": "Hi"}]}
+    with pytest.raises(ImportFileError, match=r"\.jsonl, line 2: 'questions' without a 'user_id'"):
+        read_dialogues(own_file(tmp_path, line | {"user_id": "ana"}, line))
+
+
 @pytest.mark.parametrize("mark", ["\u2028", "\u0085", "\ufeff"])
 def test_a_line_of_your_own_ends_where_json_lines_end(tmp_path: Path, mark: str) -> None:
     """Unicode's other line ends are text, and a byte-order mark is none."""
@@ -189,7 +196,7 @@ def test_questions_about_somebody_who_says_nothing_are_named(tmp_path: Path) -> 
     silent = {"user_id": "ben", "messages": []} | asked
     model = ScriptedChatModel(answers=lambda messages, tools: {"memories": [], "edits": []} if tools else "Captain")
     report = run("qa", Settings(own_file(tmp_path, told, silent), model=model, embedder=HashingEmbedder()))
-    assert "Left out: 1 questions about 'ben', who says nothing." in report.notes
+    assert "Left out: 1 question about 'ben', who says nothing." in report.notes
     with pytest.raises(ImportFileError, match="'ben', who says nothing"):
         read_dialogues(own_file(tmp_path, silent))
 

@@ -75,16 +75,18 @@ def read_dialogues(path: Path) -> tuple[list[Dialogue], list[str]]:
         ImportFileError: the file is neither LoCoMo's nor JSON lines of conversations with questions.
     """
     own = path.suffix == ".jsonl"
-    said: dict[str, list[ImportedMessage]] = defaultdict(list)
-    for message in read_openai(path) if own else read_locomo(path):
-        said[message.user_id].append(message)
     asked: dict[str, list[Question]] = defaultdict(list)
     for question in _own_questions(path) if own else _locomo_questions(path):
         asked[question.dialogue].append(question)
+    said: dict[str, list[ImportedMessage]] = defaultdict(list)
+    for message in read_openai(path) if own else read_locomo(path):
+        said[message.user_id].append(message)
     if not asked:
         raise ImportFileError(str(path), None, f"has no questions; expected {OWN if own else EXPECTED}")
     silent = [
-        f"{len(some)} questions about {name!r}, who says nothing" for name, some in asked.items() if not said[name]
+        f"{'1 question' if len(some) == 1 else f'{len(some)} questions'} about {name!r}, who says nothing"
+        for name, some in asked.items()
+        if not said[name]
     ]
     found = [Dialogue(name, tuple(said[name]), tuple(some)) for name, some in asked.items() if said[name]]
     if not found:
@@ -96,6 +98,8 @@ def _own_questions(path: Path) -> Iterator[Question]:
     places: dict[str, int] = defaultdict(int)
     for number, value in load_json_lines(path, expected=OWN):
         line = parse(_Line, value, source=str(path), line=number, where="conversation", expected=OWN)
+        if line.questions and line.user_id is None:
+            raise ImportFileError(str(path), number, f"'questions' without a 'user_id' beside them; expected {OWN}")
         for read in line.questions or ():
             name = str(line.user_id)
             answer = None if read.answer is None else str(read.answer)
