@@ -19,6 +19,8 @@ PersonaMemoryError
 
 from __future__ import annotations
 
+from persona_memory.installing import pip_install
+
 
 class PersonaMemoryError(Exception):
     """Root of all errors that persona-memory raises on purpose."""
@@ -61,7 +63,7 @@ class MissingExtra(PersonaMemoryError, ImportError):
 
     def __init__(self, what: str, extra: str) -> None:
         self.extra = extra
-        super().__init__(f'{what} needs an extra: pip install "persona-memory[{extra}]"')
+        super().__init__(f"{what} needs an extra: {pip_install(extra)}")
 
 
 class LedgerError(PersonaMemoryError):

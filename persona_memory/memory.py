@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from cachetools import LRUCache
 
-from persona_memory import opening, recalling
+from persona_memory import models, opening, recalling
 from persona_memory.budget import counter_for
 from persona_memory.erasing import Erasing
 from persona_memory.errors import EmbeddingError, IndexUnavailable, InvalidInput, NotFound
@@ -90,7 +90,7 @@ class PersonaMemory:
         url: str | None = None,
         index: str | VectorIndex | None = None,
         model: BaseChatModel | str | None = None,
-        embeddings: Embedder | None = None,
+        embeddings: Embedder | str | None = None,
         reader: BaseChatModel | str | None = None,
         namespace: str = "default",
         schema: type[BaseModel] | ProfileSchema | None = None,
@@ -112,7 +112,8 @@ class PersonaMemory:
             index: where vectors are searched: None (in the ledger), "edge", a Qdrant server's URL, or a `VectorIndex`.
             model: chat model that learns from conversations ("provider:model" or a LangChain chat model). None: plain
                 rules for English statements, free and offline.
-            embeddings: any LangChain `Embeddings`; default a local MiniLM where installed, else hashed words.
+            embeddings: any LangChain `Embeddings`, or "minilm", "hashing" or "provider:model"; default the local MiniLM
+                where installed, else hashed words.
             reader: the model that reads what is recalled (or its name): its own tokenizer counts, where it is at hand.
                 Without one tokens are estimated, never too few.
             namespace: tenant or app; nothing ever crosses it.
@@ -133,16 +134,18 @@ class PersonaMemory:
                 raise InvalidInput(f"{name} is {pause!r}; pass a timedelta, such as timedelta(seconds=20)")
         if not isinstance(learn_after, int) or learn_after < 1:
             raise InvalidInput(f"learn_after is {learn_after!r}; pass a number of turns, at least 1")
+        # What cannot be used is refused before a home is made.
+        extractor, optimizer = opening.learners(model, optimize_every=optimize_every)
+        embedder = models.embedder(embeddings)
         folder = opening.home_folder(home)
         ledger = Ledger(url or opening.ledger_url(folder), namespace=namespace, durability=durability)
-        extractor, optimizer = opening.learners(model, optimize_every=optimize_every)
         executor = ThreadPoolExecutor(8, thread_name_prefix="persona-memory")
         learning = Learning(
             ledger=ledger,
             extractor=extractor,
             optimizer=optimizer,
             schema=_schema(schema),
-            semantic=opening.semantic(embeddings, index, ledger=ledger, home=folder),
+            semantic=opening.semantic(embedder, index, ledger=ledger, home=folder),
             executor=executor,
             storing=Storing(ledger, executor),
             clock=clock,

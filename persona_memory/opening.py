@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from persona_memory.errors import InvalidInput, MissingExtra
+from persona_memory.errors import InvalidInput
 from persona_memory.ledger.engine import Ledger
 from persona_memory.ledger.index import LedgerIndex
+from persona_memory.models import chat_model
 from persona_memory.profile import LLMOptimizer, RuleOptimizer
-from persona_memory.protocols import Extractor, Optimizer, VectorIndex
-from persona_memory.retrieval import Semantic, default_embedder
+from persona_memory.protocols import Embedder, Extractor, Optimizer, VectorIndex
+from persona_memory.retrieval import Semantic
 from persona_memory.retrieval.semantic import MakeIndex, NamedFailures
 
 if TYPE_CHECKING:
@@ -30,6 +31,14 @@ def home_folder(home: str | os.PathLike[str] | None) -> Path:
 def ledger_url(home: Path) -> str:
     """The URL of the SQLite file in the home folder."""
     return f"sqlite:///{home / LEDGER_FILE}"
+
+
+def ledger_file(home: str | os.PathLike[str] | None, url: str | None) -> Path | None:
+    """The file of an embedded ledger; None for one on a server, or where the URL names no plain file."""
+    if url is None:
+        return home_folder(home) / LEDGER_FILE
+    prefix, _, path = url.partition("///")
+    return Path(path) if prefix == "sqlite:" and path and not path.startswith((":", "file:")) else None
 
 
 def index_maker(index: str | VectorIndex | None, *, ledger: Ledger, home: Path) -> MakeIndex:
@@ -53,7 +62,8 @@ def index_maker(index: str | VectorIndex | None, *, ledger: Ledger, home: Path) 
     if isinstance(index, str) and index.startswith(("http://", "https://")):
         return lambda fingerprint, dimension: _qdrant(index, namespace, fingerprint, dimension)
     raise InvalidInput(
-        f"index is {index!r}; pass None (in the ledger), 'edge', the http(s) URL of a Qdrant server, or a VectorIndex"
+        f"index is {index!r}; pass 'edge' or the http(s) URL of a Qdrant server (in Python also a VectorIndex), or "
+        "nothing for exact search in the ledger"
     )
 
 
@@ -85,35 +95,9 @@ def learners(
     return LLMExtractor(chat), optimizer or LLMOptimizer(Asking(chat).ask, every=every)
 
 
-def chat_model(model: BaseChatModel | str) -> BaseChatModel:
-    """The chat model, made from its "provider:model" name where it is one.
-
-    Raises:
-        MissingExtra: a name was given and langchain is not installed.
-        InvalidInput: it is neither a name nor a chat model.
-    """
-    if not isinstance(model, str):
-        if not hasattr(model, "with_structured_output"):
-            raise InvalidInput(f"model is {model!r}; pass a LangChain chat model or a name such as 'openai:gpt-5-mini'")
-        return model
-    try:
-        from langchain.chat_models import init_chat_model
-    except ImportError as error:
-        raise MissingExtra(f"the model {model!r}", "langchain") from error
-    made: BaseChatModel = init_chat_model(model)
-    return made
-
-
-def semantic(embeddings: Any, index: str | VectorIndex | None, *, ledger: Ledger, home: Path) -> Semantic:
-    """The embedder (the local default where none is given) with its index.
-
-    Raises:
-        InvalidInput: what is given as embedder cannot embed.
-    """
-    if embeddings is not None and not hasattr(embeddings, "embed_documents"):
-        raise InvalidInput(f"embeddings is {embeddings!r}; pass a LangChain Embeddings, or None for the local default")
-    make = index_maker(index, ledger=ledger, home=home)
-    return Semantic(default_embedder() if embeddings is None else embeddings, make, in_ledger=in_ledger(index))
+def semantic(embedder: Embedder, index: str | VectorIndex | None, *, ledger: Ledger, home: Path) -> Semantic:
+    """The embedder with its index."""
+    return Semantic(embedder, index_maker(index, ledger=ledger, home=home), in_ledger=in_ledger(index))
 
 
 def _edge(folder: Path, namespace: str, fingerprint: str, dimension: int) -> VectorIndex:

@@ -25,31 +25,39 @@ from persona_memory.cli.options import (
     at_work,
     check_id,
     check_known,
+    check_there,
+    is_there,
     job_number,
     model_named,
+    no_memory,
     opened,
     opened_to_look,
-    opened_to_work,
     token_count,
 )
 from persona_memory.cli.output import as_json as to_json
-from persona_memory.cli.output import complain, err, note, out, print_json
+from persona_memory.cli.output import complain, err, note, out, print_json, write_text
 from persona_memory.cli.peeking import peeking
 from persona_memory.cli.showing import Part, as_pictures, as_values
 from persona_memory.cli.signals import stop_on_signals
 from persona_memory.errors import InvalidInput
 from persona_memory.opening import LEDGER_FILE
 
+ABOUT = "A lifelong memory of each user: see it, ask it, feed it, erase it."
+TRY, LOOK, CHANGE, WORK = "Begin", "Look", "Feed and erase", "Work and measure"
+
 app = typer.Typer(
     name="persona-memory",
-    help="A lifelong memory of each user: see it, ask it, feed it, erase it.",
+    help=ABOUT,
+    epilog="persona-memory COMMAND --help lists the options of a command, with examples.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
 
 
-app.command("eval")(evaluate)
+def examples(*lines: str) -> str:
+    """What stands below a command's options."""
+    return "\n".join(("Examples:", *(f"  persona-memory {line}" for line in lines)))
 
 
 class Format(StrEnum):
@@ -75,12 +83,19 @@ def _options(
     """A lifelong memory of each user: see it, ask it, feed it, erase it."""
 
 
-@app.command()
+@app.command(
+    rich_help_panel=TRY, epilog=examples("demo --fast --home demo-memory", "show --user ana --home demo-memory")
+)
 def demo(
-    home: Annotated[Path | None, typer.Option("--home", help="Keep the demo's memory here.")] = None,
-    fast: Annotated[bool, typer.Option("--fast", help="Without pauses.")] = False,
+    home: Annotated[
+        Path | None,
+        typer.Option(
+            "--home", metavar="FOLDER", show_default="thrown away at the end", help="New folder that keeps its memory."
+        ),
+    ] = None,
+    fast: Annotated[bool, typer.Option("--fast", help="Play without pauses between the messages.")] = False,
 ) -> None:
-    """Two people, a dozen conversations: what is learnt, recalled and forgotten. Offline."""
+    """Watch two people in twelve conversations: what is learnt, recalled and forgotten. Offline."""
     from persona_memory.demo.play import play
 
     if home is not None and (home / LEDGER_FILE).exists():
@@ -89,18 +104,23 @@ def demo(
         raise typer.Exit(1)
 
 
-@app.command()
+@app.command(rich_help_panel=TRY, epilog=examples("chat --user me", "chat --user me --model openai:gpt-5-mini"))
 def chat(
     user: User,
     model: Model = None,
-    thread: Annotated[str | None, typer.Option("--thread", help="Go on with this conversation.")] = None,
+    thread: Annotated[
+        str | None,
+        typer.Option(
+            "--thread", metavar="ID", show_default="a new one", help="Name of the conversation to go on with."
+        ),
+    ] = None,
     home: Home = None,
     url: Url = None,
     namespace: Namespace = "default",
     embeddings: Embeddings = None,
     index: Index = None,
 ) -> None:
-    """Talk with a model that remembers you. Ctrl-D ends it."""
+    """Talk with a model that remembers you. An empty line or Ctrl-D ends it."""
     from persona_memory.cli.chat import talk
 
     check_id(user)
@@ -109,15 +129,23 @@ def chat(
         talk(memory, out, user_id=user, model=answering, thread_id=thread)
 
 
-@app.command()
+@app.command(
+    rich_help_panel=LOOK,
+    epilog=examples('recall --user me "Where do I live?"', 'recall --user me --max-tokens 400 --json "And my dog?"'),
+)
 def recall(
-    query: Annotated[str, typer.Argument(help="The message to remember something for.")],
+    query: Annotated[str, typer.Argument(help="The message to remember something for, in quotes.")],
     user: User,
     max_tokens: Annotated[
         int,
-        typer.Option("--max-tokens", parser=token_count, metavar="<tokens>", help="Budget of the text, at least 1."),
+        typer.Option("--max-tokens", parser=token_count, metavar="N", help="Most tokens that the text may take."),
     ] = 800,
-    thread: Annotated[str | None, typer.Option("--thread", help="The conversation it is part of.")] = None,
+    thread: Annotated[
+        str | None,
+        typer.Option(
+            "--thread", metavar="ID", help="Conversation that the message is part of: “and there?” is understood."
+        ),
+    ] = None,
     as_json: Json = False,
     home: Home = None,
     url: Url = None,
@@ -125,9 +153,10 @@ def recall(
     embeddings: Embeddings = None,
     index: Index = None,
 ) -> None:
-    """What would be remembered for a message, with the reasons."""
+    """See what would be remembered for a message, and why."""
     if not query.strip():
         raise typer.BadParameter("the message is empty; pass what the person says, in quotes")
+    check_there(user, home, url)
     with opened(home, url, namespace, embeddings=embeddings, index=index, worker=False) as memory:
         check_known(memory, user, home, url)
         found = memory.recall(query, user_id=user, thread_id=thread, max_tokens=max_tokens)
@@ -137,16 +166,26 @@ def recall(
         pictures.recall(out, found)
 
 
-@app.command()
+@app.command(
+    rich_help_panel=LOOK,
+    epilog=examples(
+        "show", "show --user me", "show profile --user me --as-of 2026-05-01", "show memories -u me --json"
+    ),
+)
 def show(
-    user: Annotated[str | None, typer.Option("--user", "-u", help="Whose memory; without one, all people.")] = None,
-    part: Annotated[Part, typer.Argument(help="What to show.")] = Part.all,
+    user: Annotated[
+        str | None,
+        typer.Option("--user", "-u", metavar="ID", show_default="all people", help="The person whose memory it is."),
+    ] = None,
+    part: Annotated[Part, typer.Argument(help="What to show of the person.")] = Part.all,
     as_of: Annotated[
         datetime | None,
         typer.Option(
             "--as-of",
             formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S%z"],
-            help="The profile as of this moment (UTC).",
+            metavar="DATE",
+            show_default="now",
+            help="The profile as it was on 2026-05-01 or at 2026-05-01T18:30, in UTC unless a zone is named.",
         ),
     ] = None,
     as_json: Json = False,
@@ -154,11 +193,17 @@ def show(
     url: Url = None,
     namespace: Namespace = "default",
 ) -> None:
-    """A person's profile with its evidence, knowledge, memories and jobs."""
+    """See who is known; of a person the profile with its evidence, knowledge, memories and jobs."""
     if user is None and part is not Part.all:
         raise typer.BadParameter(f"whose {part}? add --user ID; without a part, all people are listed")
     if as_of is not None and part not in (Part.all, Part.profile):
         raise typer.BadParameter("--as-of goes with the profile only")
+    if user is None and not is_there(home, url):
+        print_json([]) if as_json else pictures.people(out, [])
+        note(no_memory(home, url))
+        return
+    if user is not None:
+        check_there(user, home, url)
     with opened_to_look(home, url, namespace) as memory:
         if user is None:
             people = [{"user_id": one, **memory.progress(user_id=one)} for one in memory.users()]
@@ -171,14 +216,23 @@ def show(
             as_pictures(memory, user, part, as_of)
 
 
-@app.command("import")
+@app.command(
+    "import",
+    rich_help_panel=CHANGE,
+    epilog=examples(
+        "import openai messages.json --user me", "import chatgpt export.zip --user me", "import locomo locomo10.json"
+    ),
+)
 def import_(
-    format: Annotated[Format, typer.Argument(help="How the file is written.")],
-    path: Annotated[Path, typer.Argument(help="The file.")],
+    format: Annotated[Format, typer.Argument(help="How the file is written, see above.")],
+    path: Annotated[Path, typer.Argument(help="The file to read.")],
     user: Annotated[
-        str | None, typer.Option("--user", "-u", help="Whose messages they are, where the file does not say.")
+        str | None,
+        typer.Option("--user", "-u", metavar="ID", help="Whose messages they are, where the file does not say so."),
     ] = None,
-    learn: Annotated[bool, typer.Option("--learn/--no-learn", help="Learn and index now, too.")] = True,
+    learn: Annotated[
+        bool, typer.Option("--learn/--no-learn", help="Learn and index at once, or leave it to the next worker.")
+    ] = True,
     model: Learner = None,
     home: Home = None,
     url: Url = None,
@@ -188,8 +242,13 @@ def import_(
 ) -> None:
     """Bring conversations from a file into memory. The same file twice changes nothing.
 
-    openai: a JSON array or JSONL of {"role", "content"}, or what `export` writes. chatgpt: conversations.json of a data
-    export, or its .zip. locomo: locomo10.json. Ctrl-C loses nothing: the same command goes on where it ended.
+    openai: a JSON array or JSONL of {"role", "content"}, or what `export` writes.
+
+    chatgpt: conversations.json of a data export, or its .zip.
+
+    locomo: locomo10.json.
+
+    Ctrl-C loses nothing: the same command goes on where it ended.
     """
     from persona_memory.cli.importing import import_file, learn_now, read, say_what_came
 
@@ -205,42 +264,54 @@ def import_(
                 _say_what_is_parked(memory)
 
 
-@app.command()
+@app.command(
+    rich_help_panel=LOOK,
+    epilog=examples(
+        "export --user me --output me.json", "import openai me.json --home FOLDER", "export -u me | jq .profile"
+    ),
+)
 def export(
     user: User,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="File to write; default stdout.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", show_default="stdout", help="File to write.")
+    ] = None,
     home: Home = None,
     url: Url = None,
     namespace: Namespace = "default",
 ) -> None:
-    """Everything that is stored of a person, as JSON; `import openai` reads its messages back.
+    """Get everything that is stored of a person, as JSON; `import openai` reads its messages back.
 
-    One object: "messages" in OpenAI's style, and beside them events, memories, profile and policy, for reading. To
-    bring the messages into another memory: persona-memory import openai FILE --home FOLDER (or --namespace NAME).
+    One object: "messages" in OpenAI's style; for reading also events, memories, profile and policy.
+
+    The messages go into another memory with: persona-memory import openai FILE --home FOLDER
     """
+    check_there(user, home, url)
     with opened_to_look(home, url, namespace) as memory:
         check_known(memory, user, home, url)
         everything = memory.export(user_id=user)
     if output is None:
         print_json(everything)
         return
-    try:
-        output.write_text(to_json(everything) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise InvalidInput(f"cannot write {str(output)!r}: {error.strerror}") from error
+    write_text(output, to_json(everything) + "\n")
     note(f"wrote {len(everything['messages'])} messages and {len(everything['memories'])} memories to {output}")
 
 
-@app.command()
+@app.command(
+    rich_help_panel=CHANGE,
+    epilog=examples(
+        "forget t2 --user me", "forget demographics.location --user me --yes", "forget --user me --everything"
+    ),
+)
 def forget(
     user: User,
     ids: Annotated[
-        list[str] | None, typer.Argument(help="Memories (m…), turns (t…) or profile fields to erase.")
+        list[str] | None,
+        typer.Argument(help="Memories (m…), turns (t…) or profile fields, as `show` and `recall` print them."),
     ] = None,
-    everything: Annotated[bool, typer.Option("--everything", help="Erase all of the person.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    everything: Annotated[bool, typer.Option("--everything", help="Erase the whole person, in place of ids.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Erase without asking first.")] = False,
     learn: Annotated[
-        bool, typer.Option("--learn/--no-learn", help="Learn what remains of the words again now, or leave it.")
+        bool, typer.Option("--learn/--no-learn", help="Learn what remains of the words now, or leave it to a worker.")
     ] = True,
     model: Learner = None,
     home: Home = None,
@@ -251,13 +322,15 @@ def forget(
 ) -> None:
     """Erase memories with the words they came from, or a whole person; prints the receipt.
 
-    What else those words told is learnt again. It cannot be undone, and a later import of the same messages leaves out
-    what was erased.
+    What else those words told is learnt again. It cannot be undone.
+
+    A later import of the same messages leaves out what was erased.
     """
     if ids and everything:
         raise typer.BadParameter("either ids or --everything, not both")
     if not ids and not everything:
         raise typer.BadParameter("name ids or profile fields to erase, or --everything")
+    check_there(user, home, url)
     from persona_memory.cli.forgetting import forget_all, forget_some
 
     with at_work(home, url, namespace, embeddings=embeddings, index=index, model=model) as memory:
@@ -272,7 +345,7 @@ def forget(
         note("`persona-memory worker --once` finishes it")
 
 
-@app.command()
+@app.command(rich_help_panel=WORK, epilog=examples("worker", "worker --once --model openai:gpt-5-mini"))
 def worker(
     once: Annotated[bool, typer.Option("--once", help="End when all that is queued is done.")] = False,
     model: Learner = None,
@@ -288,23 +361,25 @@ def worker(
             memory.flush()
             _say_what_is_parked(memory)
         return
-    with opened_to_work(home, url, namespace, embeddings=embeddings, index=index, model=model) as memory:
+    with opened(home, url, namespace, embeddings=embeddings, index=index, model=model, worker=False) as memory:
         stop_on_signals(memory)
         note("persona-memory worker: at work; Ctrl-C ends it")
         memory.run_worker()
         note("persona-memory worker: stopped; what is left waits in the ledger")
 
 
-@app.command()
+@app.command(rich_help_panel=WORK, epilog=examples("jobs", "jobs --user me", "jobs --retry 7"))
 def jobs(
-    user: Annotated[str | None, typer.Option("--user", "-u", help="Only this person's.")] = None,
+    user: Annotated[
+        str | None, typer.Option("--user", "-u", metavar="ID", show_default="all people", help="Only this person's.")
+    ] = None,
     retry: Annotated[
-        int | None, typer.Option("--retry", parser=job_number, metavar="<job>", help="Try this parked job again.")
+        int | None, typer.Option("--retry", parser=job_number, metavar="JOB", help="Try this parked job again.")
     ] = None,
     discard: Annotated[
         int | None,
         typer.Option(
-            "--discard", parser=job_number, metavar="<job>", help="Drop this parked job; its turns stay findable."
+            "--discard", parser=job_number, metavar="JOB", help="Drop this parked job; its turns stay findable."
         ),
     ] = None,
     as_json: Json = False,
@@ -312,7 +387,13 @@ def jobs(
     url: Url = None,
     namespace: Namespace = "default",
 ) -> None:
-    """Background work: what waits, runs, or was parked and why."""
+    """See what waits, runs, or was parked after failing, and why."""
+    if not is_there(home, url):
+        if user is not None or retry is not None or discard is not None:
+            raise InvalidInput(no_memory(home, url))
+        print_json([]) if as_json else pictures.jobs(out, [])
+        note(no_memory(home, url))
+        return
     with opened_to_look(home, url, namespace) as memory:
         if user is not None:
             check_known(memory, user, home, url)
@@ -321,6 +402,15 @@ def jobs(
                 act(number, user_id=_owner(memory, number))
         found = memory.jobs(user_id=user)
     print_json([asdict(job) for job in found]) if as_json else pictures.jobs(out, found)
+
+
+app.command(
+    "eval",
+    rich_help_panel=WORK,
+    epilog=examples(
+        "eval", "eval locomo --data locomo10.json --quick", "eval fsrs --data reviews.csv --markdown fsrs.md"
+    ),
+)(evaluate)
 
 
 def _owner(memory: PersonaMemory, number: int) -> str:

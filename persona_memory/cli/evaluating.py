@@ -11,14 +11,17 @@ import typer
 from rich.progress import Progress
 
 from persona_memory import __version__
-from persona_memory.cli.options import Json, embedder, model_named
-from persona_memory.cli.output import err, note, out, print_json
+from persona_memory.cli.options import EMBEDDERS
+from persona_memory.cli.output import check_folder, check_writable, err, note, out, print_json, write_text
 from persona_memory.cli.reports import print_catalogue, print_report
+from persona_memory.cli.signals import Interrupted
 from persona_memory.evaluation import Settings, run
-from persona_memory.evaluation.plotting import check
+from persona_memory.evaluation.catalogue import evaluation
+from persona_memory.evaluation.plotting import check as can_be_drawn
 from persona_memory.evaluation.plotting import plot as draw
 from persona_memory.evaluation.progress import Checkpoint
 from persona_memory.evaluation.provenance import commit
+from persona_memory.models import chat_model, embedder
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -42,72 +45,127 @@ class _Bars:
             self._progress.advance(bar)
 
 
+RUN, FILES = "How it runs", "What it writes"
+
+
 def evaluate(
     name: Annotated[
-        str | None, typer.Argument(help="What to measure; without a name all evaluations are listed.")
+        str | None, typer.Argument(help="What to measure; without a name all evaluations are listed with their data.")
     ] = None,
-    data: Annotated[Path, typer.Option("--data", help="The data set's file or folder.")] = Path(),
+    data: Annotated[
+        Path | None, typer.Option("--data", metavar="PATH", help="The data set: a file, or the folder with its files.")
+    ] = None,
     model: Annotated[
         list[str] | None,
-        typer.Option("--model", "-m", help="Chat model as provider:model; for profile it may be given several times."),
+        typer.Option(
+            "--model", "-m", metavar="PROVIDER:MODEL", help="Chat model to measure; for profile several times."
+        ),
     ] = None,
     local: Annotated[
-        Path | None, typer.Option("--local", help="Folder of a local causal language model, for personamem and mmlu.")
+        Path | None,
+        typer.Option(
+            "--local", metavar="FOLDER", help="Local causal language model instead of --model: personamem, mmlu."
+        ),
     ] = None,
-    adapter: Annotated[Path | None, typer.Option("--adapter", help="PEFT adapter of --local, for mmlu.")] = None,
+    adapter: Annotated[
+        Path | None, typer.Option("--adapter", metavar="FOLDER", help="PEFT adapter of the --local model: mmlu.")
+    ] = None,
     by: Annotated[
-        Literal["letter", "likelihood"], typer.Option("--by", help="How a chat model chooses among options.")
+        Literal["letter", "likelihood"],
+        typer.Option("--by", help="What counts as a chat model's choice: the letter it writes, or the likeliest one."),
     ] = "letter",
-    embeddings: Annotated[str | None, typer.Option("--embeddings", help="minilm, hashing or provider:model.")] = None,
-    quick: Annotated[bool, typer.Option("--quick", help="A small part of the data.")] = False,
-    seed: Annotated[int, typer.Option("--seed", help="Of everything random.")] = 0,
-    plot: Annotated[Path | None, typer.Option("--plot", help="Draw the tables into this folder.")] = None,
-    markdown: Annotated[Path | None, typer.Option("--markdown", help="Write the tables into this file.")] = None,
-    cache: Annotated[Path, typer.Option("--cache", help="Vectors and what an interrupted run has done.")] = CACHE,
-    as_json: Json = False,
-) -> None:
-    """Measure on real data, with the baselines of the same run. An interrupted run goes on where it stopped."""
+    embeddings: Annotated[
+        str | None,
+        typer.Option(
+            "--embeddings", metavar="NAME", show_default="minilm where installed, else hashing",
+            help=f"The embedder to measure with: {EMBEDDERS}.",
+        ),
+    ] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Take a small part of the data, to see that all works.", rich_help_panel=RUN)
+    ] = False,
+    seed: Annotated[
+        int, typer.Option("--seed", metavar="N", help="Seed of everything random.", rich_help_panel=RUN)
+    ] = 0,
+    cache: Annotated[
+        Path,
+        typer.Option(
+            "--cache", metavar="FOLDER", help="Keeps vectors and what an interrupted run did.", rich_help_panel=RUN
+        ),
+    ] = CACHE,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the report as JSON instead of tables.", rich_help_panel=FILES)
+    ] = False,
+    markdown: Annotated[
+        Path | None,
+        typer.Option("--markdown", metavar="FILE", help="Write the tables into this file, too.", rich_help_panel=FILES),
+    ] = None,
+    plot: Annotated[
+        Path | None,
+        typer.Option("--plot", metavar="FOLDER", help="Draw the tables into this folder, too.", rich_help_panel=FILES),
+    ] = None,
+) -> None:  # fmt: skip
+    """Measure on public data, with baselines from the same run. An interrupted run goes on where it stopped."""
     if name is None:
         print_catalogue(out)
         return
-    if plot is not None:
-        check()  # a long run ends with a plot, or does not begin
+    if evaluation(name).data and data is None:
+        raise typer.BadParameter(f"{name} needs {evaluation(name).data}: pass it with --data")
+    data = data or Path()
+    _check_outputs(markdown, plot)
     checkpoint = Checkpoint(
         _unfinished(cache.expanduser(), name, data, model, local, adapter, by, embeddings, quick, seed)
     )
     if len(checkpoint):
-        note(f"going on with an interrupted run: {len(checkpoint)} parts are done already")
-    models = [made for one in model or () if (made := _resumable(one, checkpoint)) is not None]
-    with Progress(console=err, transient=True) as progress:
-        settings = Settings(
-            data=data, model=next(iter(models), None), others=tuple(models[1:]), local=local, adapter=adapter, by=by,
-            embedder=embedder(embeddings), quick=quick, seed=seed, cache=cache.expanduser(), checkpoint=checkpoint,
-            watch=_Bars(progress),
-        )  # fmt: skip
-        try:
+        note(f"going on with an interrupted run: {_parts(checkpoint)} already done")
+    try:
+        models = [_resumable(one, checkpoint) for one in model or ()]
+        with Progress(console=err, transient=True, disable=not err.is_terminal) as progress:
+            settings = Settings(
+                data=data, model=next(iter(models), None), others=tuple(models[1:]), local=local, adapter=adapter,
+                by=by, embedder=None if embeddings is None else embedder(embeddings), quick=quick, seed=seed,
+                cache=cache.expanduser(), checkpoint=checkpoint, watch=_Bars(progress),
+            )  # fmt: skip
             report = run(name, settings)
-        except KeyboardInterrupt:
-            note(f"{len(checkpoint)} parts are done and kept: the same command goes on from there")
-            raise
+    except KeyboardInterrupt:
+        raise Interrupted(f"interrupted; {_how_to_resume(checkpoint)}") from None
     if as_json:
         print_json(report.to_dict())
     else:
         print_report(out, report)
     if markdown is not None:
-        markdown.write_text(report.to_markdown(), encoding="utf-8")
+        write_text(markdown, report.to_markdown())
     if plot is not None:
         for file in draw(report, plot):
             note(f"drawn: {file}")
     checkpoint.clear()
 
 
-def _resumable(name: str, checkpoint: Checkpoint) -> BaseChatModel | None:
+def _check_outputs(markdown: Path | None, plot: Path | None) -> None:
+    """Pass if what is asked for can be written and drawn: a long run ends with it, or does not begin."""
+    if plot is not None:
+        can_be_drawn()
+        check_folder(plot)
+    if markdown is not None:
+        check_writable(markdown)
+
+
+def _how_to_resume(checkpoint: Checkpoint) -> str:
+    if not len(checkpoint):
+        return "no part of the evaluation was done yet, so the same command begins anew"
+    return f"{_parts(checkpoint)} done and kept: the same command goes on from there"
+
+
+def _parts(checkpoint: Checkpoint) -> str:
+    return "1 part is" if len(checkpoint) == 1 else f"{len(checkpoint)} parts are"
+
+
+def _resumable(name: str, checkpoint: Checkpoint) -> BaseChatModel:
     """The chat model; what it answered before an interruption it is not asked again. Learning asks it anew."""
     from persona_memory.evaluation.calls import Replies  # loads LangChain's messages: not for every command
 
-    model = model_named(name)
-    if model is not None:
-        model.cache = Replies(checkpoint)
+    model = chat_model(name)
+    model.cache = Replies(checkpoint)
     return model
 
 

@@ -1,4 +1,4 @@
-"""Options that many commands share, and the memory, model and embedder that they name."""
+"""Options that many commands share, and the memory that they name."""
 
 from __future__ import annotations
 
@@ -10,72 +10,88 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from persona_memory import PersonaMemory, PersonaMemoryError
+from persona_memory import PersonaMemory
 from persona_memory.cli.signals import stoppable
-from persona_memory.errors import InvalidInput, MissingExtra
+from persona_memory.errors import InvalidInput
 from persona_memory.ledger import people
-from persona_memory.opening import HOME_VARIABLE, chat_model, home_folder
+from persona_memory.models import chat_model
+from persona_memory.opening import HOME_VARIABLE, home_folder, ledger_file
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
 
-    from persona_memory.protocols import Embedder
+WHERE = "Which memory"
+MODELS = "What understands"
+EMBEDDERS = "minilm, hashing or provider:model"
 
 Home = Annotated[
     Path | None,
-    typer.Option("--home", envvar=HOME_VARIABLE, help="Folder of the memory.", show_default="~/.persona-memory"),
-]
+    typer.Option(
+        "--home", metavar="FOLDER", envvar=HOME_VARIABLE, rich_help_panel=WHERE, show_default="~/.persona-memory",
+        help="Folder that the memory lives in.",
+    ),
+]  # fmt: skip
 Url = Annotated[
     str | None,
-    typer.Option("--url", envvar="PERSONA_MEMORY_URL", help="Postgres URL of the ledger, in place of a file."),
-]
-Namespace = Annotated[str, typer.Option("--namespace", envvar="PERSONA_MEMORY_NAMESPACE", help="Tenant or app.")]
+    typer.Option(
+        "--url", metavar="URL", envvar="PERSONA_MEMORY_URL", rich_help_panel=WHERE,
+        help="Ledger in Postgres in place of the folder: postgresql+psycopg://USER@HOST/DATABASE.",
+    ),
+]  # fmt: skip
+Namespace = Annotated[
+    str,
+    typer.Option(
+        "--namespace", metavar="NAME", envvar="PERSONA_MEMORY_NAMESPACE", rich_help_panel=WHERE,
+        help="The tenant or application whose people are meant.",
+    ),
+]  # fmt: skip
 Index = Annotated[
     str | None,
-    typer.Option("--index", envvar="PERSONA_MEMORY_INDEX", help="Vector index: edge, or a Qdrant server's URL."),
-]
+    typer.Option(
+        "--index", metavar="INDEX", envvar="PERSONA_MEMORY_INDEX", rich_help_panel=WHERE, show_default="in the ledger",
+        help="Where your application keeps its vectors: edge, or the URL of a Qdrant server.",
+    ),
+]  # fmt: skip
 Embeddings = Annotated[
     str | None,
     typer.Option(
-        "--embeddings",
-        envvar="PERSONA_MEMORY_EMBEDDINGS",
-        help="The embedder that your application uses: minilm, hashing or provider:model. Another one would embed "
-        "everything again.",
-        show_default="minilm where installed",
+        "--embeddings", metavar="NAME", envvar="PERSONA_MEMORY_EMBEDDINGS", rich_help_panel=WHERE,
+        show_default="minilm where installed, else hashing",
+        help=f"The embedder that your application uses: {EMBEDDERS}. With another one all is embedded again.",
     ),
-]
-User = Annotated[str, typer.Option("--user", "-u", help="Whose memory.")]
+]  # fmt: skip
+User = Annotated[str, typer.Option("--user", "-u", metavar="ID", help="The person whose memory it is.")]
 Model = Annotated[
-    str | None, typer.Option("--model", "-m", help="Chat model as provider:model; without one all stays offline.")
-]
+    str | None,
+    typer.Option(
+        "--model", "-m", metavar="PROVIDER:MODEL", show_default="offline, it only quotes",
+        help="Chat model that answers and learns, e.g. openai:gpt-5-mini; needs its provider's package and key.",
+    ),
+]  # fmt: skip
 Learner = Annotated[
     str | None,
-    typer.Option("--model", "-m", help="Chat model that learns, as provider:model; without one plain rules do."),
-]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+    typer.Option(
+        "--model", "-m", metavar="PROVIDER:MODEL", show_default="plain rules for English",
+        help="Chat model that learns, e.g. openai:gpt-5-mini; needs its provider's package and key.",
+    ),
+]  # fmt: skip
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 
 
-def opened(
-    home: Path | None, url: str | None, namespace: str, *, embeddings: str | None = None, **options: Any
-) -> PersonaMemory:
+def opened(home: Path | None, url: str | None, namespace: str, **options: Any) -> PersonaMemory:
     """The memory that the options name; `options` go to `PersonaMemory.open`."""
-    return PersonaMemory.open(home, url=url, namespace=namespace, embeddings=embedder(embeddings), **options)
-
-
-def opened_to_work(
-    home: Path | None, url: str | None, namespace: str, *, embeddings: str | None, index: str | None, model: str | None
-) -> PersonaMemory:
-    """The memory for a command that learns and indexes itself."""
-    learner = model_named(model)
-    return opened(home, url, namespace, embeddings=embeddings, index=index, model=learner, worker=False)
+    return PersonaMemory.open(home, url=url, namespace=namespace, **options)
 
 
 @contextmanager
 def at_work(
     home: Path | None, url: str | None, namespace: str, *, embeddings: str | None, index: str | None, model: str | None
 ) -> Iterator[PersonaMemory]:
-    """As `opened_to_work`, for a command that Ctrl-C interrupts: then it stops promptly and says so."""
-    with opened_to_work(home, url, namespace, embeddings=embeddings, index=index, model=model) as memory, stoppable():
+    """The memory for a command that learns and indexes itself; Ctrl-C stops it promptly, and it says so."""
+    with (
+        opened(home, url, namespace, embeddings=embeddings, index=index, model=model, worker=False) as memory,
+        stoppable(),
+    ):
         yield memory
 
 
@@ -83,7 +99,35 @@ def opened_to_look(home: Path | None, url: str | None, namespace: str) -> Person
     """The memory for a command that embeds nothing: which embedder there is does not matter."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return PersonaMemory.open(home, url=url, namespace=namespace, worker=False)
+        return opened(home, url, namespace, worker=False)
+
+
+def is_there(home: Path | None, url: str | None) -> bool:
+    """Whether there is a memory to look into; who only looks must not make one, e.g. of a mistyped folder."""
+    file = ledger_file(home, url)
+    try:
+        return file is None or bool(file.stat())
+    except FileNotFoundError:
+        return False
+    except OSError:  # a path through a file, or one that may not be entered: opening it says so
+        return True
+
+
+def check_there(user: str, home: Path | None, url: str | None) -> None:
+    """Pass if there is a memory that could know the person.
+
+    Raises:
+        InvalidInput: there is none.
+    """
+    if not is_there(home, url):
+        raise InvalidInput(f"nobody called {user!r} is known: {no_memory(home, url)}")
+
+
+def no_memory(home: Path | None, url: str | None) -> str:
+    """That there is no memory, where, and how it is found or begun."""
+    file = ledger_file(home, url)
+    folder = str(file.parent if file else home_folder(home))
+    return f"there is no memory in {folder!r} yet. --home names another folder; `chat` and `import` begin one"
 
 
 def check_id(user: str) -> None:
@@ -134,50 +178,4 @@ def model_named(name: str | None) -> BaseChatModel | None:
     Raises:
         InvalidInput: its provider is unknown, not installed, or refuses (e.g. a missing key).
     """
-    if name is None:
-        return None
-    try:
-        return chat_model(name)
-    except PersonaMemoryError:
-        raise
-    except Exception as error:  # providers raise errors of their own
-        raise InvalidInput(f"the model {name!r} cannot be used, {type(error).__name__}: {error}") from error
-
-
-def embedder(name: str | None) -> Embedder | None:
-    """The embedder of this name; None, the default one, for None.
-
-    Raises:
-        MissingExtra: MiniLM, or langchain for a "provider:model" name, is not installed.
-        InvalidInput: the name is none, or its provider refuses.
-    """
-    if name is None:
-        return None
-    if name == "hashing":
-        from persona_memory.retrieval.hashing import HashingEmbedder
-
-        return HashingEmbedder()
-    if name == "minilm":
-        return _minilm()
-    if ":" not in name:
-        raise InvalidInput(f"embeddings are {name!r}; pass minilm, hashing or provider:model")
-    try:
-        from langchain.embeddings import init_embeddings
-    except ImportError as error:
-        raise MissingExtra(f"the embedder {name!r}", "langchain") from error
-    try:
-        made: Any = init_embeddings(name)
-        return made  # type: ignore[no-any-return]
-    except Exception as error:  # providers raise errors of their own
-        raise InvalidInput(f"the embedder {name!r} cannot be used, {type(error).__name__}: {error}") from error
-
-
-def _minilm() -> Embedder:
-    from persona_memory.retrieval.embeddings import weights_folder
-
-    folder = weights_folder()
-    if folder is None:
-        raise MissingExtra("the embedder 'minilm'", "offline")
-    from persona_memory.retrieval.minilm import MiniLMEmbedder
-
-    return MiniLMEmbedder(folder)
+    return None if name is None else chat_model(name)

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
+from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 from rich.console import Console
+
+from persona_memory.errors import InvalidInput
 
 out = Console()
 err = Console(stderr=True)
@@ -21,6 +27,48 @@ def complain(message: str, *, style: str = "red") -> None:
 def note(message: str) -> None:
     """One line on stderr about the work."""
     err.print(message, markup=False, highlight=False, soft_wrap=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file.
+
+    Raises:
+        InvalidInput: it cannot be written; the message says why.
+    """
+    with _named(path):
+        path.write_text(text, encoding="utf-8")
+
+
+def check_writable(path: Path) -> None:
+    """Pass if the file could be written; it is left as it is.
+
+    Raises:
+        InvalidInput: it cannot; the message says why.
+    """
+    with _named(path):
+        new = not path.exists()
+        path.open("a").close()
+        if new:
+            path.unlink()
+
+
+def check_folder(path: Path) -> None:
+    """Pass if files can be written into the folder, which is made where it is missing.
+
+    Raises:
+        InvalidInput: they cannot; the message says why.
+    """
+    with _named(path):
+        path.mkdir(parents=True, exist_ok=True)
+        TemporaryFile(dir=path).close()
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise InvalidInput(f"cannot write {str(path)!r}: {error.strerror}") from error
 
 
 def print_json(value: Any) -> None:

@@ -11,9 +11,9 @@ from typing import Any
 
 from persona_memory.cli.app import app
 from persona_memory.cli.output import complain
+from persona_memory.cli.signals import INTERRUPTED, Interrupted
+from persona_memory.cli.wording import as_options
 from persona_memory.errors import PersonaMemoryError
-
-INTERRUPTED = 130
 
 
 def run() -> int:
@@ -34,8 +34,11 @@ def _code() -> int:
         if code == INTERRUPTED:
             complain("interrupted; what was said is kept, what was not learnt waits", style="yellow")
         return code
+    except Interrupted as interrupted:
+        complain(str(interrupted), style="yellow")
+        return INTERRUPTED
     except PersonaMemoryError as error:
-        complain(str(error))
+        complain(as_options(str(error)))
         return 1
     except OSError as error:  # what is printed, or a file of the user's, cannot be written
         complain((f"{error.filename!r}: " if error.filename else "") + (error.strerror or str(error)))
@@ -64,4 +67,4 @@ def _discard_output() -> None:
 
 def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
     """A warning as a line for the user, without the place in the code that raised it."""
-    complain(str(message), style="yellow")
+    complain(as_options(str(message)), style="yellow")

@@ -18,6 +18,11 @@ from persona_memory.cli.output import err, note
 
 INTERRUPTED = 130
 STOPPING = "stopping after the current batch … (Ctrl-C again to stop now; nothing is lost)"
+STOPPED = "stopped at once; nothing is lost: what is left waits, and the same command goes on with it"
+
+
+class Interrupted(Exception):
+    """A command was interrupted, and says itself what is kept and how to go on."""
 
 
 def raise_on(number: signal.Signals) -> None:
@@ -63,6 +68,8 @@ def _leave_at_once_on_signals() -> None:
 def _leave(*_: Any) -> None:
     """End the process now, as a kill would, but with the terminal as it was."""
     err.show_cursor(True)
+    with suppress(OSError):  # past the buffer, which the interrupted code may be writing to
+        os.write(2, f"{STOPPED}\n".encode())
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError, ValueError):  # a stream that nobody takes any more
             stream.flush()

@@ -80,15 +80,24 @@ EVALUATIONS: Mapping[str, Evaluation] = {
 """By name; the module of the same name in this room runs it."""
 
 
+def evaluation(name: str) -> Evaluation:
+    """The evaluation of this name.
+
+    Raises:
+        InvalidInput: there is none; the message lists all.
+    """
+    if name not in EVALUATIONS:
+        raise InvalidInput(f"there is no evaluation {name!r}; there are: {', '.join(sorted(EVALUATIONS))}")
+    return EVALUATIONS[name]
+
+
 def run(name: str, settings: Settings) -> Report:
     """Run an evaluation.
 
     Raises:
         InvalidInput: there is none of this name, its data are missing or not what it reads, or it needs a model.
     """
-    known = EVALUATIONS.get(name)
-    if known is None:
-        raise InvalidInput(f"there is no evaluation {name!r}; there are: {', '.join(sorted(EVALUATIONS))}")
+    known = evaluation(name)
     if known.data and not settings.data.exists():
         raise InvalidInput(f"{str(settings.data)!r} does not exist; {name} needs {known.data}")
     if known.needs_model and settings.model is None and not (known.local and settings.local is not None):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -36,6 +36,8 @@ from persona_memory.knowledge.forgetting import (
 
 GRADES: Final[dict[str, Grade]] = {"1": "again", "2": "hard", "3": "good", "4": "easy"}
 QUICK_REVIEWS: Final = 1500
+LEAST: Final = 20
+"""Reviews a day or more after the last; fewer say nothing, and one half may have none."""
 _FORMAT: Final = "card_id, review_rating (1 to 4), review_time (ISO 8601)"
 COLUMNS: Final = ("log loss", "ECE", "RMSE (bins)", "AUC")
 
@@ -66,26 +68,33 @@ class Foretold:
 def read(path: Path) -> tuple[tuple[str, Review], ...]:
     """Reviews in order of time, each with its card, from a CSV of card_id, review_rating, review_time.
 
+    Args:
+        path: the file, or a folder: then its first .csv.
+
     Raises:
-        InvalidInput: a column is missing, or a value is not what it should be.
+        InvalidInput: there is no such file, it is no CSV, a column is missing, or a value is not what it should be.
     """
-    if path.is_dir():
-        path = next(iter(sorted(path.glob("*.csv"))), path / "reviews.csv")
-    if not path.is_file():
-        raise InvalidInput(f"{path.name!r} is not there; take a CSV of reviews as FSRS's optimizer reads it")
-    found = []
-    with path.open(encoding="utf-8", newline="") as file:
-        for number, row in enumerate(csv.DictReader(file), start=2):
-            try:
-                at = datetime.fromisoformat(row["review_time"])
-                grade = GRADES[row["review_rating"]]
-                card = row["card_id"]
-            except (KeyError, TypeError, ValueError) as error:
-                raise InvalidInput(
-                    f"{path.name!r}, line {number} is no review ({error!r}); expected {_FORMAT}"
-                ) from error
-            found.append((card, Review(grade, at if at.tzinfo else at.replace(tzinfo=UTC))))
+    file = next(iter(sorted(path.glob("*.csv"))), None) if path.is_dir() else path
+    if file is None or not file.is_file():
+        missing = f"there is no .csv in {str(path.resolve())!r}" if file is None else f"{str(file)!r} is not there"
+        raise InvalidInput(f"{missing}; take a CSV of reviews as FSRS's optimizer reads it: {_FORMAT}")
+    try:
+        with file.open(encoding="utf-8-sig", newline="") as lines:
+            found = [_review(row, number, file) for number, row in enumerate(csv.DictReader(lines), start=2)]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InvalidInput(f"{str(file)!r} is no CSV in UTF-8 ({error}); expected {_FORMAT}") from error
+    if not found:
+        raise InvalidInput(f"{str(file)!r} has no reviews; expected {_FORMAT}")
     return tuple(sorted(found, key=lambda one: one[1].at))
+
+
+def _review(row: Mapping[str, str], number: int, file: Path) -> tuple[str, Review]:
+    try:
+        at = datetime.fromisoformat(row["review_time"])
+        grade, card = GRADES[row["review_rating"]], row["card_id"]
+    except (KeyError, TypeError, ValueError) as error:
+        raise InvalidInput(f"{str(file)!r}, line {number} is no review ({error!r}); expected {_FORMAT}") from error
+    return card, Review(grade, at if at.tzinfo else at.replace(tzinfo=UTC))
 
 
 def foretell(reviews: Sequence[tuple[str, Review]]) -> list[Foretold]:
@@ -115,6 +124,11 @@ def run(settings: Settings) -> Report:
     if settings.quick:
         reviews = reviews[:QUICK_REVIEWS]
     found = foretell(reviews)
+    if len(_spaced(found)) < LEAST:
+        raise InvalidInput(
+            f"{len(_spaced(found))} of {len(reviews)} reviews follow one of the same card by a day or more; "
+            f"at least {LEAST} are needed to measure anything"
+        )
     half = len(found) // 2
     known, asked = found[:half], found[half:]
     tables = [

@@ -65,7 +65,7 @@ def read(path: Path) -> tuple[Dialogue, ...]:
     if path.is_dir():
         path = path / "test.jsonl"
     if not path.is_file():
-        raise InvalidInput(f"{path.name!r} is not there; take test.jsonl of the data set eth-nlped/mathdial")
+        raise InvalidInput(f"{str(path)!r} is not there; take test.jsonl of the data set eth-nlped/mathdial")
     found = []
     for number, line in enumerate(path.read_text(encoding="utf-8-sig").split("\n"), start=1):
         if not line.strip():

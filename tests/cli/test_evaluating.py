@@ -74,7 +74,8 @@ def test_one_run_gives_tables_json_markdown_and_plots(cli: Cli, reviews: Path, t
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
-    [(("nonsense",), "there are: assistments"), (("beam", "--data", "/nowhere"), "does not exist; beam needs"),
+    [(("nonsense",), "there are: assistments"), (("fsrs", "--data", "."), "there is no .csv in"),
+     (("beam", "--data", "/nowhere"), "does not exist; beam needs"),
      (("personamem", "--data", "."), "--model provider:name")],
 )  # fmt: skip
 def test_what_cannot_run_says_so_in_one_line(cli: Cli, arguments: tuple[str, ...], said: str) -> None:
@@ -82,6 +83,64 @@ def test_what_cannot_run_says_so_in_one_line(cli: Cli, arguments: tuple[str, ...
     done = cli("eval", *arguments)
     assert (done.code, done.out) == (1, "")
     assert said in done.err
+
+
+def test_what_cannot_be_written_is_refused_before_the_run(cli: Cli, tmp_path: Path) -> None:
+    """The data are not even read; a file that stands there already stays as it is."""
+    notes = tmp_path / "notes.md"
+    notes.write_text("mine")
+    common = ("eval", "fsrs", "--data", tmp_path / "none.csv")
+    Path(tmp_path / "none.csv").write_text("no reviews")
+    for option, path in (("--markdown", tmp_path), ("--markdown", tmp_path / "no" / "out.md")):
+        done = cli(*common, option, path)
+        assert (done.code, f"cannot write {str(path)!r}" in done.err) == (1, True)
+    assert "no reviews" in cli(*common, "--markdown", notes).err
+    assert notes.read_text() == "mine"
+    assert "no reviews" in cli(*common, "--markdown", tmp_path / "new.md").err
+    assert not (tmp_path / "new.md").exists()
+
+
+def test_a_plot_into_a_file_is_refused_before_the_run(cli: Cli, reviews: Path) -> None:
+    """Instead of after hours."""
+    pytest.importorskip("matplotlib")
+    done = cli("eval", "fsrs", "--data", reviews, "--plot", reviews)
+    assert (done.code, done.out, "cannot write" in done.err) == (1, "", True)
+
+
+def test_data_that_are_needed_are_asked_for(cli: Cli) -> None:
+    """Not looked for in the working folder."""
+    done = cli("eval", "fsrs")
+    assert (done.code, done.out) == (2, "")
+    assert "pass it with --data" in " ".join(done.err.replace("│", "").split())
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [(b"", "has no reviews"), (b"[]", "has no reviews"), (b"\x84\x00", "is no CSV in UTF-8"),
+     (b"a,b\n1,2", "line 2 is no review"), ("\n".join(REVIEWS.splitlines()[:4]).encode(), "at least 20 are needed")],
+)  # fmt: skip
+def test_what_is_no_file_of_reviews_is_named_with_its_folder(
+    cli: Cli, tmp_path: Path, content: bytes, said: str
+) -> None:
+    """Or has too few of them."""
+    (tmp_path / "mine.csv").write_bytes(content)
+    done = cli("eval", "fsrs", "--data", tmp_path)
+    assert (done.code, done.out, said in done.err) == (1, "", True), done.err
+    assert "at least" in said or str(tmp_path / "mine.csv") in done.err
+
+
+def test_a_run_that_was_interrupted_at_once_says_that_nothing_is_kept(
+    cli: Cli, reviews: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In one line, and not with a chat's last words."""
+
+    def interrupted(settings: Settings) -> Report:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(fsrs, "run", interrupted)
+    stopped = cli("eval", "fsrs", "--data", reviews, "--cache", tmp_path / "cache")
+    assert (stopped.code, stopped.err.count("\n")) == (130, 1)
+    assert "interrupted; no part of the evaluation was done yet" in stopped.err
 
 
 def test_a_run_of_another_commit_is_not_gone_on_with(
@@ -96,18 +155,18 @@ def test_a_run_of_another_commit_is_not_gone_on_with(
     monkeypatch.setattr(fsrs, "run", interrupted)
     common = ("eval", "fsrs", "--data", reviews, "--cache", tmp_path / "cache")
     stopped = cli(*common)
-    assert (stopped.code, "1 parts are done and kept" in stopped.err) == (130, True)
-    assert "1 parts are done already" in cli(*common).err
+    assert (stopped.code, "1 part is done and kept: the same command goes on" in stopped.err) == (130, True)
+    assert "1 part is already done" in cli(*common).err
     monkeypatch.chdir(reviews.parent)
-    assert "1 parts are done already" in cli(*common[:3], reviews.name, *common[4:]).err
+    assert "1 part is already done" in cli(*common[:3], reviews.name, *common[4:]).err
     with monkeypatch.context() as other:
         other.setattr("persona_memory.cli.evaluating.commit", lambda: "another")
-        assert "done already" not in cli(*common).err
+        assert "already done" not in cli(*common).err
     with monkeypatch.context() as other:
         other.setattr("persona_memory.cli.evaluating.__version__", "another")
-        assert "done already" not in cli(*common).err
+        assert "already done" not in cli(*common).err
     reviews.write_text(REVIEWS + REVIEWS.splitlines()[-1] + "\n", encoding="utf-8")
-    assert "done already" not in cli(*common).err
+    assert "already done" not in cli(*common).err
 
 
 def test_a_folder_whose_files_changed_is_other_data(tmp_path: Path) -> None:

@@ -257,7 +257,7 @@ def test_what_cannot_be_imported_is_refused_with_the_way_out(cli: Cli, tmp_path:
     for command, says in [
         (("openai", tmp_path / "missing.json", "--user", "ana"), "cannot be read (No such file or directory)"),
         (("openai", tmp_path, "--user", "ana"), "Is a directory"),
-        (("openai", talk), "say whose messages these are"),
+        (("openai", talk), "pass whose messages these are: --user"),
         (("chatgpt", talk), "add --user ID"),
         (("openai", theirs, "--user", "ana"), "belongs to user 'ben'"),
         (("locomo", talk, "--user", "ana"), "leave out --user"),

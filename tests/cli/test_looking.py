@@ -59,6 +59,31 @@ def test_show_on_an_empty_home_says_how_to_begin(cli: Cli) -> None:
 
 
 @pytest.mark.parametrize(
+    ("command", "code", "out"),
+    [
+        (("show",), 0, "Nobody is known yet. `persona-memory chat --user you` begins.\n"),
+        (("show", "--json"), 0, "[]\n"),
+        (("jobs",), 0, "No job waits.\n"),
+        (("jobs", "--retry", "7"), 1, ""),
+        (("show", "--user", "ana"), 1, ""),
+        (("recall", "--user", "ana", "hello"), 1, ""),
+        (("export", "--user", "ana"), 1, ""),
+        (("forget", "--user", "ana", "--everything", "--yes"), 1, ""),
+    ],
+)
+def test_who_only_looks_makes_no_memory(
+    cli: Cli, tmp_path: Path, command: tuple[str, ...], code: int, out: str
+) -> None:
+    """Of a mistyped folder, or of a mistyped file."""
+    for where in (("--home", tmp_path / "typo"), ("--url", f"sqlite:///{tmp_path / 'typo' / 'my.db'}")):
+        done = cli(*command, *where)
+        assert (done.code, done.out) == (code, out)
+        assert f"there is no memory in {str(tmp_path / 'typo')!r} yet. --home names another folder" in done.err
+        assert done.err.count("\n") == 1
+    assert not (tmp_path / "typo").exists()
+
+
+@pytest.mark.parametrize(
     ("part", "shown", "not_shown"),
     [
         ("profile", "demographics.location", "turns: 4 learnt"),

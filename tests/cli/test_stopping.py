@@ -6,7 +6,7 @@ import json
 import signal
 from pathlib import Path
 
-from persona_memory.cli.signals import STOPPING
+from persona_memory.cli.signals import STOPPED, STOPPING
 from tests.processes.shell import done_so_far, popen, wait_for
 
 WAITS = """
@@ -42,4 +42,4 @@ def test_a_second_ctrl_c_does_not_wait(tmp_path: Path) -> None:
     assert process.stdout.readline() == "interrupted\n"
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=30)
-    assert (process.returncode, errors) == (130, f"{STOPPING}\n")
+    assert (process.returncode, errors) == (130, f"{STOPPING}\n{STOPPED}\n")

@@ -94,7 +94,7 @@ def test_a_folder_without_permission_says_so(cli: Cli, tmp_path: Path) -> None:
     """Where the home cannot be made."""
     locked = tmp_path / "locked"
     locked.mkdir(mode=0o500)
-    refused(cli, ("show", "--home", str(locked / "home")), "Permission denied", "choose another home")
+    refused(cli, ("worker", "--once", "--home", str(locked / "home")), "Permission denied", "choose another home")
 
 
 def test_a_home_that_is_a_file_says_so(cli: Cli, tmp_path: Path, command: tuple[str, ...]) -> None:

@@ -55,9 +55,11 @@ def test_help_and_version_need_no_memory(cli: Cli, home: Path) -> None:
 @pytest.mark.parametrize(
     ("command", "says"),
     [
-        (("chat", "--user", "ana", "--model", "nonsense"), "the model 'nonsense' cannot be used"),
-        (("recall", "--user", "ana", "--embeddings", "nonsense", "hello"), "pass minilm, hashing or provider:model"),
-        (("recall", "--user", "ana", "--index", "nonsense", "hello"), "index is 'nonsense'"),
+        (("chat", "--user", "ana", "--model", "nonsense"), "write provider:model with one of anthropic, "),
+        (("chat", "--user", "ana", "--model", "foo:bar"), "pip install langchain-openai"),
+        (("worker", "--once", "--embeddings", "nonsense"), "pass one of: minilm, hashing or provider:model"),
+        (("worker", "--once", "--embeddings", "foo:bar"), "write provider:model with one of azure_ai, "),
+        (("worker", "--once", "--index", "nonsense"), "index is 'nonsense'; pass 'edge'"),
         (("show", "--url", "nonsense"), "no database URL"),
         (("show", "--url", "mysql://x/y"), "SQLite or Postgres"),
         (("recall", "--user", " ", "hello"), "nobody called ' ' is known"),
@@ -68,10 +70,10 @@ def test_help_and_version_need_no_memory(cli: Cli, home: Path) -> None:
 )
 def test_names_that_mean_nothing_are_refused(cli: Cli, command: tuple[str, ...], says: str) -> None:
     """A model, an embedder, an index, a database, a person: each message says what to pass."""
-    if "--model" in command:
+    if "--model" in command or "foo:bar" in command:
         pytest.importorskip("langchain")
     done = cli(*command, stdin="hello\n")
-    assert done.code == 1
+    assert (done.code, done.err.count("\n")) == (1, 1)
     assert says in done.err
 
 
@@ -86,12 +88,12 @@ def test_the_home_is_an_option_a_variable_or_the_users_own(
     cli: Cli, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """--home wins over $PERSONA_MEMORY_HOME, which wins over ~/.persona-memory."""
-    cli("show", "--home", tmp_path / "option")
+    cli("worker", "--once", "--home", tmp_path / "option")
     assert (tmp_path / "option" / "memory.db").exists()
     assert not (home / "memory.db").exists()
-    cli("show")
+    cli("worker", "--once")
     assert (home / "memory.db").exists()
     monkeypatch.delenv("PERSONA_MEMORY_HOME")
     monkeypatch.setenv("HOME", str(tmp_path / "me"))
-    cli("show")
+    cli("worker", "--once")
     assert (tmp_path / "me" / ".persona-memory" / "memory.db").exists()

@@ -136,7 +136,7 @@ def test_namespaces_on_one_server_stay_apart() -> None:
 def test_a_missing_qdrant_client_names_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the package, opening the index raises the pip command that brings it."""
     monkeypatch.setitem(sys.modules, "qdrant_client", None)
-    with pytest.raises(MissingExtra, match=r"persona-memory\[qdrant\]"):
+    with pytest.raises(MissingExtra, match=r"pip install .*\[qdrant\]"):
         QdrantIndex("http://127.0.0.1", namespace="tests", fingerprint="axes", dimension=4)
 
 
@@ -162,7 +162,7 @@ def edge(folder: Path, *, dimension: int = 4, fingerprint: str = "axes") -> Edge
 def test_a_missing_edge_package_names_its_extra(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Without the package, opening the index raises the pip command that brings it."""
     monkeypatch.setitem(sys.modules, "qdrant_edge", None)
-    with pytest.raises(MissingExtra, match=r"persona-memory\[edge\]"):
+    with pytest.raises(MissingExtra, match=r"pip install .*\[edge\]"):
         EdgeIndex(tmp_path, namespace="tests", fingerprint="axes", dimension=4)
 
 
