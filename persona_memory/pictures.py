@@ -11,28 +11,31 @@ from rich.table import Table
 
 from persona_memory.types import ErasureReceipt, Hit, Job, Knowledge, Memory, Profile, Recall, Topic
 
-_NARROW = ("id", "when", "since", "until", "score", "status", "field", "basis", "kind")
+_WIDE = ("value", "memory", "what", "last error", "topic", "user")
+"""Columns of text, which is broken between words; they take what the others leave, and at least `_LEAST_WIDTH`."""
+_LEAST_WIDTH = 15
+_LEAST = ("kind", "confidence", "attempts", "basis", "turns", "until", "evidence", "due", "why", "who")
+"""Columns that a narrow terminal goes without, the first one first."""
 _STATUS_COLOURS = {"familiar": "green", "learning": "yellow", "gap": "red", "discussed": "blue", "unseen": "dim"}
 
 
 def profile(console: Console, found: Profile) -> None:
     """The profile dictionary: value, where it comes from, since when."""
-    table = _table("Profile", "field", "value", "basis", "confidence", "evidence", "since")
+    rows = []
     for entry in found.entries.values():
         value = ", ".join(map(str, entry.value)) if isinstance(entry.value, tuple) else str(entry.value)
         sources = "set by the host" if entry.basis == "host" else _turns(entry.evidence)
-        table.add_row(
-            entry.field, escape(value), entry.basis, f"{entry.confidence:.2f}", sources, f"{entry.at:%Y-%m-%d}"
+        rows.append(
+            (entry.field, escape(value), entry.basis, f"{entry.confidence:.2f}", sources, f"{entry.at:%Y-%m-%d}")
         )
-    _print(console, table, "Nothing is known yet for the profile.")
+    columns = ("field", "value", "basis", "confidence", "evidence", "since")
+    _print(console, "Profile", columns, rows, "Nothing is known yet for the profile.")
 
 
 def knowledge(console: Console, found: Knowledge) -> None:
     """The map of what the person knows, and what is still unknown about them."""
-    table = _table("Knowledge", "topic", "status", "mastery", "would recall now", "evidence")
-    for topic in found.topics:
-        table.add_row(*_topic_row(topic))
-    _print(console, table, "No topic has come up yet.")
+    columns = ("topic", "status", "mastery", "would recall now", "evidence")
+    _print(console, "Knowledge", columns, [_topic_row(one) for one in found.topics], "No topic has come up yet.")
     if found.gaps:
         shown = "; ".join(gap.question for gap in found.gaps[:3])
         console.print(f"Still unknown about the person ({len(found.gaps)}): {escape(shown)} …", style="dim")
@@ -40,20 +43,18 @@ def knowledge(console: Console, found: Knowledge) -> None:
 
 def memories(console: Console, found: Sequence[Memory]) -> None:
     """All memories, superseded ones struck through."""
-    table = _table("Memories", "id", "kind", "memory", "since", "until", "turns")
+    rows = []
     for memory in found:
         until = "" if memory.valid_to is None else f"{memory.valid_to:%Y-%m-%d}"
         text = escape(memory.text) if memory.current else f"[strike dim]{escape(memory.text)}[/]"
-        table.add_row(memory.id, memory.kind, text, f"{memory.valid_from:%Y-%m-%d}", until, _turns(memory.sources))
-    _print(console, table, "No memories yet.")
+        rows.append((memory.id, memory.kind, text, f"{memory.valid_from:%Y-%m-%d}", until, _turns(memory.sources)))
+    _print(console, "Memories", ("id", "kind", "memory", "since", "until", "turns"), rows, "No memories yet.")
 
 
 def recall(console: Console, found: Recall) -> None:
     """What was recalled for a message, with each score's parts and the routing decision."""
-    table = _table("Recalled", "score", "why", "when", "who", "what")
-    for hit in found.hits:
-        table.add_row(*_hit_row(hit))
-    _print(console, table, "Nothing relevant is remembered.")
+    rows = [_hit_row(hit) for hit in found.hits]
+    _print(console, "Recalled", ("score", "why", "when", "who", "what"), rows, "Nothing relevant is remembered.")
     route = found.route
     console.print(f"route: [bold]{route.name}[/], {escape(route.reason)}; {found.tokens} tokens used", highlight=False)
     spent = ", ".join(f"{name} {ms:.1f} ms" for name, ms in found.timings.items())
@@ -62,22 +63,21 @@ def recall(console: Console, found: Recall) -> None:
 
 def jobs(console: Console, found: Sequence[Job]) -> None:
     """Background work, parked first."""
-    table = _table("Jobs", "id", "user", "kind", "state", "attempts", "due", "last error")
+    rows = []
     for job in found:
         state = f"[red]{job.state}[/]" if job.state == "parked" else job.state
         due = f"{job.due_at:%Y-%m-%d %H:%M:%S}"
         error = escape(job.last_error or "")
-        table.add_row(str(job.id), escape(job.user_id), job.kind, state, str(job.attempts), due, error)
-    _print(console, table, "No job waits.")
+        rows.append((str(job.id), escape(job.user_id), job.kind, state, str(job.attempts), due, error))
+    columns = ("id", "user", "kind", "state", "attempts", "due", "last error")
+    _print(console, "Jobs", columns, rows, "No job waits.")
 
 
 def people(console: Console, found: Sequence[Mapping[str, Any]]) -> None:
     """Everybody, with how much of what they said is learnt."""
-    table = _table("People", "user", "learnt", "pending", "parked")
-    for one in found:
-        counts = [str(one.get(state, 0)) for state in ("learnt", "pending", "parked")]
-        table.add_row(escape(str(one["user_id"])), *counts)
-    _print(console, table, "Nobody is known yet. `persona-memory chat --user you` begins.")
+    states = ("learnt", "pending", "parked")
+    rows = [(escape(str(one["user_id"])), *(str(one.get(state, 0)) for state in states)) for one in found]
+    _print(console, "People", ("user", *states), rows, "Nobody is known yet. `persona-memory chat --user you` begins.")
 
 
 def progress(console: Console, found: Mapping[str, int]) -> None:
@@ -112,7 +112,8 @@ def _topic_row(topic: Topic) -> tuple[str, ...]:
 
 
 def _hit_row(hit: Hit) -> tuple[str, ...]:
-    why = " ".join(f"{name} {value:.2f}" for name, value in hit.parts.items() if value)
+    parts = [f"{name} {value:.2f}" for name, value in hit.parts.items() if value]
+    why = "\n".join(" ".join(parts[place : place + 2]) for place in range(0, len(parts), 2))
     who = hit.speaker or hit.role or "memory"
     text = " ".join(hit.text.split())
     shown = text if len(text) <= 160 else text[:157] + "…"
@@ -125,12 +126,31 @@ def _turns(seqs: Iterable[int]) -> str:
     return ", ".join(numbers[:4]) + (f" +{len(numbers) - 4}" if len(numbers) > 4 else "")
 
 
-def _table(title: str, *columns: str) -> Table:
+def _print(console: Console, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], otherwise: str) -> None:
+    """The rows as a table, as many columns of it as fit; where there are none, the sentence in their place."""
+    if not rows:
+        console.print(f"[dim]{otherwise}[/]")
+        return
+    kept, unbounded = list(columns), console.options.update(width=10_000)
+    for least in _LEAST:
+        narrowest = _table(title, columns, rows, kept, text_width=_LEAST_WIDTH)
+        if narrowest.__rich_measure__(console, unbounded).maximum <= console.width:
+            break
+        kept = [column for column in kept if column != least]
+    console.print(_table(title, columns, rows, kept))
+
+
+def _table(
+    title: str,
+    columns: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    kept: Sequence[str],
+    text_width: int | None = None,
+) -> Table:
     table = Table(title=title, title_justify="left", title_style="bold", header_style="dim", box=None, pad_edge=False)
-    for column in columns:
-        table.add_column(column, overflow="fold", no_wrap=column in _NARROW)
+    for name in kept:
+        text = name in _WIDE
+        table.add_column(name, overflow="fold", no_wrap=not text, max_width=text_width if text else None)
+    for row in rows:
+        table.add_row(*(cell for name, cell in zip(columns, row, strict=True) if name in kept))
     return table
-
-
-def _print(console: Console, table: Table, otherwise: str) -> None:
-    console.print(table if table.row_count else f"[dim]{otherwise}[/]")

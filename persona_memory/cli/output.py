@@ -72,13 +72,14 @@ def _named(path: Path) -> Iterator[None]:
 
 
 def print_json(value: Any) -> None:
-    """The value as JSON on stdout; times in ISO 8601."""
-    sys.stdout.write(as_json(value) + "\n")
+    """The value as JSON on stdout; times in ISO 8601, characters that stdout's encoding may lack as \\u…."""
+    unicode = (sys.stdout.encoding or "utf-8").lower().startswith("utf")
+    sys.stdout.write(as_json(value, escaped=not unicode) + "\n")
 
 
-def as_json(value: Any) -> str:
-    """The value as indented JSON; times in ISO 8601, any script as it is."""
-    return json.dumps(value, ensure_ascii=False, indent=2, default=_plain)
+def as_json(value: Any, *, escaped: bool = False) -> str:
+    """The value as indented JSON; times in ISO 8601, any script as it is, or escaped."""
+    return json.dumps(value, ensure_ascii=escaped, indent=2, default=_plain)
 
 
 def _plain(value: Any) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import sys
 import warnings
@@ -21,6 +22,7 @@ def run() -> int:
 
     0 done, 1 refused or failed, 2 wrong usage, 130 interrupted.
     """
+    _print_anywhere()
     with warnings.catch_warnings():
         warnings.showwarning = _show_warning
         return _flushed(_code())
@@ -44,6 +46,13 @@ def _code() -> int:
         complain((f"{error.filename!r}: " if error.filename else "") + (error.strerror or str(error)))
         return 1
     return 0
+
+
+def _print_anywhere() -> None:
+    """A terminal whose encoding lacks a character is shown "?" in its place: that is no reason to fail."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 def _flushed(code: int) -> int:

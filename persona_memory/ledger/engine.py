@@ -263,11 +263,17 @@ def _named(error: DBAPIError | sqlite3.Error, shown: str) -> LedgerError:
     if "locked" in message or "busy" in message:
         return LedgerLocked(f"{shown} is locked by another process for more than {LOCK_TIMEOUT_S:.0f} s; try again")
     if "readonly" in message or "read-only" in message:
-        return LedgerReadOnly(f"{shown} cannot be written; check the permissions of the file and its folder")
+        return LedgerReadOnly(
+            f"{shown} cannot be written; check the permissions of the file and its folder, or copy the folder to "
+            "a place of your own and name it with home=…"
+        )
     if "not a database" in message or "malformed" in message:
         return LedgerCorrupt(
             f"{shown} is not a readable ledger ({reason}); move the file away and restore a backup or start anew"
         )
     if "unable to open" in message:
-        return LedgerError(f"{shown} cannot be opened; check that the path is right and its folder is accessible")
+        return LedgerError(
+            f"{shown} cannot be opened; check that the path is right and that its folder may be read and written, or "
+            "choose another home"
+        )
     return LedgerError(f"{shown}: {reason}")

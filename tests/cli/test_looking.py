@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from datetime import datetime
 from pathlib import Path
 
 import pytest
 
 from persona_memory import PersonaMemory
+from persona_memory.cli import output
 from persona_memory.retrieval.hashing import HashingEmbedder
+from tests.processes.shell import environment
 
 from .conftest import SAID, Cli
 
@@ -56,6 +60,30 @@ def test_show_on_an_empty_home_says_how_to_begin(cli: Cli) -> None:
     done = cli("show")
     assert done.code == 0
     assert "persona-memory chat --user you" in done.out
+
+
+@pytest.mark.parametrize(("width", "missing"), [(60, {"basis", "kind"}), (80, {"kind"}), (100, set[str]())])
+def test_words_stay_whole_in_a_narrow_terminal(
+    cli: Cli, ana: str, monkeypatch: pytest.MonkeyPatch, width: int, missing: set[str]
+) -> None:
+    """Columns that matter least are left out instead."""
+    monkeypatch.setattr(output.out, "width", width)
+    shown = cli("show", "--user", ana).out
+    assert max(map(len, shown.splitlines())) <= width
+    assert all(word in shown.split() for word in "demographics.location Porto hiking recursion called Rex".split())
+    assert {"basis", "kind"} - set(shown.split()) <= missing
+
+
+def test_a_terminal_without_unicode_is_no_reason_to_fail(home: Path, ana: str) -> None:
+    """What it lacks is shown as "?"; JSON says it with escapes, and loses nothing."""
+    with PersonaMemory.open(home, embeddings="hashing", worker=False) as memory:
+        memory.observe([("user", "I love crème brûlée … 🍮")], user_id=ana, thread_id="t2")
+    for command in ("show", "export"):
+        line = [sys.executable, "-m", "persona_memory", command, "--user", ana]
+        settings = environment(home) | {"PYTHONIOENCODING": "ascii"}
+        done = subprocess.run(line, env=settings, capture_output=True, timeout=100, check=True)
+        assert done.stderr == b""
+    assert json.loads(done.stdout)["messages"][-1]["content"] == "I love crème brûlée … 🍮"
 
 
 @pytest.mark.parametrize(

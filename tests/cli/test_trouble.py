@@ -85,7 +85,14 @@ def test_a_read_only_ledger_says_so(cli: Cli, home: Path, ana: str) -> None:
     """SQLite's own read-only mode stands for missing permissions, which root does not feel. Looking still works."""
     url = f"sqlite:///file:{home / 'memory.db'}?mode=ro&uri=true"
     for command in (("forget", "t1", "--yes"), ("forget", "--everything", "--yes")):
-        refused(cli, (*command, "--user", ana, "--url", url), "memory.db", "cannot be written", "permissions")
+        refused(
+            cli,
+            (*command, "--user", ana, "--url", url),
+            "memory.db",
+            "cannot be written",
+            "permissions",
+            "name it with --home",
+        )
     assert cli("show", "--user", ana, "--url", url).code == 0
 
 
