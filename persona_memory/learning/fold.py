@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from persona_memory.learning.correcting import correct_learnt, correct_memories, correct_profile
 from persona_memory.ledger import derived, events, people
 from persona_memory.ledger import vectors as vector_rows
 from persona_memory.ledger.people import Person
@@ -37,12 +38,13 @@ def apply(tx: Connection, person: Person, event: Event, *, standing: frozenset[i
         _apply_statement(tx, person, event, standing=standing, identify=identify)
     elif event.kind == "field" and event.data:  # a field that was forgotten leaves an empty event
         derived.add_edits(tx, person, [_host_edit(event)])
+        correct_memories(tx, person, event, derived.read_memories(tx, person))
     elif event.kind == "feedback":
         _apply_feedback(tx, person, event)
     elif event.kind == "policy":
         people.bump(tx, person, policy=dict(event.data))
     elif event.kind == "answer" and event.data["job"] == "learn":
-        _apply_learnt(tx, person, event.data, standing)
+        _apply_learnt(tx, person, event, standing=standing, identify=identify)
     elif event.kind == "answer":
         _apply_optimized(tx, person, event.data, standing)
     people.bump(tx, person, derived=1)
@@ -90,9 +92,13 @@ def _apply_statement(
         return
     new_id = identify("semantic", event.text, (event.seq,))
     derived.add_memory(tx, person, Memory(new_id, "semantic", event.text, (event.seq,), event.at), quote=event.text)
-    replaced = event.data.get("replaces")
-    if replaced:
-        derived.supersede(tx, person, replaced, new_id=new_id, at=event.at)
+    for old in derived.read_memories(tx, person, ids=[event.data["replaces"]]) if "replaces" in event.data else ():
+        _correct(tx, person, event, old, new_id=new_id)
+
+
+def _correct(tx: Connection, person: Person, event: Event, old: Memory, *, new_id: str) -> None:
+    derived.supersede(tx, person, old.id, new_id=new_id, at=event.at)
+    correct_profile(tx, person, event, old)
 
 
 def _host_edit(event: Event) -> ProfileEdit:
@@ -107,8 +113,11 @@ def _apply_feedback(tx: Connection, person: Person, event: Event) -> None:
         derived.set_confidence(tx, person, memory.id, memory.confidence + step)
 
 
-def _apply_learnt(tx: Connection, person: Person, data: Mapping[str, Any], standing: frozenset[int]) -> None:
+def _apply_learnt(
+    tx: Connection, person: Person, answer: Event, *, standing: frozenset[int], identify: Identify
+) -> None:
     # What supports a memory says the same in its own words: it holds the memory up when the first source is gone.
+    data, learnt = answer.data, list[Memory]()
     for one in (*data["memories"], *data["support"]):
         if not standing.issuperset(one["sources"]):
             continue
@@ -119,8 +128,11 @@ def _apply_learnt(tx: Connection, person: Person, data: Mapping[str, Any], stand
             superseded_by=one.get("newer"), confidence=one["confidence"], basis=one["basis"],
         )  # fmt: skip
         derived.add_memory(tx, person, memory, quote=one["quote"])
+        learnt.append(memory)
         for old in one["replaces"]:
             derived.supersede(tx, person, old, new_id=one["id"], at=datetime.fromisoformat(one["at"]))
+    for correction, old in correct_learnt(tx, person, learnt, before=answer.seq):
+        _correct(tx, person, correction, old, new_id=identify("semantic", correction.text, (correction.seq,)))
     found = [
         (TopicEvidence(one["topic"], one["kind"], one["seq"], datetime.fromisoformat(one["at"])), one["said"])
         for one in data["topics"]

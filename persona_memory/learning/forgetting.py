@@ -25,11 +25,13 @@ from persona_memory.learning.spans import (
     without_quote,
     without_repeats,
     without_request,
+    without_withdrawn,
 )
 from persona_memory.ledger import derived, erasure, events, people
 from persona_memory.ledger import vectors as vector_rows
 from persona_memory.ledger.events import NewEvent
 from persona_memory.ledger.people import Person
+from persona_memory.profile.statements import corrected
 from persona_memory.types import Event, Memory, ProfileEdit, Turn
 
 
@@ -77,6 +79,7 @@ def forget(tx: Connection, person: Person, wanted: Wanted, *, identify: fold.Ide
     """
     asked = derived.read_memories(tx, person, ids=wanted.memory_ids)
     edits = [edit for edit in derived.read_edits(tx, person) if edit.field in wanted.fields]
+    asked += _taken_back(tx, person, asked)
     quotes = derived.quotes(tx, person, [memory.id for memory in asked])
     remaining = _remaining(events.turns(tx, person), wanted, asked, edits, quotes)
     return _erase(tx, person, remaining, asked, wanted.fields, identify=identify, now=now)
@@ -219,6 +222,21 @@ def _erase(
     return Forgotten(tuple(memory_ids), tuple(fields), tuple(sorted(left)), tuple(sorted(points)))
 
 
+def _taken_back(connection: Connection, person: Person, asked: Sequence[Memory]) -> list[Memory]:
+    """What the words of these memories had corrected: said by mistake, it does not hold again without them."""
+    if not asked:
+        return []
+    known = derived.read_memories(connection, person)
+    quotes = derived.quotes(connection, person, [memory.id for memory in known])
+    words = {(quotes[memory.id], memory.sources) for memory in asked}
+    going = {memory.id for memory in known if (quotes[memory.id], memory.sources) in words}
+    return [
+        old
+        for old in known
+        if old.superseded_by in going and old.id not in going and corrected(quotes[old.id], quotes[old.superseded_by])
+    ]
+
+
 def _remaining(
     turns: Sequence[Turn],
     wanted: Wanted,
@@ -240,6 +258,9 @@ def _remaining(
             left[seq] = without_field(left[seq], path, values)
     # Where it cannot be told which sentence says it, a turn goes as a whole, small talk included.
     untold = {seq for seq in said if not left[seq] and len(sentences(said[seq])) > 1}
+    for turn in turns:
+        if turn.role == "user" and left[turn.seq] not in ("", turn.text):
+            left[turn.seq] = without_withdrawn(left[turn.seq], turn.text)
     told = " ".join([*(memory.text for memory in asked), *wanted.phrases.values(), *_values(edits)])
     lost = lost_words(((said[seq], left[seq]) for seq in said.keys() - untold if left[seq] != said[seq]), told=told)
     whole = untold | (said.keys() & set(wanted.turns))

@@ -84,6 +84,20 @@ def without_field(text: str, field: str, values: Sequence[str]) -> str:
     return _without(text, lambda piece: _states(piece, field, values), untold="")
 
 
+def without_withdrawn(left: str, original: str) -> str:
+    """What is left of a text without the sentences that would now say what the whole text had taken back.
+
+    "I live in Leipzig. No wait, I live in Kraków." says nothing of Leipzig; without its second sentence it would.
+    """
+    told = {statement.text for statement in statements(original)}
+    while again := [one.quote for one in statements(left) if one.text not in told]:
+        rest = "".join(piece for piece in sentences(left) if not any(quote in piece for quote in again))
+        if rest == left:
+            return ""
+        left = rest
+    return left
+
+
 def without_request(text: str, about: str) -> str:
     """The text without its sentences that ask to forget: they name again what is to go. "" where none can be told."""
     return _without(text, lambda piece: bool(_ASKS.search(piece)) or holds(piece, about), untold="")
@@ -148,8 +162,8 @@ def _gone(original: str, left: str) -> list[str]:
 
 
 def _states(sentence: str, field: str, values: Sequence[str]) -> bool:
-    changes = (change for statement in statements(sentence) for change in statement.changes)
-    return any(holds(sentence, value) for value in values) or any(change.field == field for change in changes)
+    about = (field in statement.about for statement in statements(sentence))
+    return any(holds(sentence, value) for value in values) or any(about)
 
 
 def _without(text: str, goes: Callable[[str], bool], *, untold: str) -> str:

@@ -12,8 +12,8 @@ An edit is accepted when all of this is true (METHODS §1, AI PERSONA):
 * what contradicts the present value rests on newer evidence than that value does, and was not said a day or more
   before it (an old chat, imported later). A value that the host set without a
   sequence number is compared by time, and gives way only to a statement that was made after it;
-* the field was not emptied, by the host or by a plain statement, after all of its evidence: what is learnt again brings
-  nothing back;
+* neither the field was emptied nor the value taken out, by the host or by a plain statement, after all of its evidence:
+  what is learnt again brings nothing back;
 * in one round, inferences overwrite or remove at most `LARGEST_SHARE` of the fields that are filled (at least one):
   most updates of a person change little.
 
@@ -32,6 +32,9 @@ from persona_memory.errors import InvalidInput
 from persona_memory.profile.fold import apply
 from persona_memory.profile.schema import FieldSpec, ProfileSchema, fold_key
 from persona_memory.types import Policy, Profile, ProfileEdit, ProfileEntry, Turn
+
+Emptied = Mapping[tuple[str, str | None], int]
+"""By (field, folded value), or (field, None) for all of the field: the event that took it out."""
 
 LEAST_CONFIDENCE: Final = 0.5
 LARGEST_SHARE: Final = 0.2
@@ -59,7 +62,7 @@ class _Round:
     closed: frozenset[str]
     allowance: int
     now: datetime | None
-    emptied: Mapping[str, int]
+    emptied: Emptied
     edits: list[ProfileEdit] = field(default_factory=list)
     refused: list[tuple[ProfileEdit, str]] = field(default_factory=list)
 
@@ -72,7 +75,7 @@ def accept(
     policy: Policy,
     shown: Collection[int] | Mapping[int, Turn],
     now: datetime | None = None,
-    emptied: Mapping[str, int] = MappingProxyType({}),
+    emptied: Emptied = MappingProxyType({}),
 ) -> Accepted:
     """The proposals that hold for this profile, each with checked value and evidence.
 
@@ -82,7 +85,7 @@ def accept(
         shown: what the optimiser saw, by sequence number. Given as turns, only those of role "user" count as the
             person's own words; given as bare numbers, all of them do.
         now: what claims to be said later counts as said now. None: times are taken as they are.
-        emptied: by field, the sequence number of the event that emptied it last; see `last_emptied`.
+        emptied: what was taken out before, see `last_emptied`.
     """
     turns = shown if isinstance(shown, Mapping) else None
     changeable = max(1, int(LARGEST_SHARE * len(profile.entries)))
@@ -97,12 +100,13 @@ def accept(
     return Accepted(tuple(state.edits), tuple(state.refused))
 
 
-def last_emptied(edits: Iterable[ProfileEdit]) -> dict[str, int]:
-    """By field, the sequence number of the event that emptied it last: the host's, or a plain statement."""
+def last_emptied(edits: Iterable[ProfileEdit]) -> Emptied:
+    """By field and value, the number of the event that took it out last: the host's, or a plain statement."""
     return {
-        edit.field: max(edit.evidence)
+        (edit.field, key): max(edit.evidence)
         for edit in edits
-        if edit.op == "remove" and edit.value is None and edit.basis != "inferred" and edit.evidence
+        if edit.op == "remove" and edit.basis != "inferred" and edit.evidence
+        for key in (_keys(edit.value) or (None,))
     }
 
 
@@ -113,10 +117,12 @@ class _Refused(Exception):
 def _judge(state: _Round, proposal: ProfileEdit) -> None:
     spec = _open_field(state, proposal)
     own = replace(proposal, evidence=_own_words(state, proposal))
-    if max(own.evidence) < state.emptied.get(own.field, 0):
+    if max(own.evidence) < state.emptied.get((own.field, None), 0):
         raise _Refused("the field was emptied after that was said")
     _check_basis(state, own, spec)
     value = _checked_value(state, own)
+    if own.op != "remove" and any(max(own.evidence) < state.emptied.get((own.field, key), 0) for key in _keys(value)):
+        raise _Refused("the value was taken out after that was said")
     entry = state.profile.entries.get(own.field)
     if entry is not None and _contradicts(own.op, value, entry):
         _check_contradiction(state, own, entry, spec)

@@ -68,6 +68,15 @@ def exchanged(said: Sequence[Statement], correction: str) -> tuple[Statement, li
     return None
 
 
+def named_exchange(correction: str) -> tuple[str, str] | None:
+    """What was wrong and what is right, where a correction names both: "it's 4 April, not 3 April"."""
+    announced = repair(correction) if len(correction) <= LONGEST_CORRECTION else None
+    told = plain(announced.rest if announced else correction).strip()
+    match = _CORRECTION.match(told) if len(told) <= LONGEST_CORRECTION else None
+    wrong = match and (match["old"] or match["first"])
+    return (wrong, match["new"]) if match and wrong and not _NO_VALUE.search(match["new"]) else None
+
+
 def _alike(statement: Statement, new: str) -> bool:
     """Whether a value is written like that of a statement: both with a capital letter, both as numbers."""
     old = next(iter(_values(statement)), "")

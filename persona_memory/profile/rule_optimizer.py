@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from persona_memory.profile.answers import answered
-from persona_memory.profile.corrections import is_retraction
+from persona_memory.profile.corrections import is_retraction, named_exchange
 from persona_memory.profile.english.grammar import first_person
 from persona_memory.profile.english.regex import Regex
 from persona_memory.profile.fold import apply
 from persona_memory.profile.schema import fold_key
 from persona_memory.profile.statements import Change, Statement, corrected, statements
 from persona_memory.protocols import ProfileView
-from persona_memory.types import Profile, ProfileEdit, Turn
+from persona_memory.types import Memory, Profile, ProfileEdit, Turn
 
 CONFIDENCE: Final = 0.9
 _OF_THE_USER = Regex(r"\s*(?:the )?user(?:'s)?\s", re.IGNORECASE)
@@ -34,12 +34,17 @@ class RuleOptimizer:
     async def propose(self, view: ProfileView) -> Sequence[ProfileEdit]:
         """One stated edit per change, in the order of the turns; what would change nothing is left out."""
         profile, edits = view.profile, list[ProfileEdit]()
-        for turn, said in stated(view.turns):
+        for turn, said in stated(view.turns, view.memories):
             exchanged: set[tuple[str, str]] = set()
+            for edit in () if said else _corrected(turn, profile):
+                profile = apply(profile, edit, view.schema)
+                edits.append(edit)
             for statement in said:
                 for change in statement.changes:
                     if (statement.quote, str(change.value)) in exchanged:
                         continue  # "I moved from Siemens to Bosch" of who works at Siemens is no change of home
+                    if not _is_meant(statement, change, profile):
+                        continue
                     for edit in _edits(change, turn, profile) if change.field in view.schema else ():
                         profile = apply(profile, edit, view.schema)
                         edits.append(edit)
@@ -48,10 +53,11 @@ class RuleOptimizer:
         return tuple(edits)
 
 
-def stated(turns: Sequence[Turn]) -> list[tuple[Turn, tuple[Statement, ...]]]:
+def stated(turns: Sequence[Turn], memories: Sequence[Memory] = ()) -> list[tuple[Turn, tuple[Statement, ...]]]:
     """The person's turns with what each states, by itself or as a short answer to the turn before it.
 
-    A turn that only says "just kidding" takes back what the person's turn before it in the same thread said.
+    A turn that only says "just kidding" takes back what the person's turn before it in the same thread said. What a
+    turn says only in the light of one that is not among these ("Sorry, I meant Porto") is taken from its memories.
     """
     found: list[tuple[Turn, tuple[Statement, ...]]] = []
     last: dict[str, Turn] = {}
@@ -62,7 +68,8 @@ def stated(turns: Sequence[Turn]) -> list[tuple[Turn, tuple[Statement, ...]]]:
             if is_retraction(turn.text):
                 found = _without_last(found, turn.thread_id)
             else:
-                found.append((turn, _of_turn(turn, before, own.get(turn.thread_id))))
+                said = _of_turn(turn, before, own.get(turn.thread_id)) or _of_memories(turn, memories)
+                found.append((turn, said))
             own[turn.thread_id] = turn
         last[turn.thread_id] = turn
     return found
@@ -77,11 +84,40 @@ def _of_turn(turn: Turn, before: Turn | None, own: Turn | None) -> tuple[Stateme
     return said or (corrected(own.text, turn.text) if own is not None else ())
 
 
+def _of_memories(turn: Turn, memories: Sequence[Memory]) -> tuple[Statement, ...]:
+    told = [one.text for one in memories if one.sources == (turn.seq,) and one.kind == "semantic"]
+    return tuple(statement for text in told for statement in statements(first_person(text)))
+
+
 def _without_last(
     found: list[tuple[Turn, tuple[Statement, ...]]], thread_id: str
 ) -> list[tuple[Turn, tuple[Statement, ...]]]:
     latest = max((number for number, (turn, _) in enumerate(found) if turn.thread_id == thread_id), default=None)
     return found if latest is None else found[:latest] + found[latest + 1 :]
+
+
+def _corrected(turn: Turn, profile: Profile) -> Iterator[ProfileEdit]:
+    """What "it's 4 April, not 3 April" makes of the one value of the profile that it names as wrong."""
+    named = named_exchange(turn.text)
+    if named is None:
+        return
+    old, new = named
+    changes = {field: Change(field, "remove", old, instead=new) for field in profile.entries}
+    hit = [(change, item) for field, change in changes.items() for item in _held(profile, field) if change.means(item)]
+    if len(hit) == 1:
+        yield from _edits(hit[0][0], turn, profile)
+
+
+def _is_meant(statement: Statement, change: Change, profile: Profile) -> bool:
+    """Whether the change is meant for who has this profile."""
+    if change.given is not None:
+        return change.given.holds(_held(profile, change.given.field))
+    return change.op == "remove" or not statement.presupposes or bool(_held(profile, change.field))
+
+
+def _held(profile: Profile, field: str) -> list[str]:
+    held = profile.get(field)
+    return [str(item) for item in (held if isinstance(held, tuple) else () if held is None else (held,))]
 
 
 def _edits(change: Change, turn: Turn, profile: Profile) -> Iterator[ProfileEdit]:

@@ -4,21 +4,36 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
-from persona_memory.profile.english import food, household, manner, person, predicate, sorts, taste, work
+from persona_memory.profile.english import (
+    food,
+    household,
+    jobs,
+    manner,
+    partners,
+    person,
+    predicate,
+    sorts,
+    taste,
+    work,
+)
 from persona_memory.profile.english.clauses import Clause, opens_doubt
 from persona_memory.profile.english.contrast import contrasted
 from persona_memory.profile.english.found import Change, Found, Rule
 from persona_memory.profile.english.over import over
 from persona_memory.profile.english.phrases import core, shared
+from persona_memory.profile.english.regex import Regex
 from persona_memory.types import MemoryKind
 
 RULES: Final[tuple[Rule, ...]] = (
     *manner.RULES,
     *person.RULES,
+    *partners.RULES,
     *work.RULES,
+    *jobs.BEGINNINGS,
+    *jobs.ENDINGS,
     *household.RULES,
     *food.RULES,
     *sorts.RULES,
@@ -53,13 +68,31 @@ class Statement:
     def replaces(self, other: Statement) -> bool:
         """Whether an older statement is no longer true with this one, or this one says it more closely."""
         if self.ended:
-            given = [change for change in other.changes if change.op != "remove"]
-            gone = [change for change in self.changes if change.op == "remove"]
-            hit = any(end.field == it.field and end.means(str(it.value)) for end in gone for it in given)
-            return not other.ended and (hit or (not given and self.slot == other.slot))
+            given = any(change.op != "remove" for change in other.changes)
+            return not other.ended and (self.takes_out(other) or (not given and self.slot == other.slot))
         if other.ended:
             return other.replaces(self)
-        return self.slot == other.slot or (":" in other.slot and self.slot.startswith(f"{other.slot}:"))
+        same = self.slot == other.slot or (":" in other.slot and self.slot.startswith(f"{other.slot}:"))
+        return same or self.takes_out(other)
+
+    def takes_out(self, other: Statement) -> bool:
+        """Whether it takes out of the profile what the other one has put in."""
+        given = [change for change in other.changes if change.op != "remove"]
+        gone = [change for change in self.changes if change.op == "remove"]
+        return any(end.field == it.field and end.means(str(it.value)) for end in gone for it in given)
+
+    def among(self, told: Sequence[Statement]) -> Statement:
+        """The statement without the changes that are meant only for who has said something else, see `Change.given`."""
+        if all(change.given is None for change in self.changes):
+            return self
+        given = [it for old in told if not old.ended for it in old.changes if it.op != "remove"]
+        meant = [
+            change
+            for change in self.changes
+            if change.given is None
+            or change.given.holds([str(it.value) for it in given if it.field == change.given.field])
+        ]
+        return replace(self, changes=tuple(meant))
 
     def told_by(self, slot: str) -> bool:
         """Whether an older statement about `slot` says this and more: "Has a cat called Pixel" says "Has a cat"."""
@@ -71,9 +104,24 @@ class Statement:
         return self.slot.split(":")[0]
 
     @property
+    def about(self) -> frozenset[str]:
+        """The fields that it gives a value; those that it empties where it gives none."""
+        given = frozenset(change.field for change in self.changes if change.op != "remove")
+        return given or frozenset(change.field for change in self.changes)
+
+    @property
     def vague(self) -> bool:
         """Whether there may be a statement that says it more closely."""
         return any(change.vague for change in self.changes)
+
+
+_SUBJECTLESS = Regex(
+    r"^(?=(?:(?:just|finally|officially) )?(?:left|quit|joined|started (?:at|work)|finished up|wrapped up|handed in|"
+    r"gave notice|resigned|retired from|moved on from|lost my job|got (?:fired|laid off|let go|sacked|hired|an? job|"
+    r"the job|an? offer))\b)[a-z]+",
+    re.IGNORECASE,
+)
+"""How people begin when they tell what happened to them at work: "Left Siemens last week"."""
 
 
 def in_clause(clause: Clause, text: str, rules: Sequence[Rule]) -> Iterator[Statement]:
@@ -83,11 +131,18 @@ def in_clause(clause: Clause, text: str, rules: Sequence[Rule]) -> Iterator[Stat
         said = clause.text
         if not re.search(r"\b(?:i|my|me|i'm)\b", clause.then, re.IGNORECASE):
             return  # "As a doctor, what would you do?" is about the one who is asked
+    said = _SUBJECTLESS.sub(lambda verb: f"I {verb[0].casefold()}", said)
     quote, start = quote_of(clause, text)
     plainly = RULES if opens_doubt(clause.text) else rules
     tried = (*plainly, *predicate.GREETED) if greeted else plainly
     for found in contrasted(said, lambda part: _told(part, tried)):
-        yield statement_of(found, quote, start)
+        meant = jobs.dated(found, f"{text[max(0, clause.start - BEFORE) : clause.start]}{clause.text}")
+        if meant is not None:
+            yield statement_of(meant, quote, start)
+
+
+BEFORE: Final = 40
+"""Characters in front of a clause that can say when it was."""
 
 
 def quote_of(clause: Clause, text: str) -> tuple[str, int]:
@@ -99,8 +154,10 @@ def quote_of(clause: Clause, text: str) -> tuple[str, int]:
 def _told(said: str, rules: Sequence[Rule]) -> list[Found]:
     """What a clause without contrasts says: what is over by it, or its facts."""
     finished = over(said, lambda plain: facts(plain, rules))
-    plainly = [] if finished and not finished[0].presupposes else facts(said, rules)
-    return plainly if any(fact.ended for fact in plainly) else (finished or []) + plainly
+    plainly = facts(said, rules)
+    if any(fact.ended for fact in plainly):
+        return plainly
+    return finished if finished and not finished[0].presupposes else (finished or []) + plainly
 
 
 def facts(said: str, rules: Sequence[Rule]) -> list[Found]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from persona_memory.profile.corrections import LONGEST_CORRECTION, exchanged
@@ -18,7 +18,7 @@ from persona_memory.profile.english.clauses import Clause, clauses
 from persona_memory.profile.english.contrast import denial
 from persona_memory.profile.english.found import Change, Rule
 from persona_memory.profile.english.grammar import affirmed, first_person
-from persona_memory.profile.english.over import placed
+from persona_memory.profile.english.over import no_more, placed
 from persona_memory.profile.english.phrases import core
 from persona_memory.profile.english.regex import Regex
 from persona_memory.profile.english.repairs import repair
@@ -55,17 +55,36 @@ def _stated(text: str, rules: Sequence[Rule]) -> tuple[Statement, ...]:
         if not found and earlier and clause.asserted and (mended := exchanged(earlier, clause.text)):
             doubt = _Doubt([mended[0]], certain=True)
             found = [statement_of(fact, *quote_of(clause, text)) for fact in mended[1]]
-        found = found or _resumed(clause, told, text, rules)
+        found = found or _no_more(clause, earlier, text) or _resumed(clause, told, text, rules)
         if doubt is not None and found:
             if doubt.certain or not _ADDED.search(clause.text):
                 told = [item for item in told if not _given_up(item[1], doubt, found)]
             doubt = None
         if not _ADDED.search(clause.text):
-            told = [item for item in told if not any(_overrules(new, item[1]) for new in found)]
+            before = [old for _, old in told]
+            found = [_grounded(new, before) for new in found]
+            told = [item for item in told if not any(_overrules(new.among(before), item[1]) for new in found)]
         told += [(clause.sentence, new) for new in found]
     if doubt is not None and doubt.certain:
         told = [item for item in told if item[1] not in doubt.of]
     return tuple(dict.fromkeys(statement for _, statement in told))
+
+
+_USED_TO = Regex(
+    r"\W*(?:(?:well|or|but|and|ok|okay|no|actually|at least|rather)\W+)*(?:(?:I|we) )?"
+    r"(?:used to|not any ?more|not any longer|(?:don't|do not|am not|'m not)(?: really)? any ?more|no longer do)"
+    r"(?:,? (?:anyway|anyhow|at least|that is|though|really|now))*\W*$",
+    re.IGNORECASE,
+)
+"""What ends all that was said right before it: "I love tennis. Well, I used to."."""
+
+
+def _no_more(clause: Clause, earlier: Sequence[Statement], text: str) -> list[Statement]:
+    """What "Well, I used to." means behind "I love tennis": it is over, for who has said so before."""
+    if not (clause.asserted and _USED_TO.match(clause.text)):
+        return []
+    over = (no_more(fact_of(old), core(old.quote)[0]) for old in earlier if not old.ended)
+    return [replace(statement_of(fact, *quote_of(clause, text)), presupposes=True) for fact in over]
 
 
 _ADDED = Regex(r"\b(?:also|too|as well|both|another)\b", re.IGNORECASE)
@@ -126,9 +145,16 @@ def _resumed(
     ]
 
 
+def _grounded(new: Statement, told: Sequence[Statement]) -> Statement:
+    """The statement in the light of this turn: what it presupposes may have been told right before."""
+    if new.presupposes and not new.ended and any(_overrules(new, old) for old in told):
+        return replace(new, presupposes=False)
+    return new
+
+
 def _overrules(new: Statement, old: Statement) -> bool:
     """Whether what is said later in a turn leaves nothing of what was said before."""
-    return new.replaces(old) if new.ended else new.slot == old.slot
+    return new.replaces(old) if new.ended else new.slot == old.slot or new.takes_out(old)
 
 
 def slots_of(memory: str) -> frozenset[str]:
@@ -147,7 +173,7 @@ def said_by(memory: str) -> tuple[Statement, ...]:
 def closed_by(text: str, schema: ProfileSchema, policy: Policy) -> bool:
     """Whether a text (a quote, or a memory in the third person) states what the person's policy closes."""
     closed = schema.closed(policy)
-    return bool(closed) and any(change.field in closed for said in _readings(text) for change in said.changes)
+    return bool(closed) and any(not closed.isdisjoint(said.about) for said in _readings(text))
 
 
 def _readings(text: str) -> Iterator[Statement]:

@@ -85,7 +85,10 @@ SECOND: list[Row] = [
     ("I've got a part-time job at a garden centre.", {"demographics.employer": ["a garden centre"]}),
     ("I'm a dog person through and through.", {"preference.likes": ["dogs"]}),
     ("I quit my job yesterday.", {"-demographics.career": ["*"], "-demographics.employer": ["*"]}),
-    ("My boyfriend and I broke up in spring.", {"-demographics.relationship": ["*"]}),
+    (
+        "My boyfriend and I broke up in spring.",
+        {"-demographics.relationship": ["*"], "-demographics.family": ["boyfriend partner spouse"]},
+    ),
     (
         "I'm no longer vegan, I eat fish again.",
         {

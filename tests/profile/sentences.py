@@ -226,7 +226,13 @@ PLAIN: list[tuple[str, dict[str, list[str | int]]]] = [
     ("In future, answer me in Portuguese.", {"preference.styles": ["language: answer them in Portuguese"]}),
     ("No emojis, please.", {"preference.formats": ["emoji: No emojis"]}),
     ("I'm no longer with Bosch, I work for Airbus now.", {"demographics.employer": ["Airbus"]}),
-    ("We broke up last week.", {"-demographics.relationship": ["*"]}),
+    (
+        "We broke up last week.",
+        {
+            "-demographics.relationship": ["*"],
+            "-demographics.family": ["boyfriend fiance fiancee fiancé fiancée girlfriend husband partner spouse wife"],
+        },
+    ),
     ("I stopped being vegan.", {"-preference.diet": ["vegan"]}),
     ("Correction: I'm 35, not 34.", {"demographics.age": [35]}),
     ("No, I live in Ghent, not in Bruges.", {"demographics.location": ["Ghent"]}),

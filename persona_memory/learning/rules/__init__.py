@@ -193,8 +193,8 @@ def _grounded(said: Sequence[_Said], window: Window) -> list[_Said]:
         statement = item.statement
         if statement is not None and statement.presupposes:
             known = [told for memory in _known(item, window) for told in said_by(memory.text)]
-            mine = [other.statement for other in kept if other.statement is not None]
-            if not any(map(statement.replaces, (*known, *mine))):
+            before = (*known, *(other.statement for other in kept if other.statement is not None))
+            if not any(map(statement.among(before).replaces, before)):
                 continue
         kept.append(item)
     return kept
@@ -215,6 +215,10 @@ def _linked(said: Sequence[_Said], window: Window) -> tuple[ExtractedMemory, ...
         if statement is None:
             linked.append(_moved(item, [other.memory for other in said[:place]], window))
             continue
+        told_before = [one for _, _, told in known for one in told]
+        statement = statement.among(
+            [*told_before, *(s for other in said[:place] if (s := other.statement) is not None)]
+        )
         old = [ref for ref, text, told in known if text != item.memory.text and any(map(statement.replaces, told))]
         mine = [
             f"#{number}"

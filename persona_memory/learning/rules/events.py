@@ -75,10 +75,17 @@ _COMMITTED = Regex(
     r"(?!\s+(?:in|on|last|this|yesterday|today)\b)",
     re.IGNORECASE,
 )
-"""Something was done for what lies ahead: "I signed up for the half marathon in September"; not "I booked in May"."""
+"""Something was done for what lies ahead: "I signed up for the half marathon in September"; not "I booked in May".
+
+It was done when it is told, if no other time is said; what it is for keeps its date in the text.
+"""
+_HELD = Regex(r"^(?:I|we) (?:\w+ )?have\b", re.IGNORECASE)
+"""Tickets that one has are dated as what they are for."""
 _MY_DATE = Regex(
     r"^(?:my|our) (?P<what>[a-z][a-z' -]{2,40}?) (?:is|are|starts?|begins?|takes place|will be)\b", re.IGNORECASE
 )
+_BIRTHDAY = Regex(r"my birthday(?:'s| is) (?=.*\d)", re.IGNORECASE)
+"""A birthday with its date comes again each year: it is a fact about the person, and no appointment."""
 _RELATION: Final = any_of(OTHERS)
 _OTHER = Regex(
     rf"^(?:my|our) (?:(?:best|old|good|close|younger|older|little|big|new|ex|dear|late|twin|eldest|youngest) ){{0,2}}"
@@ -117,7 +124,7 @@ def events(turn: Turn) -> Iterator[Event]:
             continue
         said, _ = core(clause.text, dated=True)
         said = re.sub(r"[.!,;\s]+$", "", _AFTERTHOUGHT.sub("", shared(said)))
-        if 3 <= len(said.split()) <= LONGEST:
+        if 3 <= len(said.split()) <= LONGEST and not _BIRTHDAY.match(said):
             set_for = appointment(said, turn.at)
             if set_for is not None:
                 yield Event(_appointed(set_for, clause, turn), set_for)
@@ -147,7 +154,8 @@ def _events(said: str, clause: Clause, turn: Turn) -> Iterator[ExtractedMemory]:
         return
     elif _COMMITTED.match(said) and (ahead := _last_ahead(said, turn)):
         text = f"{_dated_all(third_person(said), turn)} {_dated(leading, turn, past=True)}"
-        yield _memory(text, "episodic", clause, turn, ahead)
+        done = resolve(leading, turn.at, past=True) if leading else None
+        yield _memory(text, "episodic", clause, turn, ahead if _HELD.match(said) else done)
     elif _happened(said, dated=past is not None, now=turn.at):
         yield _memory(_dated(third_person(_whole(said, leading)), turn, past=True), "episodic", clause, turn, past)
     elif coming and coming.at >= turn.at.replace(hour=0, minute=0, second=0, microsecond=0) and _planned(said):

@@ -125,7 +125,8 @@ _NOT_IN_YEARS = Regex(
 )
 _SWITCHED = Regex(
     rf"{_DONE}(?:"
-    r"(?:switched|changed|converted|moved|gone|went|crossed over)(?: over)? from (?P<from>.+?) to (?P<to>.+)|"
+    r"(?:switched|changed|converted|moved|gone|went|crossed over|transferred)(?: over| on)? from (?P<from>.+?) "
+    r"to (?P<to>.+)|"
     r"(?:swapped|traded|exchanged|ditched|dropped|left|given up|gave up|quit)(?: in)? (?P<swapped>.+?) "
     r"(?:for|in favou?r of) (?P<for>.+)|"
     r"(?:replaced|substituted) (?P<replaced>.+?) (?:with|by) (?P<with>.+))",

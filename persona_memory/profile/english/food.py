@@ -46,7 +46,8 @@ def _avoids(match: re.Match[str]) -> Iterator[Found]:
         food = found.casefold()
         if not _NO_FOOD.search(food) and len(food.split()) <= 3:
             verb = "drink" if drinks else "eat"
-            yield Found(f"diet:no {food}", f"Does not {verb} {food}", (Change(DIET, "add", f"no {food}"),))
+            changes = (Change("preference.likes", "remove", found, match="exact"), Change(DIET, "add", f"no {food}"))
+            yield Found(f"diet:no {food}", f"Does not {verb} {food}", changes)
 
 
 def _eats_again(match: re.Match[str]) -> Iterator[Found]:
@@ -100,6 +101,8 @@ RULES: Final[tuple[Rule, ...]] = (
     rule(rf"(?:{I_DO}(?:follow|keep)|{I_AM}on) (?:an? )?(?:strict )?(?P<diet>{_NAMED_DIETS}) diet\b", _named_diet),
     rule(rf"{I_DO}keep (?P<diet>kosher|halal)\b", _diet),
     rule(r"(?:I|we) (?:never|don't|can't|won't) (?:really )?eat (?:any )?(?P<what>[a-z][^?]*)", _avoids),
+    rule(rf"{I_DO}eat (?:absolutely )?no (?P<what>[a-z][^?]*)", _avoids),
+    rule(rf"{I_DO}(?P<drinks>drink) (?:absolutely )?no (?P<what>[a-z][^?]*)", _avoids),
     rule(r"(?:I|we) (?:never|don't|can't) (?:really )?(?P<drinks>drink) (?:any )?(?P<what>[a-z][^?]*)", _avoids),
     rule(
         rf"(?:I|I've|we) {JUST}(?:stopped|quit|given up|gave up|cut out|avoid|been off)(?: eating)? (?P<what>(?:red "

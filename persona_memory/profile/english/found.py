@@ -3,13 +3,32 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from persona_memory.profile.english.deeds import same_deed
 from persona_memory.profile.english.regex import compiled
 from persona_memory.types import MemoryKind
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What must be known for a change to be meant: a position is over with an employer only for who has that one.
+
+    Attributes:
+        value: what the field has to hold, as a whole word.
+        or_nothing: it may as well be empty.
+    """
+
+    field: str
+    value: str
+    or_nothing: bool = False
+
+    def holds(self, items: Collection[str]) -> bool:
+        """Whether the field holds it."""
+        wanted = Change(self.field, "remove", self.value)
+        return any(map(wanted.means, items)) or (self.or_nothing and not items)
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,17 +39,19 @@ class Change:
     `vague` adds nothing where an item says the same more closely: "cat" beside "cat Pixel".
 
     Attributes:
-        match: what a removed value means: items that hold it as a whole word, that are it ("exact"), or that name the
-            same activity ("deed").
+        match: what a removed value means: items that hold it as a whole word, that are it ("exact"), that name the
+            same activity ("deed"), or that hold one of its words ("any").
         instead: what takes the place of a removed value in the items that held it.
+        given: what must be known for the change to be meant.
     """
 
     field: str
     op: Literal["set", "add", "remove"]
     value: str | int | None = None
-    match: Literal["word", "exact", "deed"] = "word"
+    match: Literal["word", "exact", "deed", "any"] = "word"
     vague: bool = False
     instead: str | None = None
+    given: Given | None = None
 
     def means(self, item: str) -> bool:
         """Whether a removal takes this item out."""
@@ -41,8 +62,10 @@ class Change:
             return value == held
         if self.match == "deed" and same_deed(value, held):
             return True
+        if self.match == "any":
+            return any(replace(self, value=word, match="word").means(item) for word in value.split())
         after = "" if value.endswith(":") else r"(?!\w)"
-        return self.match == "word" and re.search(rf"(?<!\w){re.escape(value)}{after}", held) is not None
+        return self.match == "word" and re.search(rf"(?<!\w)(?<!ex-){re.escape(value)}{after}", held) is not None
 
     def replaced(self, item: str) -> str | None:
         """What the item becomes: `instead` in the place of the value; None where nothing takes its place."""

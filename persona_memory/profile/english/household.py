@@ -31,7 +31,6 @@ _ENDS: Final = (
     r"(?=\s*(?:$|[.,!;)]|\b(?:and|who|that|at home|with|from|last|yesterday|today|this|on|now|too|but|"
     r"so|together|in|called|named)\b))"
 )
-_PARTNERS: Final = lex.words("wife husband partner spouse fiance fiancee boyfriend girlfriend")
 _BORN: Final = lex.words("baby toddler twins family")
 
 
@@ -49,7 +48,7 @@ def _members(match: re.Match[str], field: str, slot: str, *, held: bool) -> Iter
     names = _names(match["names"]) if match["names"] else ()
     for found in names:
         yield member(slot, field, singular(kind), found)
-    if not names and kind not in _PARTNERS:
+    if not names and kind not in lex.PARTNERS:
         single = count in {"a", "an", "one"}
         item = singular(kind) if single else f"{count} {kind}"
         article = "" if not single else "an " if item[0] in "aeiou" else "a "
@@ -95,7 +94,7 @@ def _pet_called(match: re.Match[str]) -> Iterator[Found]:
 
 
 def _called(match: re.Match[str], field: str, slot: str) -> Iterator[Found]:
-    if _GONE.search(match.string):
+    if _GONE.search(match.string) or (match["kind"].casefold() in lex.PARTNERS and _PARTED.search(match.string)):
         return
     for found in _names(match["names"])[: 5 if match["kind"].endswith("s") else 1]:
         yield member(slot, field, singular(match["kind"].casefold()), found)
@@ -127,6 +126,8 @@ def _mentions(match: re.Match[str]) -> Iterator[Found]:
         for mention in pattern.finditer(match.string):
             kind = mention["kind"].casefold()
             if _LOST.search(match.string[: mention.start()]) or _DEAD.search(match.string):
+                continue
+            if kind in lex.PARTNERS and _PARTED.search(match.string):
                 continue
             for found in _names(mention["names"])[: 5 if kind.endswith("s") else 1]:
                 if not _NO_RELATIVE.match(found):
@@ -160,6 +161,11 @@ _LOST = Regex(
     r"rehomed|put|dream\w*)\b"
 )
 _DEAD = Regex(r"\b(?:died|dying|passed away|put down|ran away|is dead)\b", re.IGNORECASE)
+_PARTED = Regex(
+    r"\b(?:divorc\w+|separated|(?:broke|broken|split) up|dumped|left me|parted ways|not together|aren't together|"
+    r"no longer together|called it (?:off|quits))\b",
+    re.IGNORECASE,
+)
 _NO_RELATIVE = Regex(rf"(?:{lex.any_of((*lex.WEEKDAYS, *lex.LANGUAGES))}s?|Christmas|Easter)$", re.IGNORECASE)
 
 

@@ -116,6 +116,7 @@ RELATIVES: Final = words(
     granddaughter grandchild grandchildren grandkids aunt uncle cousin cousins niece nephew nieces nephews godson
     goddaughter family"""
 )
+PARTNERS: Final = words("wife husband partner spouse fiance fiancee fiancé fiancée boyfriend girlfriend")
 OTHERS: Final = RELATIVES | words(
     """friend friends best_friend buddy mate flatmate roommate housemate neighbor neighbour neighbors neighbours
     colleague colleagues coworker coworkers boss manager teacher tutor professor doctor therapist ex landlord

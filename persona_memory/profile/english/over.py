@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
+from persona_memory.profile.english import jobs
 from persona_memory.profile.english.endings import DEEDS, TASTES, Over, ending, without_tail
 from persona_memory.profile.english.found import Change, Found
 from persona_memory.profile.english.grammar import no_longer, third_person
@@ -53,7 +54,7 @@ def over(said: str, read: Reader) -> list[Found] | None:
     for plain in (*found.plain, *map(placed, found.plain)):
         held = [fact for fact in read(plain) if not fact.ended and not (found.whole and not _closes(fact, plain))]
         if held:
-            ended = (_ended(fact, TASTES if _LIKING.match(plain) else DEEDS) for fact in held)
+            ended = (no_more(fact, plain) for fact in held)
             text = third_person(said.rstrip(" .!"))
             return [replace(fact, text=text, presupposes=True) if found.presupposes else fact for fact in ended]
     avoided = [fact for plain in found.plain for fact in read(_denied(plain)) if fact.slot.startswith("diet:no")]
@@ -67,8 +68,9 @@ def placed(plain: str) -> str:
     return plain
 
 
-def _ended(fact: Found, fields: Sequence[str]) -> Found:
-    """That a fact no longer holds; an activity in any of the fields."""
+def no_more(fact: Found, plain: str) -> Found:
+    """That the fact of a plain clause no longer holds; an activity in any of the fields that may hold it."""
+    fields = TASTES if _LIKING.match(plain) else DEEDS
     given = [change for change in fact.changes if change.op != "remove"]
     if fact.slot.startswith(("taste:", "routine:", "goal:")):
         gone = tuple(
@@ -96,6 +98,8 @@ def _presupposed(end: Over, said: str) -> Iterator[Found]:
     if end.instead and instead is None:
         return
     gone = tuple(Change(field, "remove", what, match="deed", instead=instead) for field in end.fields)
+    if jobs.EMPLOYER in end.fields and not instead:
+        gone = (*jobs.left(what), *gone)
     yield Found(f"over:{what.casefold()}", third_person(said.rstrip(" .!")), gone, ended=True, presupposes=True)
 
 

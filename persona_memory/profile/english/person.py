@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from persona_memory.profile.english import lexicon as lex
-from persona_memory.profile.english.found import I_AM, I_DO, NOW, Change, Found, Rule, one, rule
+from persona_memory.profile.english.found import I_AM, I_DO, Change, Found, Rule, one, rule
 from persona_memory.profile.english.names import name, place
 from persona_memory.profile.english.regex import Regex
 
@@ -118,41 +118,6 @@ def _household(match: re.Match[str]) -> Iterator[Found]:
         yield Found("household", f"Lives {company}")
 
 
-# ── relationship ───────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def _relationship(match: re.Match[str]) -> Iterator[Found]:
-    found = match["state"].casefold()
-    yield one("relationship", f"{D}.relationship", re.sub(r"^a ", "", found), f"Is {found}")
-
-
-def _wed(match: re.Match[str]) -> Iterator[Found]:
-    yield one("relationship", f"{D}.relationship", "married", "Is married")
-
-
-def _in_a_relationship(match: re.Match[str]) -> Iterator[Found]:
-    yield one(
-        "relationship", f"{D}.relationship", "in a relationship", f"Has a {match['whom'].casefold() or 'partner'}"
-    )
-
-
-def _broke_up(match: re.Match[str]) -> Iterator[Found]:
-    change = Change(f"{D}.relationship", "remove")
-    whom = match["whom"] or match["other"] or "partner"
-    yield Found("relationship", f"Broke up with their {whom.casefold()}", (change,), ended=True)
-
-
-_PARTNER = "girlfriend|boyfriend|partner|fiancée?|fiancee"
-_STATE = f"(?P<state>{lex.any_of(lex.RELATIONSHIPS)})"
-_WHEN = (
-    r"(?=\W*$|\s*[.,!;]| (?:last|this|recently|yesterday|two|after|"
-    r"a (?:week|month|year|few|couple|while|long)|"
-    rf"in (?:the )?(?:early |late )?(?:\d{{4}}|{lex.any_of(lex.MONTHS)}|spring|summer|autumn|fall|winter)|"
-    rf"(?:(?:from )?my (?:ex|husband|wife|spouse|{_PARTNER})|from (?-i:[A-Z])\w+)\b(?! (?:at|in|on) the\b))\b)"
-)
-"""Behind the end of a relationship: when it was, or with whom; not "separated at the airport", nor "my laundry"."""
-_NO_VISIT = r"(?! (?:(?:today|tomorrow|next|this|week|on|[a-z]+day) )*(?:about|for)\b)"
-"""Not "seeing someone about my back"."""
 _COMPANY = r"(?P<company>alone|on my own|by myself|with [^,.!?;]+?)"
 
 RULES: Final[tuple[Rule, ...]] = (
@@ -168,7 +133,7 @@ RULES: Final[tuple[Rule, ...]] = (
     rule(rf"my age is\s+{AGE}\b", _age),
     rule(rf"{I_DO}(?:have )?turned\s+{AGE}{_LATELY}", _age),
     rule(rf"I turn\s+{AGE} today\b", _age),
-    rule(r"my birthday(?:'s| is)\s+(?:on |in )?(?:the )?(?P<day>[^,.!?]+)", _birthday),
+    rule(r"(?:my birthday(?:'s| is)|I have my birthday)\s+(?:on |in )?(?:the )?(?P<day>[^,.!?]+)", _birthday),
     rule(r"I was born on\s+(?:the )?(?P<day>[^.!?]+?)(?: in [A-Z].*)?\W*$", _birthday),
     rule(r"I was born(?: and raised)? in\s+(?P<where>.+)", _born_in),
     rule(rf"{I_AM}(?:originally )?from\s+(?P<where>.+)", _origin),
@@ -214,25 +179,5 @@ RULES: Final[tuple[Rule, ...]] = (
     rule(
         rf"{I_DO}live\s+(?:in [^,.!?;]+? )?{_COMPANY}(?=\s*(?:$|[.,!;)]|\b(?:and|in|so|but|because|since|now|at)\b))",
         _household,
-    ),
-    rule(rf"{I_AM}{JUST}{_STATE}(?:{NOW}|(?= (?:to|for|from)\b))", _relationship),
-    rule(
-        rf"(?:I|we)(?:'ve| have)? {JUST}got(?:ten)? (?P<state>(?:married|divorced)\b|separated{_WHEN}|"
-        rf"engaged(?:{_WHEN}|(?= (?:to (?!the\b)|and\b|on\b|at\b|in (?-i:[A-Z])))))",
-        _relationship,
-    ),
-    rule(rf"(?:I|we)(?:'ve| have)? {JUST}(?P<state>divorced|separated){_WHEN}", _relationship),
-    rule(
-        rf"(?:I|we)(?:'ve| have)? {JUST}(?:tied the knot|married (?:my \w+|(?-i:[A-Z])\w+)(?=\W*$| (?:last|"
-        rf"this|in|two|a|yesterday)\b))",
-        _wed,
-    ),
-    rule(rf"(?:I've|we've) been {JUST}(?P<state>married|divorced|single|engaged|widowed|separated)\b", _relationship),
-    rule(rf"I {JUST}have a (?:new )?(?P<whom>{_PARTNER})\b", _in_a_relationship),
-    rule(rf"{I_AM}(?:dating some(?:one|body)\b|seeing some(?:one|body)\b{_NO_VISIT})(?P<whom>)", _in_a_relationship),
-    rule(
-        rf"(?:(?:my|our) (?:\w+ )?(?P<whom>{_PARTNER}|wife|husband)(?: (?-i:[A-Z])\w+)? and I|my ex and I|we|I) {JUST}"
-        rf"(?:broke|split) up\b(?: with my (?P<other>{_PARTNER}|wife|husband))?",
-        _broke_up,
     ),
 )

@@ -12,6 +12,7 @@ from typing import Final
 
 from persona_memory.profile.english import lexicon as lex
 from persona_memory.profile.english.found import ADVERB, I_AM, Change, Found, Rule, one, rule
+from persona_memory.profile.english.jobs import jobless
 from persona_memory.profile.english.names import name, place
 from persona_memory.profile.english.person import D
 from persona_memory.profile.english.phrases import things
@@ -172,7 +173,7 @@ def _is_job(job: str, article: bool) -> bool:
 def _stated(known: tuple[str, str], rest: str) -> list[Found]:
     kind, entry = known
     if kind == "jobless":
-        return [] if rest else [one("career", f"{D}.career", entry, f"Is {entry}")]
+        return [] if rest else [jobless(entry)]
     if kind == "axis":
         return list(_personality(entry))
     if kind == "diet":

@@ -42,7 +42,11 @@ def liked(found: str, verb: str = "Likes") -> Iterator[Found]:
     if played and not _NOT_PLAYED.search(found):
         found, verb = played[1].strip(), "Plays"
     activity = is_activity(found) or played is not None
-    changes = (Change(DISLIKES, "remove", found, match="exact"), Change(INTERESTS if activity else LIKES, "add", found))
+    changes = (
+        Change(DISLIKES, "remove", found, match="exact"),
+        Change("preference.diet", "remove", f"no {found}", match="exact"),
+        Change(INTERESTS if activity else LIKES, "add", found),
+    )
     yield Found(f"taste:{found.casefold()}", f"{'Enjoys' if activity and verb == 'Likes' else verb} {found}", changes)
 
 

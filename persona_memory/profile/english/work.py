@@ -8,12 +8,11 @@ from dataclasses import replace
 from typing import Final
 
 from persona_memory.profile.english import lexicon as lex
-from persona_memory.profile.english.found import I_AM, I_DO, NOW, Change, Found, Rule, one, rule
-from persona_memory.profile.english.names import place
+from persona_memory.profile.english.found import I_AM, I_DO, Found, Rule, one, rule
 from persona_memory.profile.english.person import JUST, D
 from persona_memory.profile.english.regex import Regex
 
-_WORKPLACE: Final = lex.alt(
+WORKPLACE: Final = lex.alt(
     """hospital | bank | school | university | college | company | startup | start-up | restaurant | cafe | café
     bakery | clinic | firm | agency | library | museum | hotel | store | shop | factory | lab | nonprofit
     non-profit | charity | government | airport | pharmacy | bookstore | supermarket | nursery | kindergarten
@@ -27,7 +26,7 @@ _WORKPLACE: Final = lex.alt(
     (?:hotel|supermarket|restaurant|retail) chain"""
 )
 _EMPLOYER = Regex(
-    rf"(?:at|for|with|by)\s+(?P<employer>(?:the |a |an )?(?:[\w&.'-]+ ){{0,3}}?{_WORKPLACE}\b)", re.IGNORECASE
+    rf"(?:at|for|with|by)\s+(?P<employer>(?:the |a |an )?(?:[\w&.'-]+ ){{0,3}}?{WORKPLACE}\b)", re.IGNORECASE
 )
 _NAMED_EMPLOYER = Regex(
     r"(?:at|for|with|by)\s+(?P<employer>(?:the )?(?!I\b|I'm\b)[A-Z][\w&.'-]*(?: (?:of |and |& )?[A-Z][\w&.'-]*){0,4})"
@@ -69,23 +68,25 @@ def is_occupation(job: str) -> bool:
 
 def _job_is(match: re.Match[str]) -> Iterator[Found]:
     if is_occupation(_END.sub("", match["career"].strip())):
-        yield from _works_as(match)
+        yield from works_as(match)
 
 
-def _works_as(match: re.Match[str]) -> Iterator[Found]:
+def works_as(match: re.Match[str]) -> Iterator[Found]:
+    """The job that the group "career" names, and the employer behind it."""
     said = match["career"].strip()
     job = _END.sub("", said)
     if 1 <= len(job.split()) <= 5 and not _NO_CAREER.search(job):
         yield from career(job, said[len(job) :])
 
 
-def _works_at(match: re.Match[str]) -> Iterator[Found]:
+def works_at(match: re.Match[str]) -> Iterator[Found]:
+    """The employer that the group "where" names after "at" or "for", and the job behind it."""
     where = employer(match["where"])
     if where is not None:
         yield one("employer", f"{D}.employer", where, f"Works at {where}")
         role = re.search(r"\bas an? (?P<career>.+)", match["where"])
         if role:
-            yield from _works_as(role)
+            yield from works_as(role)
 
 
 def _employer_is(match: re.Match[str]) -> Iterator[Found]:
@@ -95,45 +96,6 @@ def _employer_is(match: re.Match[str]) -> Iterator[Found]:
         re.search(r"employer|workplace|company", match[0], re.IGNORECASE) or said.startswith(("at ", "with "))
     ):
         yield one("employer", f"{D}.employer", where, f"Works at {where}")
-
-
-def _joined_named(match: re.Match[str]) -> Iterator[Found]:
-    where = employer(f"at {match['where']}")
-    club = (
-        where is None
-        or re.search(rf"\b(?:{_NO_FIRM})\b", where, re.IGNORECASE)
-        or place(re.sub(r"^the (?=[a-z])", "A", where)) is None
-    )
-    if where is not None and not club:
-        yield one("employer", f"{D}.employer", where, f"Works at {where}")
-
-
-def _hired_by(match: re.Match[str]) -> Iterator[Found]:
-    where = match["where"]
-    yield one("employer", f"{D}.employer", where, f"Works at {where}")
-
-
-def _fired_by(match: re.Match[str]) -> Iterator[Found]:
-    where = match["where"]
-    change = Change(f"{D}.employer", "remove", where)
-    yield Found("employer", f"No longer works at {where}", (change,), ended=True)
-
-
-_NO_FIRM: Final = lex.alt(
-    """club | choir | band | team | gym | church | society | group | class | course | party | army | navy | forum
-    league | union | community | network | chat | call | meeting | channel | orchestra | facebook | instagram | twitter
-    linkedin | tiktok | reddit | strava | duolingo | mastodon | bluesky | snapchat | pinterest | youtube | tinder
-    bumble
-    weight watchers | mensa | rotary | prime | patreon | kickstarter | airbnb | uber"""
-)
-"""What one joins without working there; apps stand in the lists of `names`, too."""
-
-
-def _joined(match: re.Match[str]) -> Iterator[Found]:
-    yield one("employer", f"{D}.employer", match["where"], f"Works at {match['where']}")
-    role = re.match(r".*?\bas an? (?P<career>.+)", match["rest"])
-    if role:
-        yield from _works_as(role)
 
 
 def _works_in(match: re.Match[str]) -> Iterator[Found]:
@@ -150,22 +112,6 @@ def _teaches(match: re.Match[str]) -> Iterator[Found]:
 def _runs(match: re.Match[str]) -> Iterator[Found]:
     what = re.sub(r"^(?:my|our) own\b", "their own", match["what"])
     yield from career(f"runs {what}", text=f"Runs {what}")
-
-
-def _jobless(match: re.Match[str]) -> Iterator[Found]:
-    yield one("career", f"{D}.career", match["state"].casefold(), f"Is {match['state'].casefold()}")
-
-
-def _retired(match: re.Match[str]) -> Iterator[Found]:
-    state = (match["state"] or "retired").casefold()
-    yield one("career", f"{D}.career", state, f"Is {state}")
-
-
-def _left_job(match: re.Match[str]) -> Iterator[Found]:
-    changes = (Change(f"{D}.career", "remove"), Change(f"{D}.employer", "remove"))
-    how = match["how"].casefold()
-    text = f"{how} their job" if "job" in match[0].casefold() else how
-    yield Found("career", text[:1].upper() + text[1:], changes, ended=True)
 
 
 def _studies(match: re.Match[str]) -> Iterator[Found]:
@@ -221,13 +167,13 @@ _FOR_A_DEGREE: Final = (
 RULES: Final[tuple[Rule, ...]] = (
     rule(
         rf"(?:{I_DO}(?:work|freelance)|{I_AM}(?:working|employed)|I've been working) as\s+(?:an? |the )?(?P<career>.+)",
-        _works_as,
+        works_as,
     ),
     rule(
         rf"(?:I|I've) {JUST}(?:started|got|found|landed|accepted)(?: working| (?:a|my|the)(?: new)? (?:job|"
         r"position|role))"
         r" as\s+(?:an? |the )?(?P<career>.+)",
-        _works_as,
+        works_as,
     ),
     rule(
         rf"(?:I|I've) {JUST}(?:(?:become|became) an?|(?:got|was|been) (?:promoted|made) (?:to )?(?:an? |the "
@@ -235,71 +181,23 @@ RULES: Final[tuple[Rule, ...]] = (
         _job_is,
     ),
     rule(rf"I'm {JUST}(?:back to being|working again as) an?\s+(?P<career>.+)", _job_is),
-    rule(
-        rf"(?:I|I've) {JUST}(?:retired|(?:gone|went) (?P<state>freelance|self-employed))\b(?! (?:from|to)\b)", _retired
-    ),
-    rule(r"I make a living as\s+(?:an? )?(?P<career>.+)", _works_as),
+    rule(r"I make a living as\s+(?:an? )?(?P<career>.+)", works_as),
     rule(
         r"my (?:current |day |new )?(?:job|profession|occupation)(?:'s| is) (?:being )?an?\s+(?P<career>.+)",
         _job_is,
     ),
     rule(
         rf"(?:{I_DO}work|{I_AM}working|I've been working)\s+(?:part-time |full-time |over )?(?P<where>(?:at|for)\s+.+)",
-        _works_at,
-    ),
-    rule(
-        rf"(?:I|I've) {JUST}(?:started|got (?:a|the) job|joined|(?:started|began|begun|went to) work(?:ing)?|"
-        rf"started a new job|"
-        r"got a new job|(?:got|was|been) hired|(?:found|landed) (?:a |the )?(?:new )?(?:job|work)|signed on)"
-        r"\s+(?P<where>(?:at|by|for|with)\s+(?:(?-i:[A-Z])|an?\b|the\b).+)",
-        _works_at,
-    ),
-    rule(
-        rf"(?:{I_DO}have|(?:I|I've) {JUST}(?:took|taken(?: up)?|took up|accepted|started|begun|began|got|"
-        r"(?:moved|switched|changed|gone|went)(?: on| over)? to)) (?:an?|my|the) (?:[a-z-]+ ){0,2}?(?:job|"
-        r"position|role|post)\s+"
-        r"(?P<where>(?:at|with|for)\s+.+)",
-        _works_at,
+        works_at,
     ),
     rule(
         r"(?:my (?:new )?(?:employer|workplace|company)(?:'s| is) (?:now )?|I have a new employer[,:]? |my "
         r"(?:new )?job(?:'s| is) (?:now )?)(?P<where>(?:at |with )?(?:(?-i:[A-Z])|the ).+)",
         _employer_is,
     ),
-    rule(rf"(?:I|I've) {JUST}(?:left|quit) .+? to work (?P<where>(?:at|for|with) .+)", _works_at),
-    rule(
-        rf"(?:I|I've) {JUST}(?:joined|transferred to) (?!(?:{_NO_FIRM})\b)(?P<where>(?:(?-i:[A-Z])|the ).*)",
-        _joined_named,
-    ),
-    rule(
-        r"(?P<where>(?:the )?(?-i:[A-Z])[\w&.' -]*?) (?:(?:has |have )?(?:just )?hired me|is (?:now )?my "
-        r"(?:new |current )?employer|pays my (?:salary|wages) now|is where I work(?: now)?)\b",
-        _hired_by,
-    ),
-    rule(
-        r"(?P<where>(?:the )?(?-i:[A-Z])[\w&.' -]*?) (?:(?:has |have )?(?:just )?(?:let me go|fired me|laid me off))\b",
-        _fired_by,
-    ),
-    rule(rf"{I_AM}(?:on|part of) the (?:team|staff) (?P<where>at .+)", _works_at),
-    rule(
-        rf"(?:I|I've) {JUST}(?:changed|switched) (?:my )?(?:jobs?|employers?|compan(?:y|ies))(?: from "
-        rf"[^,.!?]+?)? to (?P<where>(?-i:[A-Z]|the ).+)",
-        _joined_named,
-    ),
-    rule(r"(?:today|yesterday|monday|it) (?:was|is) my first day (?P<where>(?:at|with) (?-i:[A-Z]).+)", _works_at),
-    rule(rf"{I_AM}(?:now )?employed (?P<where>(?:by|at|with) .+)", _works_at),
     rule(rf"(?:{I_DO}work|{I_AM}working) in\s+(?:the )?(?P<what>(?:[a-z]+ )?{_INDUSTRY}\b)(?P<rest>.*)", _works_in),
-    rule(
-        rf"(?:I|I've) {JUST}joined (?P<where>an? (?:[\w&.'-]+ ){{0,3}}?"
-        r"(?:company|startup|start-up|firm|agency|practice|"
-        r"publisher|consultancy|bank|hospital|clinic)\b)(?P<rest>.*)",
-        _joined,
-    ),
     rule(rf"{I_DO}teach\s+(?P<what>[a-z].+)", _teaches),
     rule(rf"{I_DO}(?:run|own)\s+(?P<what>(?:an?|my own|our own)\s+(?:[a-z-]+ ){{0,3}}{_BUSINESS})\b", _runs),
-    rule(rf"{I_AM}(?P<state>{lex.any_of(lex.JOBLESS)}){NOW}", _jobless),
-    rule(rf"I {JUST}(?P<how>quit|lost|left|resigned from)\s+(?:my|the)\s+(?:\w+ )?job\b", _left_job),
-    rule(r"I (?P<how>(?:got|was) (?:fired|laid off|let go|made redundant))\b", _left_job),
     rule(rf"(?:I|we) {JUST}(?:graduated|majored) in\s+{_SUBJECTS}{_SCHOOL}", _studied),
     rule(rf"(?:I|we)(?:'ve)? {JUST}studied\s+{_SUBJECTS}(?={_FOR_A_DEGREE}){_SCHOOL}", _studied),
     rule(rf"(?:{I_DO}study|{I_AM}(?:studying|majoring in|doing a degree in))\s+{_SUBJECTS}{_SCHOOL}", _studies),

@@ -1,0 +1,76 @@
+"""Of what a person says anew, corrects or takes back, memories and profile hold the newest, and the same."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from persona_memory import PersonaMemory
+
+
+def tell(memory: PersonaMemory, *texts: str) -> None:
+    """The person says these in one conversation, each learnt before the next."""
+    for text in texts:
+        memory.observe([("user", text)], user_id="ana", thread_id="t1")
+        memory.flush(timeout=30)
+
+
+def known(memory: PersonaMemory) -> set[str]:
+    """What the current memories say."""
+    return {one.text for one in memory.memories(user_id="ana") if one.current}
+
+
+@pytest.mark.parametrize(
+    ("said", "memories", "profile"),
+    [
+        (("I'm a welder at Siemens.", "I got let go."), {"Got let go"}, {}),
+        (("I'm a welder at Siemens.", "I've left Siemens."), {"Has left Siemens"}, {}),
+        (
+            ("I'm a welder at Siemens.", "I quit my job at the bakery years ago."),
+            {"Works as a welder", "Works at Siemens"},
+            {"demographics": {"career": "welder", "employer": "Siemens"}},
+        ),
+        (
+            ("I work at Siemens.", "I switched over to Bosch."),
+            {"Works at Bosch"},
+            {"demographics": {"employer": "Bosch"}},
+        ),
+        (("I work at Siemens.", "I'm unemployed."), {"Is unemployed"}, {"demographics": {"career": "unemployed"}}),
+        (
+            ("My wife is called Noor.", "My wife and I divorced."),
+            {"Is divorced"},
+            {"demographics": {"relationship": "divorced"}},
+        ),
+        (("My girlfriend is called Noor.", "My girlfriend and I broke up."), {"Broke up with their girlfriend"}, {}),
+        (
+            ("My birthday is 3 April.", "My birthday is 4 April, not 3 April."),
+            {"Has their birthday on 4 April"},
+            {"demographics": {"birthday": "4 April"}},
+        ),
+        (
+            ("My birthday is on 3 April.", "Sorry, it's 4 April, not 3 April."),
+            {"Has their birthday on 4 April"},
+            {"demographics": {"birthday": "4 April"}},
+        ),
+        (("I love tennis. Well, I used to.",), set(), {}),
+        (("I love tennis.", "I love tennis. Well, I used to."), {"No longer loves tennis"}, {}),
+        (("I love coffee.", "I drink no coffee."), {"Does not drink coffee"}, {"preference": {"diet": ["no coffee"]}}),
+        (("I drink no coffee.", "I love coffee."), {"Loves coffee"}, {"preference": {"likes": ["coffee"]}}),
+    ],
+)
+def test_memories_and_profile_hold_what_was_said_last(
+    memory: PersonaMemory, said: tuple[str, ...], memories: set[str], profile: dict[str, object]
+) -> None:
+    """Whatever it replaces, ends or takes back."""
+    tell(memory, *said)
+    assert known(memory) == memories
+    assert memory.profile(user_id="ana").to_dict() == profile
+
+
+def test_signing_up_happens_when_it_is_told(memory: PersonaMemory) -> None:
+    """What one has signed up for lies ahead, the signing up does not."""
+    tell(memory, "I signed up for the half marathon in September.")
+    (one,) = memory.memories(user_id="ana")
+    assert one.text == "Signed up for the half marathon in 2026-09"
+    assert one.valid_from == datetime(2026, 3, 1, 9, tzinfo=UTC)
