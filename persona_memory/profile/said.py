@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -10,7 +11,8 @@ from typing import Final
 from persona_memory.profile.english import (
     food,
     household,
-    jobs,
+    joining,
+    leaving,
     manner,
     partners,
     person,
@@ -21,7 +23,7 @@ from persona_memory.profile.english import (
 )
 from persona_memory.profile.english.clauses import Clause, opens_doubt
 from persona_memory.profile.english.contrast import contrasted
-from persona_memory.profile.english.found import Change, Found, Rule
+from persona_memory.profile.english.found import Change, Found, Rule, found_by
 from persona_memory.profile.english.over import over
 from persona_memory.profile.english.phrases import core, shared
 from persona_memory.profile.english.regex import Regex
@@ -32,8 +34,8 @@ RULES: Final[tuple[Rule, ...]] = (
     *person.RULES,
     *partners.RULES,
     *work.RULES,
-    *jobs.BEGINNINGS,
-    *jobs.ENDINGS,
+    *joining.RULES,
+    *leaving.RULES,
     *household.RULES,
     *food.RULES,
     *sorts.RULES,
@@ -124,7 +126,7 @@ _SUBJECTLESS = Regex(
 """How people begin when they tell what happened to them at work: "Left Siemens last week"."""
 
 
-def in_clause(clause: Clause, text: str, rules: Sequence[Rule]) -> Iterator[Statement]:
+def in_clause(clause: Clause, text: str, rules: tuple[Rule, ...]) -> Iterator[Statement]:
     """What a clause of a turn states, its contrasts and endings understood."""
     said, greeted = core(clause.text)
     if re.match(r"(?:as|being) an?\b", clause.text, re.IGNORECASE):
@@ -134,9 +136,9 @@ def in_clause(clause: Clause, text: str, rules: Sequence[Rule]) -> Iterator[Stat
     said = _SUBJECTLESS.sub(lambda verb: f"I {verb[0].casefold()}", said)
     quote, start = quote_of(clause, text)
     plainly = RULES if opens_doubt(clause.text) else rules
-    tried = (*plainly, *predicate.GREETED) if greeted else plainly
+    tried = _greeting(plainly) if greeted else plainly
     for found in contrasted(said, lambda part: _told(part, tried)):
-        meant = jobs.dated(found, f"{text[max(0, clause.start - BEFORE) : clause.start]}{clause.text}")
+        meant = leaving.dated(found, f"{text[max(0, clause.start - BEFORE) : clause.start]}{clause.text}")
         if meant is not None:
             yield statement_of(meant, quote, start)
 
@@ -145,13 +147,18 @@ BEFORE: Final = 40
 """Characters in front of a clause that can say when it was."""
 
 
+@functools.cache
+def _greeting(rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
+    return (*rules, *predicate.GREETED)
+
+
 def quote_of(clause: Clause, text: str) -> tuple[str, int]:
     """The span of the turn that a clause's statements come from, and where it begins."""
     quote = text[clause.start : clause.end].strip().rstrip(".!,;:")
     return quote, clause.start + text[clause.start : clause.end].find(quote[:1] or " ")
 
 
-def _told(said: str, rules: Sequence[Rule]) -> list[Found]:
+def _told(said: str, rules: tuple[Rule, ...]) -> list[Found]:
     """What a clause without contrasts says: what is over by it, or its facts."""
     finished = over(said, lambda plain: facts(plain, rules))
     plainly = facts(said, rules)
@@ -160,10 +167,10 @@ def _told(said: str, rules: Sequence[Rule]) -> list[Found]:
     return finished if finished and not finished[0].presupposes else (finished or []) + plainly
 
 
-def facts(said: str, rules: Sequence[Rule]) -> list[Found]:
+def facts(said: str, rules: tuple[Rule, ...]) -> list[Found]:
     """The facts of a plain clause; what "my wife Noor and I" do, "we" do."""
-    mine, together = [fact for rule in rules for fact in rule.found(said)], shared(said)
-    ours = [] if together == said else [fact for rule in rules for fact in rule.found(together)]
+    mine, together = found_by(rules, said), shared(said)
+    ours = [] if together == said else found_by(rules, together)
     return mine + [fact for fact in ours if fact.slot not in {known.slot for known in mine}]
 
 

@@ -29,9 +29,16 @@ from persona_memory.types import Policy
 __all__ = ["Change", "Statement", "closed_by", "corrected", "said_by", "slots_of", "statements"]
 
 
-def statements(text: str) -> tuple[Statement, ...]:
-    """The facts that a turn states about its speaker, in order; what is mended or said anew in it counts only so."""
-    return _stated(text, (*RULES, *household.MENTIONS))
+def statements(text: str, parts: Sequence[Clause] | None = None) -> tuple[Statement, ...]:
+    """The facts that a turn states about its speaker, in order; what is mended or said anew in it counts only so.
+
+    Args:
+        parts: the turn's `clauses`, of who has them already.
+    """
+    return _stated(text, _ALL, clauses(text) if parts is None else parts)
+
+
+_ALL: Final = (*RULES, *household.MENTIONS)
 
 
 @dataclass(slots=True)
@@ -42,11 +49,11 @@ class _Doubt:
     certain: bool
 
 
-def _stated(text: str, rules: Sequence[Rule]) -> tuple[Statement, ...]:
+def _stated(text: str, rules: tuple[Rule, ...], parts: Sequence[Clause]) -> tuple[Statement, ...]:
     """What the clauses say in order, each in the light of those before it: mended, resumed, overruled."""
     told: list[tuple[int, Statement]] = []
     doubt: _Doubt | None = None
-    for clause in clauses(text):
+    for clause in parts:
         found = list(in_clause(clause, text, rules)) if clause.asserted else []
         earlier = _just_before(told, clause)
         mending = repair(clause.text) if earlier else None
@@ -127,17 +134,18 @@ NEWS_BEFORE: Final = 80
 
 
 def _resumed(
-    clause: Clause, told: Sequence[tuple[int, Statement]], text: str, rules: Sequence[Rule]
+    clause: Clause, told: Sequence[tuple[int, Statement]], text: str, rules: tuple[Rule, ...]
 ) -> list[Statement]:
     """What "I'm in Porto" means behind "I don't live in Lisbon any more", or with "these days"."""
+    if not clause.asserted:
+        return []
     ended = [old for sentence, old in told if old.ended and clause.sentence - sentence <= 1]
     fields = {change.field for old in ended if old.kind_of != "over" for change in old.changes}
     fields |= {field for field, _ in _NEWS[:1] if any(c.field == field for old in ended for c in old.changes)}
     if _LASTING.search(clause.text):
         fields |= {field for field, _ in _NEWS}
     fields |= {field for field, news in _NEWS if news.search(text[max(0, clause.start - NEWS_BEFORE) : clause.start])}
-    said, _ = core(clause.text)
-    found = facts(placed(said), rules) if fields and clause.asserted else []
+    found = facts(placed(core(clause.text)[0]), rules) if fields else []
     return [
         statement_of(fact, *quote_of(clause, text))
         for fact in found
@@ -167,7 +175,8 @@ def slots_of(memory: str) -> frozenset[str]:
 
 def said_by(memory: str) -> tuple[Statement, ...]:
     """What a memory's text states of the user; of what it denies, what it denies."""
-    return _stated(first_person(memory), RULES) or _stated(first_person(affirmed(memory)), RULES)
+    told, affirmative = first_person(memory), first_person(affirmed(memory))
+    return _stated(told, RULES, clauses(told)) or _stated(affirmative, RULES, clauses(affirmative))
 
 
 def closed_by(text: str, schema: ProfileSchema, policy: Policy) -> bool:

@@ -36,7 +36,7 @@ async def wrong(rows: Sequence[Row]) -> list[tuple[Row, Judged]]:
     return found
 
 
-@pytest.mark.parametrize(("rows", "most"), [(OPEN, 0.05), (HELD_OUT, 0.3)])
+@pytest.mark.parametrize(("rows", "most"), [(OPEN, 0.06), (HELD_OUT, 0.3)])
 async def test_what_happens_to_a_job_reaches_the_profile(rows: list[Row], most: float) -> None:
     """An employer who was left goes, with the position; a new one takes the place of the old."""
     changes = [row for row in rows if row[2] is not KEPT]
@@ -47,3 +47,59 @@ async def test_what_happens_to_a_job_reaches_the_profile(rows: list[Row], most: 
 async def test_what_only_sounds_like_it_leaves_the_job(rows: list[Row]) -> None:
     """Friends' jobs, hypotheticals, offers declined, plans, past jobs."""
     assert await wrong([row for row in rows if row[2] is KEPT]) == []
+
+
+TRAPS = [
+    "I signed for the package.",
+    "I've been with Anna for ten years.",
+    "I'm back with Anna.",
+    "I'm now with Tom.",
+    "I've been at Heathrow for three hours.",
+    "I switched to Vodafone.",
+    "I returned to Spain.",
+    "I've gone back to Spain.",
+    "I moved over to Spain.",
+    "I switched over to Spanish.",
+    "The library closed.",
+    "I'm done with Netflix.",
+    "I moved on from Anna.",
+    "My contract with Vodafone ended.",
+    "I gave notice on my flat.",
+    "I gave notice to my landlord.",
+    "I was dismissed from jury duty.",
+    "I was fired up about it.",
+    "They let me go home early.",
+    "Mum let me go to the party.",
+    "I retired for the night.",
+    "I signed a contract with Vodafone.",
+    "Anna took me on a trip.",
+    "Dad gave me a job to do.",
+    "My last day in Paris was Friday.",
+    "I left the company dinner early.",
+    "My position on this is clear.",
+    "The position was cut.",
+    "I got the sack of potatoes.",
+    "My last day at school was sad.",
+    "I lost my post office key.",
+    "I quit the game.",
+    "They fired the coach.",
+    "I joined the call late.",
+    "I've been at my desk since nine.",
+    "I finished up at the gym.",
+    "I'm through with dating.",
+    "We left the hotel at ten.",
+    "I'm between meetings.",
+    "I left my job at home to the robot.",
+    "I went over to Anna's.",
+    "I had an offer from Anna to help.",
+    "My team was laid off but I stayed.",
+    "I was let go by the bouncer.",
+]
+
+
+@pytest.mark.parametrize("told", ["I'm a welder at Siemens.", "I work as a nurse."])
+@pytest.mark.parametrize("said", TRAPS)
+async def test_words_of_leaving_and_joining_mean_other_things_too(told: str, said: str) -> None:
+    """Written while the rules were made, against each of them."""
+    before = await learnt(Profile(), 1, told)
+    assert held(await learnt(before, 2, said)) == held(before)

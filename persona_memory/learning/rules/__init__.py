@@ -17,6 +17,7 @@ from persona_memory.learning.rules.requests import forget_requests
 from persona_memory.learning.rules.topics import topic_evidence
 from persona_memory.profile.answers import answered
 from persona_memory.profile.corrections import is_retraction
+from persona_memory.profile.english.clauses import Clause, clauses
 from persona_memory.profile.english.grammar import first_person, third_person
 from persona_memory.profile.english.regex import Regex
 from persona_memory.profile.english.sentences import sentences
@@ -69,6 +70,7 @@ class RuleExtractor:
         """The memories, topic evidence and forget requests of the window's fresh turns."""
         said: list[_Said] = []
         forget: list[ForgetRequest] = []
+        parts: dict[int, tuple[Clause, ...]] = {}
         turns = (*window.before, *window.fresh)
         for place, turn in enumerate(turns[len(window.before) :], start=len(window.before)):
             if turn.role != "user":
@@ -78,11 +80,16 @@ class RuleExtractor:
             forget += requests
             if requests or (is_retraction(turn.text) and turn.seq not in window.statements):
                 said = _without(said, requests, _before(turn, earlier))
-            if not requests:
-                said += _of_turn(turn, earlier, saved=turn.seq in window.statements)
+            if not requests and turn.seq in window.statements:
+                said += _saved(turn)
+            elif not requests:
+                parts[turn.seq] = clauses(turn.text)
+                said += _of_turn(turn, earlier, parts[turn.seq])
         said = [item for item in said if not _closed(item, self.schema or default_schema(), window)]
         return Extraction(
-            _linked(_grounded(_without_vague(said, window), window), window), topic_evidence(window), tuple(forget)
+            _linked(_grounded(_without_vague(said, window), window), window),
+            topic_evidence(window, parts),
+            tuple(forget),
         )
 
 
@@ -94,19 +101,16 @@ def drop_superseded(extraction: Extraction) -> Extraction:
     return replace(extraction, memories=plain)
 
 
-def _of_turn(turn: Turn, earlier: Sequence[Turn], *, saved: bool) -> Iterator[_Said]:
-    if saved:
-        yield from _saved(turn)
-        return
+def _of_turn(turn: Turn, earlier: Sequence[Turn], parts: Sequence[Clause]) -> Iterator[_Said]:
     before = next((other for other in reversed(earlier) if other.thread_id == turn.thread_id), None)
-    found = statements(turn.text)
+    found = statements(turn.text, parts)
     if not found and before is not None and before.role == "assistant":
         found = answered(before.text, turn.text)
     own = _before(turn, earlier)
     if not found and own is not None:
         found = corrected(own.text, turn.text)
     asked = _asked_to_remember(turn, [statement.quote for statement in found])
-    told = {event.memory.text.casefold(): event for event in (*events(turn), *map(Event, asked))}
+    told = {event.memory.text.casefold(): event for event in (*events(turn, parts), *map(Event, asked))}
     for statement in found:
         text = statement.text.casefold()
         same = next((said for said in told if said.startswith(text) and _DATE.fullmatch(said, len(text))), None)

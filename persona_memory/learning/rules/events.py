@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
@@ -117,9 +117,13 @@ class Event:
     appointment: Appointment | None = None
 
 
-def events(turn: Turn) -> Iterator[Event]:
-    """The turn's events, plans and facts about people around the person, each dated where the turn dates it."""
-    for clause in clauses(turn.text):
+def events(turn: Turn, parts: Sequence[Clause] | None = None) -> Iterator[Event]:
+    """The turn's events, plans and facts about people around the person, each dated where the turn dates it.
+
+    Args:
+        parts: the turn's `clauses`, of who has them already.
+    """
+    for clause in clauses(turn.text) if parts is None else parts:
         if not clause.asserted:
             continue
         said, _ = core(clause.text, dated=True)
@@ -250,6 +254,8 @@ def _memory(text: str, kind: MemoryKind, clause: Clause, turn: Turn, when: When 
 
 def _unmasked(text: str, clause: Clause, turn: Turn) -> str:
     """The text with quoted titles as they stand in the turn."""
+    if MASK not in text:
+        return text
     masked = own_speech(turn.text)[clause.start : clause.end]
     for title in re.finditer(f"{MASK}+", masked):
         text = text.replace(title[0], turn.text[clause.start + title.start() : clause.start + title.end()], 1)

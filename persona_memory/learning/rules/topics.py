@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
+from types import MappingProxyType
 from typing import Final
 
 from persona_memory.knowledge.naming import canonical, mentioned
@@ -17,7 +18,7 @@ from persona_memory.learning.rules.topic_phrases import (
     is_exercise,
     topic_of,
 )
-from persona_memory.profile.english.clauses import clauses
+from persona_memory.profile.english.clauses import Clause, clauses
 from persona_memory.profile.english.phrases import core
 from persona_memory.profile.english.sentences import LONGEST, plain
 from persona_memory.protocols import ExtractedEvidence, Window
@@ -30,11 +31,16 @@ DEFINED_WORDS: Final = 3
 """Words of X in "what is X?"; with more it is rarely a topic."""
 
 
-def topic_evidence(window: Window) -> tuple[ExtractedEvidence, ...]:
+def topic_evidence(
+    window: Window, parts: Mapping[int, Sequence[Clause]] = MappingProxyType({})
+) -> tuple[ExtractedEvidence, ...]:
     """What the person's fresh turns show of topics; "it" means the topic that was named last in the same thread.
 
     The assistant's "Correct!" or "Not quite" counts for the person's answer to something that the assistant asked, and
     in the same thread for what they try after that.
+
+    Args:
+        parts: the `clauses` of turns, by sequence number, of who has them already.
     """
     found: list[ExtractedEvidence] = []
     names, spoken, practised = list(window.topics), dict[str, tuple[str, int]](), frozenset[str]()
@@ -42,7 +48,7 @@ def topic_evidence(window: Window) -> tuple[ExtractedEvidence, ...]:
     for place, turn in enumerate(turns):
         current = _current(spoken, turn, place)
         if turn.role == "user":
-            shown = list(_of_turn(turn, names, current))
+            shown = list(_of_turn(turn, names, current, parts.get(turn.seq)))
             if shown:
                 spoken[turn.thread_id] = (shown[-1].topic, place)
             names += [item.topic for item in shown if item.topic not in names]
@@ -60,8 +66,11 @@ def _current(spoken: dict[str, tuple[str, int]], turn: Turn, place: int) -> str 
     return topic if place - since <= REMEMBERED else None
 
 
-def _of_turn(turn: Turn, names: Sequence[str], current: str | None) -> Iterator[ExtractedEvidence]:
-    shown = [pair for clause in clauses(turn.text) for pair in _in_clause(clause.text, clause.asserted, names)]
+def _of_turn(
+    turn: Turn, names: Sequence[str], current: str | None, parts: Sequence[Clause] | None
+) -> Iterator[ExtractedEvidence]:
+    parts = clauses(turn.text) if parts is None else parts
+    shown = [pair for clause in parts for pair in _in_clause(clause.text, clause.asserted, names)]
     text = plain(turn.text[:LONGEST])
     if shown:
         yield from (ExtractedEvidence(topic, kind, turn.seq) for kind, topic in shown)

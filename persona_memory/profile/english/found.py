@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
@@ -100,7 +101,7 @@ class Found:
 Builder = Callable[[re.Match[str]], Iterable[Found]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Rule:
     """A pattern that has to fit the beginning of a clause's core, whatever its letter case, and what it then means.
 
@@ -110,10 +111,50 @@ class Rule:
     pattern: str
     build: Builder
 
-    def found(self, said: str) -> Iterable[Found]:
-        """What the clause says by this rule."""
-        match = compiled(self.pattern, re.IGNORECASE).match(said)
-        return () if match is None else self.build(match)
+
+def found_by(rules: tuple[Rule, ...], said: str) -> list[Found]:
+    """What a clause says by these rules, in their order."""
+    found: list[Found] = []
+    for match, build in _matchers(rules, _head(said)):
+        if hit := match(said):
+            found += build(hit)
+    return found
+
+
+_HEADS: Final = (
+    (r"(?:I|we)\s+", ("i ", "w ")), ("(?:I'm|we're)", ("i'", "w'")), ("(?:I've|we've)", ("i'", "w'")),
+    ("I'm", ("i'",)), ("I ", ("i ",)), ("I(?:", ("i ", "i'")), ("(?:I|I've)", ("i ", "i'")),
+    ("(?:I|we)", ("i ", "i'", "w ", "w'")), ("(?:I|I've|we)", ("i ", "i'", "w ")),
+    ("my ", ("m ",)), ("(?:my|our)", ("m ", "o ")),
+)  # fmt: skip
+"""How a rule's pattern may begin, and the heads of the clauses that it can fit then."""
+
+
+def _head(said: str) -> str:
+    """The first letter, and whether it is that of "I'm" and "we're" or not; empty where it can be any."""
+    letter = said[:1].lower()
+    return letter + ("'" if "'" in said[1:3] else " ") if letter.isascii() else ""
+
+
+@functools.cache
+def _matchers(rules: tuple[Rule, ...], head: str) -> list[tuple[Callable[[str], re.Match[str] | None], Builder]]:
+    """The rules that can fit a clause with this head, ready to be tried: most clauses fit none of all these."""
+    return [(compiled(one.pattern, re.IGNORECASE).match, one.build) for one in rules if _can_fit(one.pattern, head)]
+
+
+def _can_fit(pattern: str, head: str) -> bool:
+    heads = next((heads for begins, heads in _HEADS if pattern.startswith(begins)), None)
+    return not head or heads is None or head in heads or _divided(pattern)
+
+
+def _divided(pattern: str) -> bool:
+    """Whether a pattern has alternatives outside its groups: its beginning says nothing of the others."""
+    depth = 0
+    for mark in re.sub(r"\\.|\[[^]]*\]", "", pattern):
+        depth += (mark == "(") - (mark == ")")
+        if mark == "|" and not depth:
+            return True
+    return False
 
 
 ADVERB: Final = (

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
-from persona_memory.profile.english import jobs
+from persona_memory.profile.english import leaving
 from persona_memory.profile.english.endings import DEEDS, TASTES, Over, ending, without_tail
 from persona_memory.profile.english.found import Change, Found
 from persona_memory.profile.english.grammar import no_longer, third_person
@@ -98,8 +98,8 @@ def _presupposed(end: Over, said: str) -> Iterator[Found]:
     if end.instead and instead is None:
         return
     gone = tuple(Change(field, "remove", what, match="deed", instead=instead) for field in end.fields)
-    if jobs.EMPLOYER in end.fields and not instead:
-        gone = (*jobs.left(what), *gone)
+    if leaving.EMPLOYER in end.fields and not instead:
+        gone = (*leaving.left(what), *gone)
     yield Found(f"over:{what.casefold()}", third_person(said.rstrip(" .!")), gone, ended=True, presupposes=True)
 
 

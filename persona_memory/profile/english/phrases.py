@@ -34,6 +34,12 @@ _CONTRACTIONS: Final = tuple(
         (r"^i\b", "I"),
     )
 )
+_CONTRACTED = Regex(
+    r"\b(?:i|we) (?:am|are|have)\b|\bim\b|\bive\b|\b(?:i|we)'ve\b|\bd(?:o(?:es)? not|ont|oesnt)\b|\bcan ?(?:not|t)\b|"
+    r"\bfavourite|\bfave?\b|\bany (?:more|longer)\b|^(?-i:i)\b",
+    re.IGNORECASE,
+)
+"""Where one of these can fit: most clauses have none."""
 _GREETING: Final = r"(?:hi|hello|hey|hiya|yo|howdy|greetings|good (?:morning|afternoon|evening)|nice to meet you)"
 _MARKER = Regex(
     rf"^(?:{_GREETING}(?:,? (?:there|all|everyone|everybody|again|folks|guys))?|"
@@ -102,7 +108,7 @@ def core(clause: str, *, dated: bool = False) -> tuple[str, bool]:
         lead := (None if dated else _when(text)) or _TELLING.match(text) or _MARKER.match(text)
     ) and lead.end() < len(text):
         text = text[lead.end() :]
-    for pattern, short in _CONTRACTIONS:
+    for pattern, short in _CONTRACTIONS if _CONTRACTED.search(text) else ():
         text = pattern.sub(short, text)
     return text.strip(" (\u2014-"), greeted
 

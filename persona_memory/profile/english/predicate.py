@@ -12,7 +12,7 @@ from typing import Final
 
 from persona_memory.profile.english import lexicon as lex
 from persona_memory.profile.english.found import ADVERB, I_AM, Change, Found, Rule, one, rule
-from persona_memory.profile.english.jobs import jobless
+from persona_memory.profile.english.leaving import jobless
 from persona_memory.profile.english.names import name, place
 from persona_memory.profile.english.person import D
 from persona_memory.profile.english.phrases import things
