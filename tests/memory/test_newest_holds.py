@@ -53,6 +53,16 @@ def known(memory: PersonaMemory) -> set[str]:
             {"Has their birthday on 4 April"},
             {"demographics": {"birthday": "4 April"}},
         ),
+        (
+            ("My pronouns are they/them.", "My pronouns are she/her."),
+            {"Uses the pronouns she/her"},
+            {"demographics": {"pronouns": "she/her"}},
+        ),
+        (
+            ("Always reply in French.", "Always reply in German."),
+            {"Wants the assistant to always reply in German"},
+            {"preference": {"styles": ["language: always reply in German"]}},
+        ),
         (("I love tennis. Well, I used to.",), set(), {}),
         (("I love tennis.", "I love tennis. Well, I used to."), {"No longer loves tennis"}, {}),
         (("I love coffee.", "I drink no coffee."), {"Does not drink coffee"}, {"preference": {"diet": ["no coffee"]}}),

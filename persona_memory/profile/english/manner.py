@@ -55,7 +55,8 @@ _ASPECTS: Final = (
 """What an instruction is about; a newer one on the same aspect takes the place of the older."""
 
 _STANDING: Final = (
-    r"(?:always|never|from now on|in (?:the )?future|going forward|whenever|every time|each time|at all times)"
+    r"(?:(?:from now on,? )?(?:always|never)|from now on|in (?:the )?future|going forward|whenever|every time|"
+    r"each time|at all times)"
 )
 _TO_ANSWER: Final = alt(
     """answer | reply | respond | write | explain | use | give | keep | make | start | end | include | add | show

@@ -140,7 +140,7 @@ RULES: Final[tuple[Rule, ...]] = (
     rule(rf"{I_DO}(?:come from|grew up in|was (?:raised|brought up) in)\s+(?P<where>.+)", _origin),
     rule(r"my home ?town(?:'s| is)\s+(?P<where>.+)", _origin),
     rule(r"my pronouns are\s+(?P<pronouns>[a-z]+(?:/[a-z]+)+)", _pronouns),
-    rule(r"I (?:use|go by)\s+(?P<pronouns>[a-z]+(?:/[a-z]+)+)(?: pronouns)?", _pronouns),
+    rule(r"I (?:use|go by)\s+(?:the pronouns )?(?P<pronouns>[a-z]+(?:/[a-z]+)+)(?: pronouns)?", _pronouns),
     rule(rf"(?:I identify as (?:an? )?|my gender is )(?P<gender>{lex.any_of(lex.GENDERS)})\b", _gender),
     rule(rf"{I_DO}(?:live|reside)\s+(?:in|near|at|outside|just outside)\s+(?P<where>.+)", _location),
     rule(rf"{I_AM}(?:living|residing|based|located)\s+(?:in|near|at|outside)\s+(?P<where>.+)", _location),
