@@ -234,7 +234,8 @@ class PersonaMemory:
         """Take a rating ("up", "down") or a correction (any other text) of a reply, a memory or a profile field.
 
         A rating moves the confidence of `memory_id`, or of the memories that were used in the reply: those of `recall`,
-        else of this thread's last recall. A correction replaces the memory or the field's value.
+        else of this thread's last recall. A correction replaces the memory or the field's value; memories that say
+        otherwise of the field end, and what the old memory said leaves the profile.
 
         Raises:
             NotFound: the person has no such memory.

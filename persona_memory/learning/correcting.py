@@ -44,9 +44,8 @@ def correct_learnt(
 ) -> Iterator[tuple[Event, Memory]]:
     """Apply corrections of fields that came `before` memories were learnt; yields those of the memories themselves."""
     by_id = {memory.id: memory for memory in memories}
-    for event in events.in_order(tx, person, kinds=("field", "statement")) if by_id else ():
-        if event.seq > before:
-            break
+    after = min((max(memory.sources, default=0) for memory in memories), default=before)
+    for event in events.between(tx, person, kinds=("field", "statement"), after=after, before=before):
         if event.kind == "field":
             correct_memories(tx, person, event, memories)
         elif event.data.get("replaces") in by_id:  # a statement that was forgotten replaces nothing

@@ -49,6 +49,7 @@ _AFTER = events.c.seq > bindparam("after")
 _TURNS_AFTER = select(*_TURN).where(owned(events), _STAND, _AFTER).order_by(events.c.seq)
 _IN_ORDER = select(*_EVENT).where(owned(events), events.c.revised_by.is_(None), _AFTER).order_by(events.c.seq)
 _OF_KINDS = _IN_ORDER.where(events.c.kind.in_(bindparam("kinds", expanding=True)))
+_OF_KINDS_BEFORE = _OF_KINDS.where(events.c.seq < bindparam("before"))
 _QUESTIONS = _IN_ORDER.where(events.c.kind == "question")
 # Written out, not bound: SQLite cannot know of a value that is bound later that the index of pending turns has it.
 _PENDING = and_(owned(events), LEFT, events.c.state == literal_column("'pending'"))
@@ -134,6 +135,14 @@ def in_order(
     if kinds is None:
         return [Event(*row) for row in connection.execute(_IN_ORDER, values)]
     return [Event(*row) for row in connection.execute(_OF_KINDS, {**values, "kinds": kinds})]
+
+
+def between(
+    connection: Connection, person: Person, *, kinds: Sequence[EventKind], after: int, before: int
+) -> list[Event]:
+    """The person's events of some kinds between two others, in order."""
+    values = {**person.owner(), "after": after, "before": before, "kinds": kinds}
+    return [Event(*row) for row in connection.execute(_OF_KINDS_BEFORE, values)]
 
 
 def questions(connection: Connection, person: Person, *, after: int = 0) -> list[Event]:
