@@ -144,9 +144,10 @@ def test_what_is_no_index_is_refused(open_memory: Open) -> None:
 
 
 def test_what_is_no_embedder_is_refused(open_memory: Open) -> None:
-    """A model's name is no embedder: LangChain's `init_embeddings` makes one of it."""
-    with pytest.raises(InvalidInput, match="LangChain Embeddings"):
-        open_memory(embeddings="openai:text-embedding-3-small")
+    """The message lists what can be passed."""
+    for wrong in ("hashign", 3, object()):
+        with pytest.raises(InvalidInput, match="minilm, hashing or provider:model"):
+            open_memory(embeddings=wrong)
 
 
 def test_many_writers_of_one_person_on_postgres_keep_one_gapless_log(open_memory: Open, postgres_url: str) -> None:
