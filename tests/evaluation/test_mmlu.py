@@ -60,7 +60,7 @@ def test_a_chat_model_is_asked_without_examples(folder: Path) -> None:
     assert isinstance(score, Score)
     assert score.value == pytest.approx(2 / 3)
     assert model.calls[0].text.startswith("How many hearts?\n\n(a) 0\n(b) 1")
-    assert "persona-memory[parametric]" in report.notes[-1]
+    assert "the extra parametric" in report.notes[-1]
 
 
 def test_an_adapter_needs_a_local_model(folder: Path) -> None:

@@ -323,7 +323,7 @@ def test_without_local_weights_there_is_one_warning(monkeypatch: pytest.MonkeyPa
         warnings.simplefilter("always")
         for name in ("a", "b"):
             PersonaMemory.open(tmp_path / name, worker=False).close()
-    assert len([one for one in caught if "persona-memory[offline]" in str(one.message)]) == 1
+    assert len([one for one in caught if "[offline]" in str(one.message)]) == 1
 
 
 async def test_the_async_twins_do_the_same(memory: PersonaMemory) -> None:

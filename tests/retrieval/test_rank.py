@@ -303,9 +303,12 @@ def test_nothing_known_is_nothing_found() -> None:
 
 
 def test_ten_thousand_turns_are_ranked_while_one_waits() -> None:
-    """Adding a turn and ranking again takes milliseconds: nothing is built anew."""
+    """Adding a turn and ranking again takes a small part of building the view: nothing is built anew."""
     texts = [DIARY[i % len(DIARY)] + f" {i % 97} {i % 89}" for i in range(10_000)]
-    view = PersonView([turn(i, text, session=i // 20) for i, text in enumerate(texts, 1)])
+    said = [turn(i, text, session=i // 20) for i, text in enumerate(texts, 1)]
+    started = time.perf_counter()
+    view = PersonView(said)
+    built = time.perf_counter() - started
     cosines = np.random.default_rng(0).normal(0.15, 0.1, len(texts))
     dense = {f"t{i}#0": float(cosine) for i, cosine in enumerate(cosines, 1)}
     query = understand("What is my greyhound from Porto called?")
@@ -315,4 +318,4 @@ def test_ten_thousand_turns_are_ranked_while_one_waits() -> None:
         view.add_turn(turn(seq, "A new turn about Bruno", session=501))
         rank(view, query, dense=dense)
         timed.append(time.perf_counter() - started)
-    assert min(timed) < 0.015
+    assert min(timed) < built / 10
