@@ -24,7 +24,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from benchmarks.side_by_side import bars, table, venvs
-from benchmarks.side_by_side.common import LEARNERS, Job
+from benchmarks.side_by_side.common import LEARNERS, Job, pace
 from benchmarks.side_by_side.llm_server import serving
 from benchmarks.side_by_side.sides import BASE, LANGMEM, MEM0, NORMAL, ROOT, SIDES, Result, Side, interpreter, run
 from persona_memory.evaluation import Report, Table
@@ -214,7 +214,8 @@ def as_report(bench: Bench, small: Sequence[Table], sizes: Sequence[str], alone:
     ]
     notes = (
         "Milliseconds: the median call; in parentheses the fastest call and the CPU time of the median call, which say "
-        f"more on a busy machine (load average at the end: {os.getloadavg()[0]:.1f}); × times the median of “{BASE}”.",
+        f"more on a busy machine (load average at the end: {os.getloadavg()[0]:.1f}); × times the median of “{BASE}”. "
+        f"Three million steps of Python took this machine {pace():.2f} s: runs on two machines compare by that.",
         "All sides have the same people, texts and free vectors of 384 numbers; the same people in each row. "
         "“recall” asks what nobody has asked before, for people who have asked other things; “asked before” asks that "
         "again.",
