@@ -13,6 +13,11 @@ PersonaMemoryError
 │   └── LedgerTooNew         written by a newer persona-memory
 ├── IndexUnavailable         a vector index does not answer; the ledger still holds everything
 ├── EmbeddingError           an embedder failed or changed its dimension while running
+├── AdapterError             a person's adapter cannot be used
+│   ├── AdapterRefused       its files are not what they should be; nothing of them was loaded
+│   │   └── AdapterForAnotherBase
+│   ├── AdapterRetired       it was retired; a reply that was being written with it ends here
+│   └── NoFreeSlot           all slots of the pool are in use
 ├── LearningError            an LLM's answer could not be used; retried, then parked
 └── StaleJob                 a job's lease, fencing token or epoch is no longer valid; its result was dropped
 """
@@ -92,6 +97,35 @@ class IndexUnavailable(PersonaMemoryError):
 
 class EmbeddingError(PersonaMemoryError):
     """An embedder failed, or gave vectors that cannot be used."""
+
+
+class AdapterError(PersonaMemoryError):
+    """A person's adapter cannot be used.
+
+    Args:
+        name: the adapter's opaque name, as it was given.
+        problem: what is wrong, and the way out.
+    """
+
+    def __init__(self, name: str, problem: str) -> None:
+        self.name, self.problem = name, problem
+        super().__init__(f"adapter {name!r}: {problem}")
+
+
+class AdapterRefused(AdapterError):
+    """The adapter's files are not what they should be; nothing of them was loaded."""
+
+
+class AdapterForAnotherBase(AdapterRefused):
+    """The adapter was trained on another base model, tokenizer or chat template than the one that is served."""
+
+
+class AdapterRetired(AdapterError):
+    """The adapter was retired; a reply that was being written with it ends here."""
+
+
+class NoFreeSlot(AdapterError):
+    """All slots of the pool are in use, so that the adapter cannot be loaded."""
 
 
 class LearningError(PersonaMemoryError):

@@ -1,0 +1,157 @@
+"""Folders of adapter revisions: written aside and renamed into place, read without following links, deleted as a whole.
+
+Each revision is a folder with exactly three files. Nothing here knows what is in them.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import stat
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from persona_memory.adapters.names import NAME, parse_name
+from persona_memory.errors import AdapterRefused, NotFound
+
+WEIGHTS, CONFIG, MANIFEST = "adapter_model.safetensors", "adapter_config.json", "manifest.json"
+FILES = frozenset({WEIGHTS, CONFIG, MANIFEST})
+ASIDE = ".aside-"
+"""Begins the names of folders that are being written or deleted; after a kill, `sweep` removes them."""
+
+
+def write_revision(store: Path, name: str, files: Mapping[str, bytes]) -> Path:
+    """The new revision's folder. After a kill or a power cut it is there whole, or not at all.
+
+    Args:
+        store: the folder of all revisions; made where it is missing.
+        name: as `revision_name` gives it.
+        files: content of each of `FILES`.
+
+    Raises:
+        AdapterRefused: the name is none, or the revision exists: revisions are never changed.
+    """
+    parse_name(name)
+    if set(files) != FILES:
+        raise AdapterRefused(name, f"a revision has the files {sorted(FILES)}, not {sorted(files)}")
+    store.mkdir(parents=True, exist_ok=True, mode=0o700)
+    target = store / name
+    aside = Path(tempfile.mkdtemp(prefix=ASIDE, dir=store))
+    try:
+        for file, data in files.items():
+            _write(aside / file, data)
+        _sync_folder(aside)
+        try:
+            os.rename(aside, target)  # refuses to replace a folder that is not empty
+        except OSError as error:
+            if target.exists():
+                raise AdapterRefused(name, "this revision exists already; a change is a new revision") from error
+            raise
+    except BaseException:
+        shutil.rmtree(aside, ignore_errors=True)
+        raise
+    _sync_folder(store)
+    return target
+
+
+def read_revision(store: Path, name: str, limits: Mapping[str, int]) -> dict[str, bytes]:
+    """The content of the revision's files. Links are not followed, other files not tolerated.
+
+    Args:
+        store: the folder of all revisions.
+        name: as `revision_name` gives it.
+        limits: for each of `FILES`, bytes that it may have at most; longer files are not read.
+
+    Raises:
+        AdapterRefused: the name is none, or the folder or one of its files is not what it should be.
+        NotFound: there is no such revision.
+    """
+    parse_name(name)
+    folder = store / name
+    try:
+        mode = folder.lstat().st_mode
+    except FileNotFoundError:
+        raise NotFound(f"there is no adapter {name!r} in {str(store)!r}") from None
+    if not stat.S_ISDIR(mode):
+        raise AdapterRefused(name, "it is a link or a file; expected a folder")
+    there = set(os.listdir(folder))
+    if there != FILES:
+        missing, other = sorted(FILES - there), sorted(there - FILES)
+        raise AdapterRefused(name, f"missing files: {missing or 'none'}, files that do not belong: {other or 'none'}")
+    return {file: _read(name, folder / file, limits[file]) for file in sorted(FILES)}
+
+
+def delete_revision(store: Path, name: str) -> bool:
+    """Whether there was such a revision; it is invisible at once, and its files are gone when this returns.
+
+    Raises:
+        AdapterRefused: the name is none.
+    """
+    parse_name(name)
+    aside = store / f"{ASIDE}{secrets.token_hex(8)}"
+    try:
+        os.rename(store / name, aside)
+    except FileNotFoundError:
+        return False
+    _remove(aside)
+    _sync_folder(store)
+    return True
+
+
+def revisions(store: Path, owner: str | None = None) -> list[str]:
+    """Names of all revisions in the store, oldest first for each owner; with `owner`, those of one person."""
+    if not store.is_dir():
+        return []
+    found = [match for entry in os.listdir(store) if (match := NAME.fullmatch(entry))]
+    return sorted(match[0] for match in found if owner in (None, match[1]))
+
+
+def sweep(store: Path) -> int:
+    """How many folders were removed that a killed process left half written or half deleted.
+
+    Call it when nobody is writing, e.g. when the only worker starts.
+    """
+    left = [store / entry for entry in os.listdir(store) if entry.startswith(ASIDE)] if store.is_dir() else []
+    for path in left:
+        _remove(path)
+    return len(left)
+
+
+def _write(path: Path, data: bytes) -> None:
+    with path.open("xb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _read(name: str, path: Path, limit: int) -> bytes:
+    """The file's bytes, all from one descriptor, so that what is checked is what is used."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        raise AdapterRefused(name, f"{path.name} is a link, or cannot be opened ({error.strerror})") from None
+    with os.fdopen(descriptor, "rb") as file:
+        found = os.fstat(file.fileno())
+        if not stat.S_ISREG(found.st_mode):
+            raise AdapterRefused(name, f"{path.name} is not a regular file")
+        data = file.read(limit + 1)
+    if len(data) > limit:
+        raise AdapterRefused(name, f"{path.name} has {found.st_size:,} bytes; at most {limit:,} are expected")
+    return data
+
+
+def _remove(path: Path) -> None:
+    if path.is_symlink() or path.is_file():
+        path.unlink()
+    else:
+        shutil.rmtree(path)
+
+
+def _sync_folder(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

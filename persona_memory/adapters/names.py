@@ -1,0 +1,57 @@
+"""Opaque, fixed-length names of adapter revisions.
+
+A name tells nothing about the person and is a prefix of no other name: runtimes that match names by substring
+(PEFT's hot swap does) cannot confuse two people.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import re
+
+from persona_memory.errors import AdapterRefused, InvalidInput
+
+OWNER_CHARACTERS = 26  # of base32: 130 bits
+LAST_REVISION = 999_999
+NAME = re.compile(r"([a-z2-7]{26})-r([0-9]{6})", re.ASCII)
+
+
+def owner_of(key: bytes, user_id: str) -> str:
+    """The person's part of a name: 26 characters of base32(HMAC-SHA256(key, user_id)), lower case.
+
+    Args:
+        key: a secret of the deployment, at least 16 bytes; without it names cannot be linked to people.
+        user_id: the person, namespace included where one store holds several.
+
+    Raises:
+        InvalidInput: the key is short.
+    """
+    if len(key) < 16:
+        raise InvalidInput(f"a key of {len(key)} bytes can be guessed; pass at least 16 random bytes")
+    digest = hmac.new(key, user_id.encode("utf-8", "surrogatepass"), hashlib.sha256).digest()
+    return base64.b32encode(digest).decode()[:OWNER_CHARACTERS].lower()
+
+
+def revision_name(key: bytes, user_id: str, revision: int) -> str:
+    """`{owner}-r{revision}`, e.g. "mfzwizltoqqho2lunbuw4zzaqe-r000123": always 34 characters.
+
+    Raises:
+        InvalidInput: the revision is not in 1 … 999,999, or the key is short.
+    """
+    if not 1 <= revision <= LAST_REVISION:
+        raise InvalidInput(f"revision {revision!r} is not in 1 … {LAST_REVISION:,}")
+    return f"{owner_of(key, user_id)}-r{revision:06d}"
+
+
+def parse_name(name: str) -> tuple[str, int]:
+    """The owner's part and the revision of a name.
+
+    Raises:
+        AdapterRefused: it is no such name, e.g. has a dot or a path in it.
+    """
+    match = NAME.fullmatch(name)
+    if match is None:
+        raise AdapterRefused(name, "not a name of an adapter revision; expected 26 characters a–z, 2–7, then -r000123")
+    return match[1], int(match[2])

@@ -1,0 +1,258 @@
+"""The base model with its tokenizer: loading, identity, messages to tokens, and which tokens the assistant wrote."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from os import PathLike
+from typing import Any
+
+import torch
+from jinja2 import TemplateError
+from torch import nn
+
+from persona_memory.adapters import Fingerprint
+from persona_memory.errors import InvalidInput
+
+Message = Mapping[str, Any]
+"""{"role": "system" | "user" | "assistant" | "tool", "content": text, …}, as chat templates take them."""
+
+PLAIN_TEMPLATE = (
+    "{{ bos_token or '' }}{% for message in messages %}"
+    "{{ message['role'] | capitalize }}: {{ message['content'] }}"
+    "{{ (eos_token or '') if message['role'] == 'assistant' else '' }}\n\n"
+    "{% endfor %}{% if add_generation_prompt %}Assistant:{% endif %}"
+)
+"""For a base without a chat template: "User: …", a blank line, "Assistant: …" and the end-of-text token."""
+
+_ABOUT_THE_FILE = frozenset(
+    "architectures auto_map dtype pad_token_id torch_dtype transformers_version use_cache".split()
+)
+_SAMPLE = 4096
+_PROBES = ("Hello, world! I moved to Porto in 2026.", "  naïve\n\tcafé 東京 🙂 don't", "<|im_start|><s></s><bos>[INST]")
+
+
+@dataclass(frozen=True, slots=True)
+class BaseModel:
+    """A causal language model in evaluation mode, with its tokenizer.
+
+    Attributes:
+        model: a transformers `PreTrainedModel`.
+        tokenizer: its fast tokenizer.
+        name: the path or hub id that it was loaded from.
+        template: the chat template in use.
+        fingerprint: what adapters are trained for.
+    """
+
+    model: Any
+    tokenizer: Any
+    name: str
+    template: str
+    fingerprint: Fingerprint
+
+    @classmethod
+    def load(
+        cls,
+        path_or_hub_id: str | PathLike[str],
+        *,
+        dtype: torch.dtype | str = "auto",
+        device: str | None = None,
+        template: str | None = None,
+        **options: Any,
+    ) -> BaseModel:
+        """The model in a folder or on the Hugging Face hub.
+
+        Args:
+            path_or_hub_id: as for transformers' `from_pretrained`.
+            dtype: torch.float32, torch.bfloat16, or "auto" for the checkpoint's own.
+            device: e.g. "cuda"; by default CUDA where there is one.
+            template: a Jinja chat template, instead of the tokenizer's own. A base with neither is prompted in plain
+                text (`PLAIN_TEMPLATE`).
+            options: further arguments of `from_pretrained`, e.g. `revision`. Remote code is not run unless you say so.
+
+        Raises:
+            InvalidInput: there is no causal language model with a fast tokenizer.
+        """
+        from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedConfig
+
+        name = str(path_or_hub_id)
+        shared = {
+            key: options[key]
+            for key in ("revision", "token", "trust_remote_code", "local_files_only")
+            if key in options
+        }
+        with _quiet():
+            try:
+                config, _ = PreTrainedConfig.get_config_dict(name, **shared)
+                tokenizer: Any = AutoTokenizer.from_pretrained(name, **shared)
+                model: Any = AutoModelForCausalLM.from_pretrained(name, dtype=dtype, **options)
+            except (OSError, ValueError, KeyError) as error:
+                problem = next(iter(str(error).splitlines()), type(error).__name__)
+                raise InvalidInput(f"{name!r} holds no causal language model with its tokenizer: {problem}") from error
+        if not tokenizer.is_fast:
+            raise InvalidInput(f"the tokenizer of {name!r} is not a fast one, so tokens cannot be traced to their text")
+        model = model.to(device or ("cuda" if torch.cuda.is_available() else "cpu")).eval().requires_grad_(False)
+        chosen = template or tokenizer.chat_template or PLAIN_TEMPLATE
+        if not isinstance(chosen, str):
+            raise InvalidInput(f"{name!r} has several chat templates; pass template=…")
+        identity = Fingerprint(
+            base=base_fingerprint(model, config),
+            tokenizer=tokenizer_fingerprint(tokenizer),
+            template=_short(chosen.encode()),
+        )
+        return cls(model, tokenizer, name, chosen, identity)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model is."""
+        device: torch.device = next(self.model.parameters()).device
+        return device
+
+    @property
+    def window(self) -> int:
+        """Tokens that the model can read and write in all."""
+        return int(getattr(self.model.config, "max_position_embeddings", None) or 1 << 20)
+
+    def render(
+        self, messages: Sequence[Message], *, tools: Sequence[Mapping[str, Any]] = (), prompt: bool = True
+    ) -> str:
+        """The messages as this model reads them; with `prompt`, up to where the assistant begins to write.
+
+        A template that refuses system messages gets their text at the beginning of the first user message.
+
+        Raises:
+            InvalidInput: the template refuses these messages, e.g. roles that do not alternate.
+        """
+        try:
+            return self._apply(messages, tools, prompt)
+        except (TemplateError, TypeError, ValueError) as error:
+            moved = _without_system(messages)
+            if moved is None:
+                raise InvalidInput(f"the chat template of {self.name!r} refuses these messages: {error}") from error
+            return self.render(moved, tools=tools, prompt=prompt)
+
+    def _apply(self, messages: Sequence[Message], tools: Sequence[Mapping[str, Any]], prompt: bool) -> str:
+        return str(
+            self.tokenizer.apply_chat_template(
+                [dict(message) for message in messages],
+                tools=[dict(tool) for tool in tools] or None,
+                chat_template=self.template,
+                add_generation_prompt=prompt,
+                tokenize=False,
+            )
+        )
+
+    def tokens(self, text: str) -> list[int]:
+        """Ids of a rendered text; nothing is added to it."""
+        ids: list[int] = self.tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]
+        return ids
+
+    def encode(self, messages: Sequence[Message], **options: Any) -> list[int]:
+        """Ids of the rendered messages; options as for `render`."""
+        return self.tokens(self.render(messages, **options))
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """The text of ids, special tokens left out."""
+        return str(self.tokenizer.decode(list(ids), skip_special_tokens=True))
+
+    def takes_tools(self) -> bool:
+        """Whether the chat template shows tools to the model."""
+        probe = {"name": "probe_of_tools", "description": "", "parameters": {"type": "object", "properties": {}}}
+        try:
+            shown = self.render([{"role": "user", "content": "x"}], tools=[{"type": "function", "function": probe}])
+        except InvalidInput:
+            return False
+        return "probe_of_tools" in shown
+
+    def assistant_tokens(self, messages: Sequence[Message], **options: Any) -> tuple[list[int], list[bool]]:
+        """Ids of a whole conversation, and for each whether the assistant wrote it, its end-of-turn token included.
+
+        Found by rendering twice, as few templates mark the assistant's tokens (`return_assistant_tokens_mask` is
+        silently all zero for the others). A template may render an earlier reply otherwise than the last one (Qwen3
+        drops its empty thoughts): such a reply is not marked here, and is trained as the last of an example of its own.
+
+        Raises:
+            InvalidInput: the last message is not the assistant's, or nothing of it is found.
+        """
+        if not messages or messages[-1]["role"] != "assistant":
+            raise InvalidInput("the last message is to be the assistant's, as its tokens are what is trained")
+        whole = self.render(messages, prompt=False, **options)
+        spans = []
+        for place, message in enumerate(messages):
+            if message["role"] == "assistant" and place:
+                prompt = self.render(messages[:place], prompt=True, **options)
+                done = self.render(messages[: place + 1], prompt=False, **options)
+                if whole.startswith(done):
+                    spans.append((_shared(prompt, done), len(done)))
+        read = self.tokenizer(whole, add_special_tokens=False, return_offsets_mapping=True, verbose=False)
+        places: list[tuple[int, int]] = read["offset_mapping"]
+        ids: list[int] = read["input_ids"]
+        mask = [any(begin <= at and until <= end for begin, end in spans) for at, until in places]
+        if not mask or not any(mask):
+            raise InvalidInput(f"the chat template of {self.name!r} hides what the assistant said in {whole[-200:]!r}")
+        return ids, mask
+
+
+def base_fingerprint(model: nn.Module, config: Mapping[str, Any]) -> str:
+    """A hash of the checkpoint's config.json and of up to 4,096 evenly spaced numbers of each weight, as bfloat16.
+
+    The same for a checkpoint loaded in float32 and in bfloat16, and for any version of transformers. It tells bases
+    apart; it is no protection against one that is made to be mistaken for another.
+    """
+    state = hashlib.sha256()
+    kept = {key: value for key, value in config.items() if key not in _ABOUT_THE_FILE and not key.startswith("_")}
+    state.update(json.dumps(kept, sort_keys=True, default=str).encode())
+    for path, weight in sorted(model.named_parameters()):
+        flat = weight.detach().flatten()
+        sample = flat[:: max(1, len(flat) // _SAMPLE)][:_SAMPLE].to("cpu", torch.bfloat16)
+        state.update(f"{path}{tuple(weight.shape)}".encode() + sample.view(torch.int16).numpy().tobytes())
+    return state.hexdigest()[:32]
+
+
+def tokenizer_fingerprint(tokenizer: Any) -> str:
+    """A hash of what the tokenizer does: its vocabulary, special tokens and the ids of some odd texts."""
+    does = {
+        "vocabulary": sorted(tokenizer.get_vocab().items()),
+        "special": {key: str(value) for key, value in sorted(tokenizer.special_tokens_map.items())},
+        "probes": [tokenizer(text, add_special_tokens=False)["input_ids"] for text in _PROBES],
+    }
+    return _short(json.dumps(does, sort_keys=True).encode())
+
+
+def _shared(one: str, other: str) -> int:
+    """How many characters both texts begin with."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((place for place, (a, b) in pairs if a != b), min(len(one), len(other)))
+
+
+def _short(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()[:32]
+
+
+def _without_system(messages: Sequence[Message]) -> list[Message] | None:
+    """The messages with system texts moved into the first user message; None where there is nothing to move."""
+    system = [str(message["content"]) for message in messages if message["role"] == "system"]
+    others = [message for message in messages if message["role"] != "system"]
+    first = next((place for place, message in enumerate(others) if message["role"] == "user"), None)
+    if not system or first is None:
+        return None
+    others[first] = {**others[first], "content": "\n\n".join([*system, str(others[first]["content"])])}
+    return others
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without transformers' progress bars on the user's terminal."""
+    from transformers.utils import logging as transformers_logging
+
+    logging: Any = transformers_logging  # its functions are not annotated
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()
