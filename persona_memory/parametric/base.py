@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from os import PathLike
 from typing import Any
 
@@ -45,6 +45,7 @@ class BaseModel:
         name: the path or hub id that it was loaded from.
         template: the chat template in use.
         fingerprint: what adapters are trained for.
+        template_options: what is passed to the template each time, e.g. {"enable_thinking": False}.
     """
 
     model: Any
@@ -52,6 +53,7 @@ class BaseModel:
     name: str
     template: str
     fingerprint: Fingerprint
+    template_options: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def load(
@@ -61,6 +63,7 @@ class BaseModel:
         dtype: torch.dtype | str = "auto",
         device: str | None = None,
         template: str | None = None,
+        template_options: Mapping[str, Any] | None = None,
         **options: Any,
     ) -> BaseModel:
         """The model in a folder or on the Hugging Face hub.
@@ -71,6 +74,8 @@ class BaseModel:
             device: e.g. "cuda"; by default CUDA where there is one.
             template: a Jinja chat template, instead of the tokenizer's own. A base with neither is prompted in plain
                 text (`PLAIN_TEMPLATE`).
+            template_options: further variables of the template, e.g. {"enable_thinking": False}. They are part of the
+                fingerprint, as adapters are trained on what they make of messages.
             options: further arguments of `from_pretrained`, e.g. `revision`. Remote code is not run unless you say so.
 
         Raises:
@@ -101,9 +106,9 @@ class BaseModel:
         identity = Fingerprint(
             base=base_fingerprint(model, config),
             tokenizer=tokenizer_fingerprint(tokenizer),
-            template=_short(chosen.encode()),
+            template=_short(f"{chosen}{sorted((template_options or {}).items())}".encode()),
         )
-        return cls(model, tokenizer, name, chosen, identity)
+        return cls(model, tokenizer, name, chosen, identity, dict(template_options or {}))
 
     @property
     def device(self) -> torch.device:
@@ -142,6 +147,7 @@ class BaseModel:
                 chat_template=self.template,
                 add_generation_prompt=prompt,
                 tokenize=False,
+                **self.template_options,
             )
         )
 
@@ -194,6 +200,19 @@ class BaseModel:
         if not mask or not any(mask):
             raise InvalidInput(f"the chat template of {self.name!r} hides what the assistant said in {whole[-200:]!r}")
         return ids, mask
+
+
+def beside(messages: Sequence[Message], retrieved: str) -> list[Message]:
+    """The messages with retrieved text in front of the latest human message: the prompt of the context stream.
+
+    Raises:
+        InvalidInput: there is no human message.
+    """
+    latest = max((place for place, one in enumerate(messages) if one["role"] == "user"), default=None)
+    if latest is None:
+        raise InvalidInput("retrieved text goes beside the latest human message, and there is none")
+    shown = {**messages[latest], "content": f"{retrieved}\n\n{messages[latest]['content']}"}
+    return [*messages[:latest], shown, *messages[latest + 1 :]]
 
 
 def base_fingerprint(model: nn.Module, config: Mapping[str, Any]) -> str:

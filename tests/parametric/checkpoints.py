@@ -87,7 +87,7 @@ def config(architecture: str, vocabulary: int, **changes: Any) -> Any:
     return {"llama": LlamaConfig, "qwen3": Qwen3Config}[architecture](**shared)
 
 
-def write(folder: Path, architecture: str, *, seed: int = 0, template: bool = True) -> Path:
+def write(folder: Path, architecture: str, *, seed: int = 0, template: bool = True, **changes: Any) -> Path:
     """A checkpoint in the folder, as `save_pretrained` writes it."""
     from transformers import AutoModelForCausalLM
 
@@ -96,7 +96,7 @@ def write(folder: Path, architecture: str, *, seed: int = 0, template: bool = Tr
     if not template:
         tokens.chat_template = None
     torch.manual_seed(seed)
-    model = auto.from_config(config(architecture, len(tokens)))
+    model = auto.from_config(config(architecture, len(tokens), **changes))
     model.save_pretrained(folder)
     tokens.save_pretrained(folder)
     return folder

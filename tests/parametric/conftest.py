@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,14 +14,20 @@ if TYPE_CHECKING:
 ARCHITECTURES = ("gemma3", "llama", "qwen3")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread() -> None:
+    """Tiny models are slower with more threads, and tests run beside each other."""
+    if find_spec("torch"):
+        import torch
+
+        torch.set_num_threads(1)
+
+
 @pytest.fixture(scope="session")
 def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """A folder with a checkpoint for each architecture."""
-    import torch
-
     from .checkpoints import write
 
-    torch.set_num_threads(1)  # tiny models are slower with more, and tests run beside each other
     root = tmp_path_factory.mktemp("checkpoints")
     return {name: write(root / name, name) for name in ARCHITECTURES}
 

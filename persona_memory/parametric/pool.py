@@ -1,0 +1,321 @@
+"""Many people's adapters on one base model: loaded from disk when they are asked for, run by one thread.
+
+Two threads in one model can swap each other's routing without an error (with PEFT's `adapter_names`, half of the
+outputs were wrong). So a pool owns its model: every forward runs on the pool's one thread, and requests are futures.
+Requests that wait at the same time are decoded together, whoever they are from.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter, OrderedDict, deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TypeVar
+
+import torch
+
+from persona_memory.adapters import LoraSpec, parse_name
+from persona_memory.errors import AdapterRetired, InvalidInput, NoFreeSlot
+from persona_memory.parametric.base import BaseModel
+from persona_memory.parametric.decoding import Row, Sampling, Written, check_rows, decode
+from persona_memory.parametric.files import Limits, load_adapter
+from persona_memory.parametric.slots import BASE, Slots, attach
+
+T = TypeVar("T")
+OnToken = Callable[[int], bool]
+"""Called on the pool's thread with each token that is written; True ends the reply."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """One reply that is asked for.
+
+    Attributes:
+        ids: what the model reads.
+        context: the same with what was retrieved; empty where nothing relevant was: then one stream is read.
+        lam: weight of the stream without the retrieved text, in [0, 1].
+        adapter: name of the person's revision, or None for the base model.
+    """
+
+    ids: tuple[int, ...]
+    context: tuple[int, ...] = ()
+    lam: float = 0.5
+    adapter: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PoolStats:
+    """Counts since the pool was opened. Evictions that keep growing: more people are active than there are slots."""
+
+    hits: int = 0
+    loads: int = 0
+    evictions: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    prompt: Prompt
+    sampling: Sampling
+    on_token: OnToken | None
+    future: Future[Written]
+
+
+class AdapterPool:
+    """Serves a folder of adapter revisions over one base model. Safe to share between threads.
+
+    Args:
+        base: the model; it belongs to the pool until `close`.
+        store: the folder of revisions.
+        spec: the shape that all of them have.
+        slots: how many adapters are in memory at a time.
+        dtype: of the adapters in memory.
+        batch: how many waiting replies are decoded together at most.
+        digest_of: for a revision's name, the SHA-256 of its manifest.json as it was registered, or None; see
+            `load_adapter`.
+        limits: see `Limits`.
+    """
+
+    def __init__(
+        self,
+        base: BaseModel,
+        store: Path,
+        spec: LoraSpec,
+        *,
+        slots: int = 8,
+        dtype: torch.dtype = torch.float32,
+        batch: int = 8,
+        digest_of: Callable[[str], str | None] | None = None,
+        limits: Limits | None = None,
+    ) -> None:
+        self.base, self.store, self.spec, self.batch = base, store, spec, batch
+        self._digest_of, self._limits = digest_of or (lambda name: None), limits
+        self._slots = attach(base.model, spec, size=slots, dtype=dtype)
+        self._owner = ThreadPoolExecutor(1, thread_name_prefix="persona-memory-model")
+        self._lock = threading.Lock()
+        self._resident: OrderedDict[str, int] = OrderedDict()  # least recently used first
+        self._free = list(range(slots, 0, -1))
+        self._users: Counter[str] = Counter()
+        self._retired: set[str] = set()
+        self._waiting: deque[_Waiting] = deque()
+        self._stats, self._closed = PoolStats(), False
+
+    def generate(
+        self, prompt: Prompt, sampling: Sampling | None = None, *, on_token: OnToken | None = None
+    ) -> Future[Written]:
+        """The reply, later. Its result raises what `pin`, `decode` and `on_token` raise, for this prompt only."""
+        future: Future[Written] = Future()
+        with self._lock:
+            self._refuse_closed()
+            self._waiting.append(_Waiting(prompt, sampling or Sampling(), on_token, future))
+            self._owner.submit(self._answer_waiting)
+        return future
+
+    def submit(self, adapters: Sequence[str | None], work: Callable[[Slots, tuple[int, ...]], T]) -> Future[T]:
+        """What `work` returns, later: it runs on the pool's thread with the slot of each adapter, all of them loaded.
+
+        Work that runs forwards does so within `slots.routed(…)`. Raises (in the future) what `pin` raises.
+        """
+
+        def run() -> T:
+            taken = self._take(adapters)
+            try:
+                return work(self._slots, taken)
+            finally:
+                self._release(adapters)
+
+        with self._lock:
+            self._refuse_closed()
+            return self._owner.submit(run)
+
+    @contextmanager
+    def pin(self, *adapters: str) -> Iterator[None]:
+        """Within the block these adapters are loaded and not evicted.
+
+        Raises:
+            AdapterRetired: one was retired.
+            NoFreeSlot: all slots are in use.
+            AdapterRefused: the files of one are not what they should be.
+            NotFound: there is no such revision.
+        """
+        with self._lock:
+            self._refuse_closed()
+            loading = self._owner.submit(self._take, adapters)
+        loading.result()
+        try:
+            yield
+        finally:
+            self._release(adapters)
+
+    def retire(self, adapter: str) -> Future[bool]:
+        """At once no reply begins with this adapter, and one that is being written ends with `AdapterRetired`.
+
+        The result, whether it was loaded, is there when its numbers are overwritten in memory. Files are not touched.
+        """
+        parse_name(adapter)
+        with self._lock:
+            self._refuse_closed()
+            self._retired.add(adapter)
+            return self._owner.submit(self._unload, adapter)
+
+    @property
+    def resident(self) -> tuple[str, ...]:
+        """Names of the adapters in memory, least recently used first."""
+        with self._lock:
+            return tuple(self._resident)
+
+    @property
+    def stats(self) -> PoolStats:
+        """Counts since the pool was opened."""
+        return self._stats
+
+    def close(self) -> None:
+        """Finish what runs, drop what waits, and give the base model its own layers back."""
+        with self._lock:
+            self._closed, waiting, self._waiting = True, list(self._waiting), deque()
+        for one in waiting:
+            one.future.cancel()
+        self._owner.shutdown(wait=True, cancel_futures=True)
+        self._slots.detach()
+
+    def __enter__(self) -> AdapterPool:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # ── on the pool's thread ────────────────────────────────────────────────────────────────────────────────────────
+
+    def _answer_waiting(self) -> None:
+        """Decode, in one batch, the replies that wait and are sampled alike, the oldest first."""
+        taken: list[tuple[_Waiting, Row]] = []
+        for one in self._next_batch():
+            if not one.future.set_running_or_notify_cancel():
+                continue
+            row = Row(one.prompt.ids, one.prompt.context, one.prompt.lam)
+            try:
+                check_rows(self.base, [row])  # nobody else's reply is to fail for it
+                (slot,) = self._take([one.prompt.adapter])
+                taken.append((one, replace(row, slot=slot)))
+            except Exception as error:
+                one.future.set_exception(error)
+        if taken:
+            self._answer(taken)
+
+    def _next_batch(self) -> list[_Waiting]:
+        """Those that go together: sampled alike, without a seed (which is a promise about a batch of one)."""
+        with self._lock:
+            if not self._waiting:
+                return []
+            first, rest, batch = self._waiting.popleft(), deque[_Waiting](), []
+            batch.append(first)
+            adapters = {first.prompt.adapter} - {None}
+            while self._waiting:
+                one = self._waiting.popleft()
+                more = adapters | ({one.prompt.adapter} - {None})
+                alike = one.sampling == first.sampling and first.sampling.seed is None
+                if alike and len(batch) < self.batch and len(more) <= self._slots.size:
+                    adapters = more
+                    batch.append(one)
+                else:
+                    rest.append(one)
+            self._waiting = rest
+            return batch
+
+    def _answer(self, taken: list[tuple[_Waiting, Row]]) -> None:
+        failed: dict[int, Exception] = {}
+
+        def watch(place: int, token: int) -> bool:
+            one = taken[place][0]
+            try:
+                self._refuse_retired(one.prompt.adapter)
+                return one.on_token is not None and one.on_token(token)
+            except Exception as error:
+                failed[place] = error
+                return True
+
+        written: list[Written] = []
+        try:
+            with torch.inference_mode():
+                rows = [row for _, row in taken]
+                written = decode(self.base, rows, taken[0][0].sampling, slots=self._slots, watch=watch)
+        except Exception as error:
+            failed = dict.fromkeys(range(len(taken)), error)
+        for place, (one, _) in enumerate(taken):
+            self._release([one.prompt.adapter])
+            if place in failed:
+                one.future.set_exception(failed[place])
+            else:
+                one.future.set_result(written[place])
+
+    def _take(self, adapters: Sequence[str | None]) -> tuple[int, ...]:
+        """The slot of each adapter, loaded and counted as in use; all of them or none."""
+        taken: list[int] = []
+        try:
+            for adapter in adapters:
+                taken.append(BASE if adapter is None else self._slot(adapter))
+                self._users[adapter or ""] += 1
+        except Exception:
+            self._release(adapters[: len(taken)])
+            raise
+        return tuple(taken)
+
+    def _slot(self, adapter: str) -> int:
+        self._refuse_retired(adapter)
+        with self._lock:
+            if adapter in self._resident:
+                self._resident.move_to_end(adapter)
+                self._stats = replace(self._stats, hits=self._stats.hits + 1)
+                return self._resident[adapter]
+        weights, _ = load_adapter(
+            self.store,
+            adapter,
+            spec=self.spec,
+            shapes=self._slots.shapes,
+            fingerprint=self.base.fingerprint,
+            digest=self._digest_of(adapter),
+            limits=self._limits,
+        )
+        slot = self._room(adapter)
+        self._slots.write(slot, weights)
+        with self._lock:
+            self._resident[adapter] = slot
+            self._stats = replace(self._stats, loads=self._stats.loads + 1)
+        return slot
+
+    def _room(self, adapter: str) -> int:
+        """A slot that nobody uses: a free one, else that of the adapter whose last use is longest ago."""
+        with self._lock:
+            if self._free:
+                return self._free.pop()
+            idle = next((name for name in self._resident if not self._users[name]), None)
+            if idle is None:
+                problem = f"all {self._slots.size} slots are in use; open the pool with more slots, or try again later"
+                raise NoFreeSlot(adapter, problem)
+            self._stats = replace(self._stats, evictions=self._stats.evictions + 1)
+            return self._resident.pop(idle)
+
+    def _release(self, adapters: Sequence[str | None]) -> None:
+        with self._lock:
+            self._users.subtract(adapter or "" for adapter in adapters)
+
+    def _unload(self, adapter: str) -> bool:
+        with self._lock:
+            slot = self._resident.pop(adapter, None)
+        if slot is None:
+            return False
+        self._slots.clear(slot)
+        with self._lock:
+            self._free.append(slot)
+        return True
+
+    def _refuse_closed(self) -> None:
+        if self._closed:
+            raise InvalidInput("this AdapterPool is closed; open another one")
+
+    def _refuse_retired(self, adapter: str | None) -> None:
+        if adapter in self._retired:
+            raise AdapterRetired(adapter or "", "it was retired; ask the registry for the active revision")
