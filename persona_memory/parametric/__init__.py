@@ -16,11 +16,12 @@ if any(find_spec(package) is None for package in ("safetensors", "torch", "trans
 
 from persona_memory.parametric.base import BaseModel, beside
 from persona_memory.parametric.chat_model import PersonaChatModel
-from persona_memory.parametric.decoding import Row, Sampling, Written, decode, lam_of
+from persona_memory.parametric.decoding import Sampling, Written, decode, lam_of
 from persona_memory.parametric.files import Limits, Origin, Stored, as_adapter, load_adapter, save_adapter
 from persona_memory.parametric.lora import Shapes, Weights, fresh, target_shapes
 from persona_memory.parametric.pool import AdapterPool, PoolStats, Prompt
 from persona_memory.parametric.slots import Slots, attach
+from persona_memory.parametric.streams import Row
 
 __all__ = [
     "AdapterPool",

@@ -117,9 +117,14 @@ class BaseModel:
         return device
 
     @property
+    def config(self) -> Any:
+        """The configuration of the part that reads text."""
+        return self.model.config.get_text_config()
+
+    @property
     def window(self) -> int:
         """Tokens that the model can read and write in all."""
-        return int(getattr(self.model.config, "max_position_embeddings", None) or 1 << 20)
+        return int(getattr(self.config, "max_position_embeddings", None) or 1 << 20)
 
     def render(
         self, messages: Sequence[Message], *, tools: Sequence[Mapping[str, Any]] = (), prompt: bool = True

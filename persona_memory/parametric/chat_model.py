@@ -29,6 +29,7 @@ from persona_memory.parametric.pool import AdapterPool, Prompt
 from persona_memory.parametric.text import TextWriter
 from persona_memory.types import Recall
 
+_OWN = ("adapter", "retrieved", "lam", "max_tokens", "temperature", "top_p", "seed", "stop")
 _ROLES = {"system": "system", "developer": "system", "human": "user", "ai": "assistant", "tool": "tool"}
 
 
@@ -71,7 +72,9 @@ class PersonaChatModel(BaseChatModel):
 
     @property
     def _identifying_params(self) -> dict[str, Any]:
-        return {"model_name": self.model_name, "adapter": self.adapter}
+        # LangChain's cache tells replies apart by these: without the person's own, people would share them.
+        own = {name: getattr(self, name) for name in _OWN}
+        return {"model_name": self.model_name, "base": self.pool.base.fingerprint.base, **own}
 
     def remembering(self, recall: Recall) -> PersonaChatModel:
         """The model for one turn, as the recall's route says.
@@ -232,7 +235,7 @@ class _Call:
         message.usage_metadata = UsageMetadata(input_tokens=read, output_tokens=wrote, total_tokens=read + wrote)
         message.response_metadata = {
             "model_name": self.pool.base.name,
-            "finish_reason": "tool_calls" if message.tool_calls else written.reason,
+            "finish_reason": "tool_calls" if message.tool_calls else "stop" if self.writer.stopped else written.reason,
             "adapter": self.prompt.adapter,
             "streams": 2 if two else 1,
         }

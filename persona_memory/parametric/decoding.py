@@ -11,50 +11,23 @@ so that a step costs one forward of more rows. A row without R has one stream, a
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from inspect import signature
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from persona_memory.errors import InvalidInput
 from persona_memory.parametric.base import BaseModel
-from persona_memory.parametric.slots import BASE, Slots
+from persona_memory.parametric.slots import Slots
+from persona_memory.parametric.streams import Row, Streams, routed
 
 Watch = Callable[[int, int], bool]
 """Called with a row and the token that was just written to it; True ends the row."""
 
 _CACHED_WHOLE = {"full_attention", "sliding_attention"}
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One reply to be written.
-
-    Attributes:
-        prompt: ids that the model reads.
-        context: ids of the same prompt with what was retrieved; empty where nothing relevant was.
-        lam: λ, the weight of the stream without the retrieved text, in [0, 1].
-        slot: the person's slot.
-    """
-
-    prompt: tuple[int, ...]
-    context: tuple[int, ...] = ()
-    lam: float = 0.5
-    slot: int = BASE
-
-    def streams(self) -> list[tuple[tuple[int, ...], float]]:
-        """The prompts that have to be read, each with its weight: one or two."""
-        if not self.context or self.lam == 1:
-            return [(self.prompt, 1.0)]
-        if self.lam == 0:
-            return [(self.context, 1.0)]
-        return [(self.prompt, self.lam), (self.context, 1 - self.lam)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +116,7 @@ def check_rows(base: BaseModel, rows: Sequence[Row]) -> None:
     Raises:
         InvalidInput: as `decode`.
     """
-    kinds = set(getattr(base.model.config, "layer_types", None) or ()) - _CACHED_WHOLE
+    kinds = set(getattr(base.config, "layer_types", None) or ()) - _CACHED_WHOLE
     if kinds:
         raise InvalidInput(f"{base.name!r} has layers of the kind {sorted(kinds)}, whose states cannot be merged")
     if not rows:
@@ -190,26 +163,26 @@ def _write(
 ) -> Tensor:
     """The decoding loop, as transformers' `generate(custom_generate=…)` calls it: input_ids (R, T) → (R, T + new)."""
     random = None if seed is None else torch.Generator(input_ids.device).manual_seed(seed)
-    streams = _Streams.prefill(model, rows, slots)
-    open_rows = torch.ones(len(rows), dtype=torch.bool, device=input_ids.device)
-    while True:
-        scores = logits_processor(input_ids, mix(streams.logits, rows))  # (R, V)
-        if generation_config.do_sample:
-            chosen = torch.multinomial(scores.softmax(-1), 1, generator=random).squeeze(1)
-        else:
-            chosen = scores.argmax(-1)
-        chosen = torch.where(open_rows, chosen, generation_config.pad_token_id)
-        input_ids = torch.cat([input_ids, chosen[:, None]], dim=1)
-        ended = stopping_criteria(input_ids, scores)
-        for place, token in enumerate(chosen.tolist()):
-            if open_rows[place]:
-                found[place].append(token)
-                if watch is not None and watch(place, token):
+    streams = Streams.prefill(model, rows, slots)
+    going = torch.ones(len(rows), dtype=torch.bool, device=input_ids.device)
+    with routed(slots, streams.slot_of):
+        while True:
+            scores = logits_processor(input_ids, mix(streams.logits, rows))  # (R, V)
+            if generation_config.do_sample:
+                chosen = torch.multinomial(scores.softmax(-1), 1, generator=random).squeeze(1)
+            else:
+                chosen = scores.argmax(-1)
+            chosen = torch.where(going, chosen, generation_config.pad_token_id)
+            input_ids = torch.cat([input_ids, chosen[:, None]], dim=1)
+            ended = stopping_criteria(input_ids, scores)
+            for place in going.nonzero().flatten().tolist():
+                found[place].append(int(chosen[place]))
+                if watch is not None and watch(place, found[place][-1]):
                     ended[place] = True
-        open_rows = open_rows & ~ended
-        if not open_rows.any():
-            return input_ids
-        streams.step(chosen)
+            going = going & ~ended
+            if not going.any():
+                return input_ids
+            streams.step(chosen)
 
 
 def mix(logits: Tensor, rows: Sequence[Row]) -> Tensor:
@@ -227,78 +200,3 @@ def mix(logits: Tensor, rows: Sequence[Row]) -> Tensor:
             mixed.append(torch.logaddexp(math.log(weights[0]) + one, math.log(weights[1]) + other))
         at += len(weights)
     return torch.stack(mixed)
-
-
-class _Streams:
-    """All streams of a batch: their merged cache, and the logits (N, V) of what comes next."""
-
-    def __init__(self, model: Any, slots: Slots | None, rows: Sequence[Row], cache: Any, lengths: Tensor) -> None:
-        self.model, self.slots, self.cache = model, slots, cache
-        self.row_of = [place for place, row in enumerate(rows) for _ in row.streams()]
-        self.slot_of = tuple(rows[place].slot for place in self.row_of)
-        self.positions = lengths[:, None]  # (N, 1), of the next token
-        behind = torch.arange(int(lengths.max()), device=lengths.device)[None] - int(lengths.max()) + lengths[:, None]
-        self.mask = (behind >= 0).long()  # (N, T), 0 at the padding on the left
-        self.logits: Tensor
-
-    @classmethod
-    def prefill(cls, model: Any, rows: Sequence[Row], slots: Slots | None) -> _Streams:
-        """Every stream is read alone, without padding; then their caches are merged."""
-        options = {"logits_to_keep": 1} if "logits_to_keep" in signature(model.forward).parameters else {}
-        caches, logits, lengths = [], [], []
-        for row in rows:
-            for ids, _ in row.streams():
-                cache, read = whole_cache(), torch.tensor([ids], device=model.device)
-                with _routed(slots, (row.slot,)):
-                    made = model(input_ids=read, past_key_values=cache, use_cache=True, **options)
-                caches.append(cache)
-                logits.append(made.logits[:, -1])
-                lengths.append(len(ids))
-        sizes = torch.tensor(lengths, device=model.device)
-        streams = cls(model, slots, rows, merge(caches), sizes)
-        streams.logits = torch.cat(logits)
-        return streams
-
-    def step(self, chosen: Tensor) -> None:
-        """Every stream reads the token (R,) that was chosen for its row."""
-        ids = chosen[self.row_of][:, None]
-        self.mask = functional.pad(self.mask, (0, 1), value=1)
-        with _routed(self.slots, self.slot_of):
-            made = self.model(
-                input_ids=ids,
-                attention_mask=self.mask,
-                position_ids=self.positions,
-                past_key_values=self.cache,
-                use_cache=True,
-            )
-        self.positions = self.positions + 1
-        self.logits = made.logits[:, -1]
-
-
-def whole_cache() -> Any:
-    """A cache that keeps every position of every layer.
-
-    transformers' default one drops what lies outside of a sliding window, after which caches of different lengths
-    cannot be laid side by side; the windows hold all the same, by the attention mask.
-    """
-    from transformers import DynamicCache
-
-    return DynamicCache()
-
-
-def merge(caches: Sequence[Any]) -> Any:
-    """One cache of N rows from N caches of one row (1, H, T_n, D), padded on the left to the longest."""
-    longest = max(cache.get_seq_length() for cache in caches)
-    merged = whole_cache()
-    for place in range(len(caches[0].layers)):
-        layers = [cache.layers[place] for cache in caches]
-        sides: Mapping[str, list[Tensor]] = {
-            side: [functional.pad(each, (0, 0, longest - each.shape[-2], 0)) for each in tensors]
-            for side, tensors in (("keys", [one.keys for one in layers]), ("values", [one.values for one in layers]))
-        }
-        merged.update(torch.cat(sides["keys"]), torch.cat(sides["values"]), place)
-    return merged
-
-
-def _routed(slots: Slots | None, rows: Sequence[int]) -> Any:
-    return nullcontext() if slots is None else slots.routed(rows)

@@ -10,15 +10,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+import warnings
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load as load_tensors
 from safetensors.torch import save as dump_tensors
 from torch import Tensor
 
@@ -26,9 +25,12 @@ from persona_memory.adapters import Fingerprint, LoraSpec, Manifest, check_base,
 from persona_memory.adapters.files import CONFIG, MANIFEST, WEIGHTS
 from persona_memory.adapters.manifest import from_json, to_json
 from persona_memory.errors import AdapterRefused, InvalidInput
-from persona_memory.parametric.lora import Shapes, Weights, from_peft, peft_config, peft_shapes, to_peft
+from persona_memory.parametric.lora import Part, Shapes, Weights, flatten, layout, peft_config, to_peft, unflatten
 
-DTYPES = {torch.float32: "float32", torch.bfloat16: "bfloat16"}
+Dtype = Literal["float32", "bfloat16"]
+DTYPES: Mapping[torch.dtype, Dtype] = {torch.float32: "float32", torch.bfloat16: "bfloat16"}
+_CODES: Mapping[Dtype, tuple[str, int]] = {"float32": ("F32", 4), "bfloat16": ("BF16", 2)}
+"""As safetensors writes them, with their bytes."""
 NO_OPS: Mapping[str, tuple[Any, ...]] = {
     "bias": ("none",),
     "inference_mode": (True,),
@@ -46,13 +48,13 @@ class Limits:
     """What a stored adapter may have at most.
 
     Attributes:
-        norm: Frobenius norm of one layer's update (α/r)·B·A; a weight's own norm is some tens, its update's far less.
+        norm: Euclidean norm of all its numbers; a trained adapter's is some tens.
         header: bytes of the safetensors header.
         manifest: bytes of manifest.json; the ids of memories are the long part.
         config: bytes of adapter_config.json.
     """
 
-    norm: float = 100.0
+    norm: float = 1000.0
     header: int = 1 << 20
     manifest: int = 16 << 20
     config: int = 64 << 10
@@ -95,9 +97,11 @@ def save_adapter(
         AdapterRefused: what would be written could not be loaded again, or the revision exists.
     """
     origin = origin or Origin()
-    shapes = {path: (b.shape[0], a.shape[1]) for path, (a, b) in weights.items()}
     tensors = to_peft(weights)
-    dtype = _check_tensors(name, tensors, shapes, spec, limits or Limits())
+    parts = layout({path: (b.shape[0], a.shape[1]) for path, (a, b) in weights.items()}, spec.rank)
+    _check_keys(name, {key: tuple(tensor.shape) for key, tensor in tensors.items()}, parts)
+    dtype = _dtype(name, {tensor.dtype for tensor in tensors.values()})
+    check_numbers(name, flatten(weights, parts), limits or Limits())
     data = dump_tensors(tensors, metadata={"format": "pt"})
     config = json.dumps(peft_config(spec, base_model), indent=2).encode() + b"\n"
     manifest = Manifest(
@@ -107,7 +111,7 @@ def save_adapter(
         fingerprint=fingerprint,
         spec=spec,
         base_model=base_model,
-        dtype=dtype,  # type: ignore[arg-type]
+        dtype=dtype,
         created_at=now.isoformat(),
         watermark=origin.watermark,
         parent=origin.parent,
@@ -130,13 +134,29 @@ def load_adapter(
     digest: str | None = None,
     limits: Limits | None = None,
 ) -> tuple[dict[str, tuple[Tensor, Tensor]], Stored]:
-    """The revision's weights with what is known of it, if every check passes.
+    """The revision's weights with what is known of it, if every check passes; see `load_flat`."""
+    parts = layout(shapes, spec.rank)
+    flat, stored = load_flat(store, name, spec=spec, parts=parts, fingerprint=fingerprint, digest=digest, limits=limits)
+    return unflatten(flat, parts), stored
+
+
+def load_flat(
+    store: Path,
+    name: str,
+    *,
+    spec: LoraSpec,
+    parts: Sequence[Part],
+    fingerprint: Fingerprint,
+    digest: str | None = None,
+    limits: Limits | None = None,
+) -> tuple[Tensor, Stored]:
+    """The revision's numbers as one vector (N,), as `layout` orders them, if every check passes.
 
     Args:
         store: the folder of all revisions.
         name: as `revision_name` gives it.
         spec: the shape that this deployment serves.
-        shapes: (out, in) of each layer that is adapted, from the base model itself.
+        parts: the layout of the layers that are adapted, from the base model itself.
         fingerprint: of the base that is served.
         digest: SHA-256 of manifest.json where the ledger knows it: then not even somebody who can write the store can
             pass other weights off.
@@ -148,8 +168,7 @@ def load_adapter(
         NotFound: there is no such revision.
     """
     limits = limits or Limits()
-    numbers = sum(rows * columns for rows, columns in peft_shapes(shapes, spec.rank).values())
-    most = {WEIGHTS: 4 * numbers + limits.header, CONFIG: limits.config, MANIFEST: limits.manifest}
+    most = {WEIGHTS: 4 * parts[-1].end + limits.header, CONFIG: limits.config, MANIFEST: limits.manifest}
     files = read_revision(store, name, most)
     found = hashlib.sha256(files[MANIFEST]).hexdigest()
     if digest not in (None, found):
@@ -161,13 +180,9 @@ def load_adapter(
     check_base(manifest, fingerprint)
     check_spec(name, manifest.spec, spec)
     check_config(name, files[CONFIG], spec)
-    try:
-        tensors = load_tensors(files[WEIGHTS])
-    except (SafetensorError, ValueError, KeyError) as error:
-        raise AdapterRefused(name, f"{WEIGHTS} is not a safetensors file: {error}") from None
-    if _check_tensors(name, tensors, shapes, spec, limits) != manifest.dtype:
-        raise AdapterRefused(name, f"the weights are not {manifest.dtype}, as the manifest says")
-    return from_peft(tensors, shapes), Stored(manifest, found)
+    flat = _numbers(name, files[WEIGHTS], parts, manifest.dtype)
+    check_numbers(name, flat, limits)
+    return flat, Stored(manifest, found)
 
 
 def check_spec(name: str, found: LoraSpec, expected: LoraSpec) -> None:
@@ -211,35 +226,64 @@ def check_config(name: str, data: bytes, spec: LoraSpec) -> None:
         raise AdapterRefused(name, f"adapter_config.json lacks {sorted(missing)}")
 
 
-def _check_tensors(name: str, tensors: Mapping[str, Tensor], shapes: Shapes, spec: LoraSpec, limits: Limits) -> str:
-    """The dtype of the tensors, if they are exactly one adapter with sane numbers."""
-    expected = peft_shapes(shapes, spec.rank)
-    missing, extra = sorted(expected.keys() - tensors.keys()), sorted(tensors.keys() - expected.keys())
+def check_numbers(name: str, flat: Tensor, limits: Limits) -> None:
+    """Nothing, if all numbers (N,) are finite and together not huge.
+
+    Raises:
+        AdapterRefused: they are not.
+    """
+    norm = float(torch.linalg.vector_norm(flat, dtype=torch.float32))
+    if not norm <= limits.norm:  # NaN, too
+        raise AdapterRefused(name, f"the norm of its numbers is {norm:.3g}; at most {limits.norm:g} is loaded")
+
+
+def _numbers(name: str, data: bytes, parts: Sequence[Part], dtype: Dtype) -> Tensor:
+    """The body of a safetensors file, whose header has to be exactly the one that these parts have.
+
+    The format: 8 bytes with the header's length, the header in JSON, then all tensors one after the other.
+    """
+    length = int.from_bytes(data[:8], "little")
+    try:
+        header = json.loads(data[8 : 8 + length])
+    except (ValueError, RecursionError):
+        header = None
+    if not isinstance(header, dict) or not all(isinstance(one, dict) for one in header.values()):
+        raise AdapterRefused(name, f"{WEIGHTS} is not a safetensors file")
+    header.pop("__metadata__", None)
+    shapes = {key: tuple(one["shape"]) for key, one in header.items() if isinstance(one.get("shape"), list)}
+    _check_keys(name, shapes, parts)
+    code, size = _CODES[dtype]
+    for part in parts:
+        expected = {"dtype": code, "shape": list(part.shape), "data_offsets": [size * part.begin, size * part.end]}
+        if header[part.key] != expected:
+            raise AdapterRefused(name, f"{part.key} is {header[part.key]}, not {expected}".replace("'", ""))
+    if length % 8 or len(data) != 8 + length + size * parts[-1].end:
+        raise AdapterRefused(name, f"{WEIGHTS} is not a safetensors file: it has {len(data):,} bytes")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # bytes are read-only, and nobody writes to this tensor
+        return torch.frombuffer(data, dtype=getattr(torch, dtype), offset=8 + length)
+
+
+def _check_keys(name: str, shapes: Mapping[str, tuple[int, ...]], parts: Sequence[Part]) -> None:
+    expected = {part.key: part.shape for part in parts}
+    missing, extra = sorted(expected.keys() - shapes.keys()), sorted(shapes.keys() - expected.keys())
     if missing or extra or not expected:
         counts = f"{len(missing)} keys are missing, {len(extra)} do not belong"
         raise AdapterRefused(name, f"the weights are not one adapter: {counts}, e.g. {(missing + extra)[:2]}")
-    for key, tensor in tensors.items():
-        if tuple(tensor.shape) != expected[key]:
-            raise AdapterRefused(name, f"{key} has the shape {tuple(tensor.shape)}, not {expected[key]}")
-    dtypes = {tensor.dtype for tensor in tensors.values()}
-    if len(dtypes) != 1 or not dtypes <= DTYPES.keys():
-        raise AdapterRefused(name, f"the weights are {sorted(map(str, dtypes))}; expected float32 or bfloat16")
-    for path, (a, b) in from_peft(tensors, shapes).items():
-        norm = update_norm(a, b) * spec.scaling
-        if not norm <= limits.norm:  # NaN, too
-            raise AdapterRefused(name, f"{path}: the update's norm is {norm:.3g}; at most {limits.norm:g} is loaded")
-    return DTYPES[dtypes.pop()]
+    for key, shape in shapes.items():
+        if shape != expected[key]:
+            raise AdapterRefused(name, f"{key} has the shape {shape}, not {expected[key]}")
 
 
-def update_norm(a: Tensor, b: Tensor) -> float:
-    """‖B A‖ (Frobenius) of A (r, in) and B (out, r), as tr((BᵀB)(AAᵀ)); NaN if a number is not finite."""
-    a, b = a.double(), b.double()
-    if not (bool(a.isfinite().all()) and bool(b.isfinite().all())):
-        return float("nan")
-    return float(((b.mT @ b) * (a @ a.mT)).sum().clamp(min=0).sqrt())
+def _dtype(name: str, found: Set[torch.dtype]) -> Dtype:
+    if len(found) == 1 and (known := DTYPES.get(next(iter(found)))) is not None:
+        return known
+    raise AdapterRefused(name, f"the weights are {sorted(map(str, found))}; expected float32 or bfloat16")
 
 
-def as_adapter(name: str, tensors: Mapping[str, Any], *, spec: LoraSpec, shapes: Shapes) -> Weights:
+def as_adapter(
+    name: str, tensors: Mapping[str, Any], *, spec: LoraSpec, shapes: Shapes
+) -> dict[str, tuple[Tensor, Tensor]]:
     """An adapter from tensors under PEFT's keys, e.g. of an adapter that was trained elsewhere, after the same checks.
 
     Raises:
@@ -249,5 +293,9 @@ def as_adapter(name: str, tensors: Mapping[str, Any], *, spec: LoraSpec, shapes:
     other = [key for key, value in tensors.items() if not isinstance(value, Tensor)]
     if other:
         raise InvalidInput(f"{other[:2]} are not tensors")
-    _check_tensors(name, tensors, shapes, spec, Limits())
-    return from_peft(tensors, shapes)
+    parts = layout(shapes, spec.rank)
+    _check_keys(name, {key: tuple(tensor.shape) for key, tensor in tensors.items()}, parts)
+    _dtype(name, {tensor.dtype for tensor in tensors.values()})
+    flat = torch.cat([tensors[part.key].flatten() for part in parts])
+    check_numbers(name, flat, Limits())
+    return unflatten(flat, parts)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -61,25 +62,64 @@ def fresh(
     }
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One tensor of an adapter and its place among all of its numbers.
+
+    Attributes:
+        path: of the linear layer.
+        side: 0 for A, 1 for B.
+        key: in PEFT's adapter_model.safetensors.
+        shape: (r, in) or (out, r).
+        begin: its first number's place when all tensors are laid one after the other.
+    """
+
+    path: str
+    side: int
+    key: str
+    shape: tuple[int, int]
+    begin: int
+
+    @property
+    def end(self) -> int:
+        """The place after its last number."""
+        return self.begin + self.shape[0] * self.shape[1]
+
+
+def layout(shapes: Shapes, rank: int) -> tuple[Part, ...]:
+    """The tensors of an adapter in the order of safetensors (by key), so that a file's body is one flat vector."""
+    found = [
+        (f"{_PREFIX}{path}.lora_{'AB'[side]}.weight", path, side, shape)
+        for path, (outer, inner) in shapes.items()
+        for side, shape in enumerate([(rank, inner), (outer, rank)])
+    ]
+    parts, begin = [], 0
+    for key, path, side, shape in sorted(found):
+        parts.append(Part(path, side, key, shape, begin))
+        begin = parts[-1].end
+    return tuple(parts)
+
+
+def flatten(weights: Weights, parts: Sequence[Part]) -> Tensor:
+    """All numbers of an adapter as one vector (N,), on the CPU."""
+    return torch.cat([weights[part.path][part.side].detach().cpu().flatten() for part in parts])
+
+
+def unflatten(flat: Tensor, parts: Sequence[Part]) -> dict[str, tuple[Tensor, Tensor]]:
+    """The adapter in a vector (N,), as views."""
+    sides: dict[str, dict[int, Tensor]] = {part.path: {} for part in parts}
+    for part in parts:
+        sides[part.path][part.side] = flat[part.begin : part.end].view(part.shape)
+    return {path: (pair[0], pair[1]) for path, pair in sides.items()}
+
+
 def to_peft(weights: Weights) -> dict[str, Tensor]:
     """The adapter under the keys of PEFT's adapter_model.safetensors."""
     return {
-        f"{_PREFIX}{path}.lora_{part}.weight": tensor.detach().cpu().contiguous()
+        f"{_PREFIX}{path}.lora_{side}.weight": tensor.detach().cpu().contiguous()
         for path, pair in weights.items()
-        for part, tensor in zip("AB", pair, strict=True)
+        for side, tensor in zip("AB", pair, strict=True)
     }
-
-
-def peft_shapes(shapes: Shapes, rank: int) -> dict[str, tuple[int, int]]:
-    """Shape of each tensor in PEFT's file."""
-    a = {f"{_PREFIX}{path}.lora_A.weight": (rank, inner) for path, (_, inner) in shapes.items()}
-    return a | {f"{_PREFIX}{path}.lora_B.weight": (outer, rank) for path, (outer, _) in shapes.items()}
-
-
-def from_peft(tensors: Mapping[str, Tensor], shapes: Shapes) -> dict[str, tuple[Tensor, Tensor]]:
-    """The adapter from tensors under PEFT's keys."""
-    key = f"{_PREFIX}{{}}.lora_{{}}.weight".format
-    return {path: (tensors[key(path, "A")], tensors[key(path, "B")]) for path in shapes}
 
 
 def peft_config(spec: LoraSpec, base_model: str) -> dict[str, Any]:

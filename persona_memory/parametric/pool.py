@@ -21,9 +21,10 @@ import torch
 from persona_memory.adapters import LoraSpec, parse_name
 from persona_memory.errors import AdapterRetired, InvalidInput, NoFreeSlot
 from persona_memory.parametric.base import BaseModel
-from persona_memory.parametric.decoding import Row, Sampling, Written, check_rows, decode
-from persona_memory.parametric.files import Limits, load_adapter
+from persona_memory.parametric.decoding import Sampling, Written, check_rows, decode
+from persona_memory.parametric.files import Limits, load_flat
 from persona_memory.parametric.slots import BASE, Slots, attach
+from persona_memory.parametric.streams import Row
 
 T = TypeVar("T")
 OnToken = Callable[[int], bool]
@@ -75,7 +76,7 @@ class AdapterPool:
         dtype: of the adapters in memory.
         batch: how many waiting replies are decoded together at most.
         digest_of: for a revision's name, the SHA-256 of its manifest.json as it was registered, or None; see
-            `load_adapter`.
+            `load_flat`.
         limits: see `Limits`.
     """
 
@@ -270,17 +271,17 @@ class AdapterPool:
                 self._resident.move_to_end(adapter)
                 self._stats = replace(self._stats, hits=self._stats.hits + 1)
                 return self._resident[adapter]
-        weights, _ = load_adapter(
+        flat, _ = load_flat(
             self.store,
             adapter,
             spec=self.spec,
-            shapes=self._slots.shapes,
+            parts=self._slots.parts,
             fingerprint=self.base.fingerprint,
             digest=self._digest_of(adapter),
             limits=self._limits,
         )
         slot = self._room(adapter)
-        self._slots.write(slot, weights)
+        self._slots.write_flat(slot, flat)
         with self._lock:
             self._resident[adapter] = slot
             self._stats = replace(self._stats, loads=self._stats.loads + 1)

@@ -16,6 +16,7 @@ import pytest
 pytest.importorskip("peft", reason='needs pip install "persona-memory[parametric]"')
 
 import torch
+from langchain_core.caches import InMemoryCache
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, ChatMessage, HumanMessage, SystemMessage, ToolMessage
 from langchain_core.tools import tool
@@ -263,6 +264,15 @@ def test_a_missing_adapter_is_an_error_not_the_base(model: PersonaChatModel) -> 
     for call in (model.bind(adapter=revision_name(KEY, "nobody", 1)).invoke, model.bind(adapter="../x").invoke):
         with pytest.raises((NotFound, AdapterRefused)):
             call(QUESTION)
+
+
+def test_a_cache_does_not_mix_people_up(model: PersonaChatModel) -> None:
+    """With LangChain's cache on, the same question of two people has two replies."""
+    cached = model.model_copy(update={"cache": InMemoryCache()})
+    texts = [cached.model_copy(update={"adapter": who}).invoke(QUESTION).text for who in (ANA, None, ANA)]
+    assert texts[0] == texts[2] == REPLIES[ANA] != texts[1]
+    assert cached.bind(adapter=ANA).invoke(QUESTION).text == REPLIES[ANA]
+    assert cached.invoke(QUESTION).text == texts[1]
 
 
 # ── text, streams, stops ────────────────────────────────────────────────────────────────────────────────────────────

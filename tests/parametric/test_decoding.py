@@ -13,8 +13,9 @@ from torch import Tensor
 
 from persona_memory.errors import InvalidInput
 from persona_memory.parametric.base import BaseModel
-from persona_memory.parametric.decoding import Row, Sampling, decode, lam_of
+from persona_memory.parametric.decoding import Sampling, decode, lam_of
 from persona_memory.parametric.slots import Slots, attach
+from persona_memory.parametric.streams import Row
 
 from .checkpoints import SPEC, WINDOW, adapter
 
@@ -84,6 +85,19 @@ def test_the_mixture_is_that_of_the_definition(base: BaseModel, lam: float) -> N
     expected, slow = slowly(base, row, slots)
     assert ids == expected
     assert close(scores[:, 0], slow)
+
+
+@pytest.mark.parametrize("same", [1, 3, 12, 20])
+def test_what_both_streams_begin_with_is_read_once(base: BaseModel, same: int) -> None:
+    """A conversation so far, then the retrieved text in one of the streams only: nothing changes but the time."""
+    slots = slotted(base)
+    row = Row(PROMPT, (*PROMPT[:same], *range(60, 90), *PROMPT[same:]), 0.5, slot=1)
+    (ids,), scores = run(base, [row], slots)
+    expected, slow = slowly(base, row, slots)
+    assert ids == expected
+    assert close(scores[:, 0], slow)
+    beginning = Row(PROMPT, (*PROMPT, 77), 0.5, slot=2)  # one prompt is the beginning of the other
+    assert close(run(base, [beginning], slots)[1][:, 0], slowly(base, beginning, slots)[1])
 
 
 def test_lam_one_is_the_weights_alone_and_nought_the_context_alone(base: BaseModel) -> None:

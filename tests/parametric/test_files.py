@@ -6,7 +6,6 @@ import hashlib
 import json
 import pickle
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,16 +23,15 @@ from persona_memory.adapters.files import CONFIG, MANIFEST, WEIGHTS
 from persona_memory.errors import AdapterForAnotherBase, AdapterRefused, InvalidInput
 from persona_memory.parametric.base import BaseModel
 from persona_memory.parametric.files import (
-    Limits,
     Origin,
     Stored,
     as_adapter,
     check_config,
     load_adapter,
+    load_flat,
     save_adapter,
-    update_norm,
 )
-from persona_memory.parametric.lora import Weights, target_shapes, to_peft
+from persona_memory.parametric.lora import Weights, flatten, layout, target_shapes, to_peft, unflatten
 from persona_memory.parametric.slots import attach
 
 from .checkpoints import KEY, NOW, SPEC, adapter
@@ -228,18 +226,18 @@ def first(tensors: dict[str, Tensor]) -> str:
 @pytest.mark.parametrize(
     ("change", "problem"),
     [
-        (lambda t: t[first(t)].view(-1)[3:4].fill_(float("nan")), "update's norm is nan"),
-        (lambda t: t[first(t)].view(-1)[3:4].fill_(float("inf")), "update's norm is nan"),
-        (lambda t: t[first(t)].mul_(1e6), "at most 100 is loaded"),
+        (lambda t: t[first(t)].view(-1)[3:4].fill_(float("nan")), "norm of its numbers is nan"),
+        (lambda t: t[first(t)].view(-1)[3:4].fill_(float("inf")), "norm of its numbers is inf"),
+        (lambda t: t[first(t)].mul_(1e6), "at most 1000 is loaded"),
         (lambda t: t.pop(first(t)), "1 keys are missing, 0 do not belong"),
         (
             lambda t: t.update({"base_model.model.lm_head.weight": torch.zeros(2)}),
             "0 keys are missing, 1 do not belong",
         ),
         (lambda t: t.update({first(t): t[first(t)][:2].clone()}), "has the shape"),
-        (lambda t: t.update({first(t): t[first(t)].half()}), "expected float32 or bfloat16"),
-        (lambda t: t.update({first(t): t[first(t)].bfloat16()}), "expected float32 or bfloat16"),
-        (lambda t: t.update({k: v.bfloat16() for k, v in t.items()}), "are not float32, as the manifest says"),
+        (lambda t: t.update({first(t): t[first(t)].half()}), "dtype: F16"),
+        (lambda t: t.update({first(t): t[first(t)].bfloat16()}), "dtype: BF16"),
+        (lambda t: t.update({k: v.bfloat16() for k, v in t.items()}), "dtype: BF16.*not .*dtype: F32"),
         (lambda t: t.clear(), "keys are missing"),
     ],
 )
@@ -282,12 +280,38 @@ def test_nothing_is_saved_that_could_not_be_loaded(qwen: BaseModel, tmp_path: Pa
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_norm_is_that_of_the_product() -> None:
-    """The r × r shortcut equals the norm of B A itself; the cap can be set."""
-    a, b = torch.randn(4, 30), torch.randn(20, 4)
-    assert update_norm(a, b) == pytest.approx(float((b @ a).norm()), rel=1e-4)
-    assert replace(Limits(), norm=1.0).norm == 1.0
-    assert update_norm(a, b * float("inf")) != update_norm(a, b * float("inf"))
+def test_a_header_that_points_elsewhere_is_refused(qwen: BaseModel, tmp_path: Path) -> None:
+    """Tensors that overlap, and bytes that belong to none, are no adapter, whatever the checksum says."""
+    store_one(qwen, tmp_path)
+    path = tmp_path / NAME / WEIGHTS
+    data = path.read_bytes()
+    length = int.from_bytes(data[:8], "little")
+    header = json.loads(data[8 : 8 + length])
+    key = max(header, key=lambda one: header[one].get("data_offsets", [0])[0])
+    header[key]["data_offsets"] = [0, header[key]["data_offsets"][1] - header[key]["data_offsets"][0]]
+    changed = json.dumps(header).encode()
+    for hostile in (
+        len(changed).to_bytes(8, "little") + changed + data[8 + length :],
+        data + b"more",
+        (1 << 62).to_bytes(8, "little") + data[8:],
+        b"",
+    ):
+        path.write_bytes(hostile)
+        reseal(tmp_path)
+        with pytest.raises(AdapterRefused, match=r"data_offsets: \[0, .*, not|is not a safetensors file"):
+            load_one(qwen, tmp_path)
+
+
+def test_the_vector_of_numbers_is_the_files_body(qwen: BaseModel, tmp_path: Path) -> None:
+    """The order of `layout` is that of safetensors, so that loading is one copy."""
+    store_one(qwen, tmp_path)
+    shapes = target_shapes(qwen.model, SPEC)
+    parts = layout(shapes, SPEC.rank)
+    flat, _ = load_flat(tmp_path, NAME, spec=SPEC, parts=parts, fingerprint=qwen.fingerprint)
+    assert torch.equal(flat, flatten(adapter(shapes, 1), parts))
+    again = unflatten(flat, parts)
+    for path, pair in adapter(shapes, 1).items():
+        assert all(torch.equal(one, two) for one, two in zip(pair, again[path], strict=True))
 
 
 def test_keys_are_pefts(qwen: BaseModel) -> None:

@@ -19,11 +19,12 @@ from persona_memory.adapters import delete_revision, revision_name
 from persona_memory.adapters.files import WEIGHTS
 from persona_memory.errors import AdapterRefused, AdapterRetired, InvalidInput, NoFreeSlot, NotFound
 from persona_memory.parametric.base import BaseModel
-from persona_memory.parametric.decoding import Row, Sampling, Written, decode
+from persona_memory.parametric.decoding import Sampling, Written, decode
 from persona_memory.parametric.files import save_adapter
 from persona_memory.parametric.lora import target_shapes
 from persona_memory.parametric.pool import AdapterPool, Prompt
 from persona_memory.parametric.slots import Slots, attach
+from persona_memory.parametric.streams import Row
 
 from .checkpoints import KEY, NOW, SPEC, adapter
 

@@ -193,5 +193,5 @@ def test_misuse_is_refused(qwen: BaseModel) -> None:
         pass
     with slots.routed((1, 0)), pytest.raises(InvalidInput, match="was routed for 2 rows"):
         logits(qwen.model)
-    with pytest.raises(InvalidInput, match=r"does not fit \(4, 32\)"):
+    with pytest.raises(InvalidInput, match=r"does not fit \(4, 48\)"):
         slots.write(1, adapter(slots.shapes, 1, rank=2))
