@@ -1,6 +1,6 @@
 """Adapters at run time beside PEFT: loading and switching, eight people in a batch, weights mixed with context.
 
-    python benchmarks/adapters.py [--quick] [--peft-thousand] [--threads N] [--json FILE] [--markdown FILE]
+    python benchmarks/adapters.py [--quick] [--only PART …] [--rounds N] [--peft-thousand] [--markdown FILE]
 
 Models with random weights: `tiny` (4 layers, d 256) and `b110` (12 layers, d 768), Qwen3's architecture. The sides of a
 comparison take turns within one process, so that a busy machine slows them alike. That both compute the same is checked
@@ -54,6 +54,8 @@ SHAPES: Mapping[str, Mapping[str, int]] = {
     "tiny": {"hidden_size": 256, "intermediate_size": 704, "num_hidden_layers": 4, "num_attention_heads": 4},
     "b110": {"hidden_size": 768, "intermediate_size": 2240, "num_hidden_layers": 12, "num_attention_heads": 12},
 }
+PARTS = ("loading", "batching", "mixing")
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 PEOPLE = 8
 PROMPT, CONTEXT = 48, 256
 LOAD_MS, BATCH, OPEN, CLOSED = 5.0, 0.85, 1.6, 1.0
@@ -256,7 +258,7 @@ def peft_of(model: Any, weights: Sequence[Weights]) -> Any:
 def batching(args: argparse.Namespace, dtype: torch.dtype) -> tuple[Table, list[Row]]:
     """Tokens a second for eight people with eight adapters, beside the base model alone and PEFT."""
     shape, name = "tiny" if args.quick else "b110", str(dtype).removeprefix("torch.")
-    new, rounds = (8, 2) if args.quick else (32, 5)
+    new, rounds = (8, 2) if args.quick else (16, args.rounds)
     plain, slotted, wrapped = model_of(shape, dtype), model_of(shape, dtype), model_of(shape, dtype)
     slots = attach(slotted.model, SPEC, size=PEOPLE, dtype=dtype)
     weights = [adapter(slots.shapes, seed, dtype) for seed in range(PEOPLE)]
@@ -312,7 +314,7 @@ def batching(args: argparse.Namespace, dtype: torch.dtype) -> tuple[Table, list[
 def mixing(args: argparse.Namespace, dtype: torch.dtype) -> tuple[Table, list[Row]]:
     """One person's reply from two streams, beside one stream of the same adapter."""
     shape, kind = "tiny" if args.quick else "b110", str(dtype).removeprefix("torch.")
-    new, rounds = (16, 2) if args.quick else (64, 7)
+    new, rounds = (16, 2) if args.quick else (48, args.rounds)
     check_mixture(shape)
     base = model_of(shape, dtype)
     slots = attach(base.model, SPEC, size=1, dtype=dtype)
@@ -391,6 +393,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--data", help="not needed: the models and people are made up")
     parser.add_argument("--quick", action="store_true", help="the tiny model only, few rounds: shows that all works")
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, help="some of the parts")
+    parser.add_argument("--dtypes", nargs="+", choices=DTYPES, default=tuple(DTYPES), help="of the base and its slots")
+    parser.add_argument("--rounds", type=int, default=5, help="how often each side has its turn")
     parser.add_argument("--peft-thousand", action="store_true", help="PEFT with 1,000 adapters, too: most of an hour")
     parser.add_argument("--threads", type=int, default=2, help="torch's threads")
     parser.add_argument("--json", type=Path, help="file for all results")
@@ -399,10 +404,10 @@ def main() -> None:
     warnings.filterwarnings("ignore", category=FutureWarning)
     logging.getLogger("transformers").setLevel(logging.ERROR)
     torch.set_num_threads(args.threads)
-    dtypes = (torch.float32,) if args.quick else (torch.float32, torch.bfloat16)
-    parts = [loading(args)]
-    for dtype in dtypes:
-        parts += [batching(args, dtype), mixing(args, dtype)]
+    parts = [loading(args)] if "loading" in args.only else []
+    for name in args.dtypes[: 1 if args.quick else None]:
+        parts += [batching(args, DTYPES[name])] if "batching" in args.only else []
+        parts += [mixing(args, DTYPES[name])] if "mixing" in args.only else []
     bars = Table("bar", ("bar", "seen", ""), tuple(row for _, found in parts for row in found))
     notes = (
         "Milliseconds: the median call; in parentheses the fastest, and the median call's CPU time. Ratios likewise.",

@@ -108,7 +108,7 @@ def pool(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AdapterPool]:
 
 @pytest.fixture
 def model(pool: AdapterPool) -> PersonaChatModel:
-    return PersonaChatModel(pool=pool, max_tokens=60)
+    return PersonaChatModel(pool=pool, max_tokens=48)
 
 
 # ── LangChain's suites ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -305,8 +305,8 @@ def test_threads_are_answered_with_their_own_adapters(model: PersonaChatModel) -
     """The same from 8 threads."""
     base = model.invoke(QUESTION).text
     with ThreadPoolExecutor(8) as threads:
-        texts = list(threads.map(lambda who: model.bind(adapter=who).invoke(QUESTION).text, [ANA, None] * 12))
-    assert texts == [REPLIES[ANA], base] * 12
+        texts = list(threads.map(lambda who: model.bind(adapter=who).invoke(QUESTION).text, [ANA, None] * 8))
+    assert texts == [REPLIES[ANA], base] * 8
 
 
 def test_a_reply_ends_before_a_stop_sequence(model: PersonaChatModel) -> None:
