@@ -29,6 +29,7 @@ from persona_memory.profile import ProfileSchema, default_schema, fold_profile, 
 from persona_memory.protocols import Embedder, ParametricMemory, TokenCounter, VectorIndex
 from persona_memory.reading import Reading
 from persona_memory.recalling import Asked, Found
+from persona_memory.registry import AdapterRegistry
 from persona_memory.types import (
     Backlog,
     ErasureReceipt,
@@ -149,6 +150,7 @@ class PersonaMemory:
             executor=executor,
             storing=Storing(ledger, executor),
             clock=clock,
+            adapters=AdapterRegistry(ledger, folder / opening.ADAPTERS_FOLDER),
             parametric=parametric,
         )
         made = Worker(learning, lease=lease, retry=retry)

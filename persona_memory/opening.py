@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 HOME_VARIABLE = "PERSONA_MEMORY_HOME"
 LEDGER_FILE = "memory.db"
+ADAPTERS_FOLDER = "adapters"
 
 
 def home_folder(home: str | os.PathLike[str] | None) -> Path:

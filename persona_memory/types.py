@@ -24,6 +24,7 @@ EventKind = Literal["turn", "statement", "field", "feedback", "policy", "import"
 Basis = Literal["stated", "inferred", "host"]
 """Where a profile value comes from: said plainly by the person, inferred from what was said, or set by the host."""
 
+AdapterState = Literal["candidate", "evaluated", "active", "retired"]
 RouteName = Literal["none", "context", "context_overflow", "interpolated", "parametric"]
 TopicStatus = Literal["unseen", "discussed", "learning", "familiar", "gap"]
 EvidenceKind = Literal["mentioned", "asked", "explained", "wrong", "correct", "claimed", "confused"]
@@ -337,13 +338,37 @@ class Backlog:
 
 @dataclass(frozen=True, slots=True)
 class Adapter:
-    """One revision of a person's weights. Written and read by the parametric extra only."""
+    """One revision of a person's weights.
+
+    candidate (being trained) → evaluated (its report says whether it passed) → active (served) → retired (never again).
+    A newer one that becomes active makes it evaluated again, so that a rollback can return to it.
+
+    Attributes:
+        adapter_id: opaque; also the name of its folder and the one that a serving engine knows it by.
+        revision: 1, 2, 3 … of this person.
+        base_model: what it was trained for, as people call it.
+        fingerprint: hashes of the base's weights, tokenizer and chat template: it serves no other.
+        watermark: sequence number of the last source event that it could have learnt from.
+        at: when its training began.
+        parent: the revision that training went on from.
+        turns: sequence numbers of the turns that it was trained on.
+        memory_ids: the memories that it was trained on.
+        report: what its evaluation measured, e.g. {"passed": False, "recall": .61}.
+        reason: why it is in its state, in plain English.
+    """
 
     adapter_id: str
+    revision: int
     base_model: str
-    state: Literal["candidate", "evaluated", "active", "retired"]
+    state: AdapterState
     watermark: int
     at: datetime
+    fingerprint: Mapping[str, str]
+    parent: str | None = None
+    turns: tuple[int, ...] = ()
+    memory_ids: tuple[str, ...] = ()
+    report: Mapping[str, Any] = field(default_factory=dict)
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from persona_memory import PersonaMemory, Policy
 from persona_memory.ledger.schema import SCHEMA_VERSION
+from persona_memory.registry import AdapterRegistry
 
 SAMPLES = Path(__file__).parent.parent / "tests" / "ledger" / "samples"
 
@@ -22,6 +23,11 @@ def main() -> None:
             memory.set_field("demographics.name", "Ana", user_id="ana")
             memory.set_policy(Policy(retention_days=3650), user_id="ana")
             memory.flush()
+            adapters = AdapterRegistry(memory._ledger, Path(home) / "adapters")
+            base = {"base": "0" * 64, "tokenizer": "0" * 64, "template": "0" * 64}
+            adapters.begin(
+                "ana", base_model="tiny", fingerprint=base, turns=[1], memory_ids=[], now=moment
+            )  # fmt: skip
         SAMPLES.mkdir(exist_ok=True)
         target = SAMPLES / f"ledger_v{SCHEMA_VERSION}.db"
         target.write_bytes((Path(home) / "memory.db").read_bytes())

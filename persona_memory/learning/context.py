@@ -20,6 +20,7 @@ from persona_memory.ledger import Ledger, Person, events, jobs, people
 from persona_memory.ledger.events import NewEvent
 from persona_memory.profile import ProfileSchema
 from persona_memory.protocols import Extractor, Optimizer, ParametricMemory
+from persona_memory.registry import AdapterRegistry
 from persona_memory.retrieval import Semantic
 from persona_memory.types import Event, Job
 
@@ -45,6 +46,7 @@ class Learning:
     executor: Executor
     storing: Storing
     clock: Clock
+    adapters: AdapterRegistry
     parametric: ParametricMemory | None = None
     ending: threading.Event = field(default_factory=threading.Event)
 

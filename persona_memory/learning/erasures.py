@@ -1,4 +1,4 @@
-"""Finishing an erasure: what the ledger has erased leaves the index, then the files. Safe to run again at any time."""
+"""Finishing an erasure: what the ledger has erased leaves index and adapters, then the files. Safe to run again."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ READ = "somebody reads the file at this moment"
 
 
 def finish(learning: Learning) -> str | None:
-    """Clear the index of what was erased, then make the bytes disappear; returns what could not be done, and why.
+    """Clear index and adapters of what was erased, then let its bytes disappear; returns what stays yet, and why.
 
     It stays noted with its receipt, and the worker tries again.
     """
@@ -50,7 +50,8 @@ def forget_words() -> None:
 
 
 def _clear(learning: Learning, gone: erasure.Outside) -> None:
-    """Delete from an index outside the ledger; of the one in the ledger only what is cached is left."""
+    """Delete adapters, and from an index outside the ledger; of the one in it only what is cached is left."""
+    learning.adapters.tidy(gone.user_id)
     space = learning.semantic.known_space
     if not learning.semantic.in_ledger:
         withdraw(learning, learning.semantic.space(), learning.person(gone.user_id), points=gone.points)

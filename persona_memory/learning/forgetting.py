@@ -27,11 +27,12 @@ from persona_memory.learning.spans import (
     without_request,
     without_withdrawn,
 )
-from persona_memory.ledger import derived, erasure, events, people
+from persona_memory.ledger import derived, erasure, events, jobs, people
 from persona_memory.ledger import vectors as vector_rows
 from persona_memory.ledger.events import NewEvent
 from persona_memory.ledger.people import Person
 from persona_memory.profile.statements import corrected
+from persona_memory.registry import retire_erased
 from persona_memory.types import Event, Memory, ProfileEdit, Turn
 
 
@@ -57,18 +58,19 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Forgotten:
-    """What was forgotten: memories, profile fields, the turns whose text changed, and the vectors that went."""
+    """What was forgotten: memories, profile fields, turns whose text changed, vectors, and adapters."""
 
     memory_ids: tuple[str, ...]
     fields: tuple[str, ...]
     turns: tuple[int, ...]
     points: tuple[str, ...]
+    adapters: int
 
     def counts(self) -> dict[str, int]:
         """How many of each, for the receipt."""
         return {
             "memories": len(self.memory_ids), "fields": len(self.fields), "turns": len(self.turns),
-            "vectors": len(self.points),
+            "vectors": len(self.points), "adapters": self.adapters,
         }  # fmt: skip
 
 
@@ -219,7 +221,10 @@ def _erase(
     fold.rebuild(tx, person, identify=identify)
     people.bump(tx, person, epoch=1, vectors=1)
     points = held - vector_rows.point_ids(tx, person)
-    return Forgotten(tuple(memory_ids), tuple(fields), tuple(sorted(left)), tuple(sorted(points)))
+    retired = retire_erased(tx, person, turns=left, memory_ids=memory_ids)
+    if retired:
+        jobs.enqueue(tx, person, "consolidate", due=now, now=now)
+    return Forgotten(tuple(memory_ids), tuple(fields), tuple(sorted(left)), tuple(sorted(points)), retired)
 
 
 def _taken_back(connection: Connection, person: Person, asked: Sequence[Memory]) -> list[Memory]:

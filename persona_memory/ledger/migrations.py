@@ -7,8 +7,14 @@ from collections.abc import Callable
 from sqlalchemy import Connection
 
 from persona_memory.errors import LedgerError
+from persona_memory.ledger.schema import adapters
 
-STEPS: dict[int, Callable[[Connection], None]] = {}
+
+def _with_adapters(tx: Connection) -> None:
+    adapters.create(tx)
+
+
+STEPS: dict[int, Callable[[Connection], None]] = {1: _with_adapters}
 """From version n (the key) to n + 1. Version 1 is the first release."""
 
 

@@ -24,7 +24,7 @@ from sqlalchemy import (
     text,
 )
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 metadata = MetaData()
 
@@ -233,6 +233,36 @@ Index(
 )
 Index("jobs_due", jobs.c.namespace, jobs.c.state, jobs.c.due_at)
 
+adapters = Table(
+    "adapters",
+    metadata,
+    *_owner(),
+    Column("revision", Integer, nullable=False),
+    Column("name", String(34), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("base_model", Text, nullable=False),
+    Column("fingerprint", JSON, nullable=False),
+    Column("parent", String(34)),
+    # What it was trained on: source events up to the watermark, of them these turns, and these memories.
+    Column("watermark", BigInteger, nullable=False),
+    Column("turns", JSON, nullable=False),
+    Column("memory_ids", JSON, nullable=False),
+    Column("at", UtcTime, nullable=False),
+    # When it was last made active; a rollback goes to the one that was active before.
+    Column("active_from", UtcTime),
+    Column("report", JSON, nullable=False, default=dict),
+    Column("reason", Text, nullable=False, default=""),
+    PrimaryKeyConstraint("namespace", "user_id", "revision"),
+)
+Index(
+    "one_active_adapter",
+    adapters.c.namespace,
+    adapters.c.user_id,
+    unique=True,
+    sqlite_where=text("state = 'active'"),
+    postgresql_where=text("state = 'active'"),
+)
+
 tombstones = Table(
     "tombstones",
     metadata,
@@ -255,7 +285,7 @@ receipts = Table(
     PrimaryKeyConstraint("namespace", "id"),
 )
 
-PER_USER = (events, memories, memory_sources, profile_edits, topic_evidence, vectors, jobs, users)
+PER_USER = (events, memories, memory_sources, profile_edits, topic_evidence, vectors, adapters, jobs, users)
 """Every table that holds rows of one person, in the order in which they are erased."""
 
 DERIVED = (memories, memory_sources, profile_edits, topic_evidence)

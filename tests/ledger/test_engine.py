@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import event, select
 
 from persona_memory.errors import InvalidInput, LedgerCorrupt, LedgerLocked, LedgerReadOnly, LedgerTooNew
 from persona_memory.ledger import Ledger, Person, engine, events, people, vectors
-from persona_memory.ledger.schema import SCHEMA_VERSION
+from persona_memory.ledger.schema import SCHEMA_VERSION, metadata
 
 SAMPLES = Path(__file__).parent / "samples"
 
@@ -95,6 +95,8 @@ def test_the_stored_sample_of_every_version_opens(sample: Path, tmp_path: Path) 
     ledger = Ledger(f"sqlite:///{copy}")
     with ledger.read() as connection:
         assert [turn.text for turn in events.turns(connection, Person("default", "ana"))][:1] == ["I live in Porto."]
+        for table in metadata.sorted_tables:
+            connection.execute(select(table).limit(1)).all()
     ledger.close()
 
 

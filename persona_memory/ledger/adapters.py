@@ -1,0 +1,69 @@
+"""Rows of adapter revisions. All but `read` run in the caller's transaction, under the person's lock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, func, insert, select, update
+
+from persona_memory.ledger.people import Person
+from persona_memory.ledger.schema import adapters
+from persona_memory.types import Adapter
+
+_FIELDS = (
+    adapters.c.name.label("adapter_id"), adapters.c.revision, adapters.c.base_model, adapters.c.state,
+    adapters.c.watermark, adapters.c.at, adapters.c.fingerprint, adapters.c.parent, adapters.c.turns,
+    adapters.c.memory_ids, adapters.c.report, adapters.c.reason,
+)  # fmt: skip
+
+
+def add(
+    tx: Connection,
+    person: Person,
+    *,
+    name: Callable[[int], str],
+    base_model: str,
+    fingerprint: Mapping[str, str],
+    turns: Collection[int],
+    memory_ids: Collection[str],
+    watermark: int,
+    parent: str | None,
+    now: datetime,
+) -> int:
+    """The number of a new candidate, the next of the person's; `name` makes its name from the number."""
+    newest: int | None = tx.execute(select(func.max(adapters.c.revision)).where(person.owns(adapters))).scalar_one()
+    revision = (newest or 0) + 1
+    row = {
+        **person.key(), "revision": revision, "name": name(revision), "state": "candidate", "base_model": base_model,
+        "fingerprint": dict(fingerprint), "turns": sorted(turns), "memory_ids": sorted(memory_ids), "parent": parent,
+        "watermark": watermark, "at": now, "report": {}, "reason": "being trained",
+    }  # fmt: skip
+    tx.execute(insert(adapters).values(row))
+    return revision
+
+
+def read(connection: Connection, person: Person, **wanted: Any) -> list[Adapter]:
+    """The person's revisions, oldest first: those whose columns have the wanted values, e.g. `state="active"`."""
+    conditions = [adapters.c[name] == value for name, value in wanted.items()]
+    query = select(*_FIELDS).where(person.owns(adapters), *conditions).order_by(adapters.c.revision)
+    return [
+        Adapter(**{**row._mapping, "turns": tuple(row.turns), "memory_ids": tuple(row.memory_ids)})
+        for row in connection.execute(query)
+    ]
+
+
+def last_active(connection: Connection, person: Person) -> int | None:
+    """The number of the evaluated revision that was active last; None where none was."""
+    known = [person.owns(adapters), adapters.c.state == "evaluated", adapters.c.active_from.is_not(None)]
+    query = (
+        select(adapters.c.revision).where(*known).order_by(adapters.c.active_from.desc(), adapters.c.revision.desc())
+    )
+    found: int | None = connection.execute(query.limit(1)).scalar_one_or_none()
+    return found
+
+
+def change(tx: Connection, person: Person, revision: int, **values: Any) -> None:
+    """Set columns of one revision, e.g. `state="retired", reason="…"`."""
+    tx.execute(update(adapters).where(person.owns(adapters), adapters.c.revision == revision).values(values))

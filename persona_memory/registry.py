@@ -1,0 +1,227 @@
+"""The versions of every person's adapter, and which of them is served.
+
+    begin → candidate ── evaluate → evaluated ── promote → active ── a newer one is promoted → evaluated
+                │                       │                     │
+                └───────────────────────┴── retire, rollback ─┴──→ retired: never served again, its files deleted
+
+Rows live in the ledger, files in a folder. The row decides: files without a row that may be served are deleted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection
+
+from persona_memory.adapters import delete_revision, owner_of, revision_name, revisions, write_revision
+from persona_memory.errors import AdapterError, NotFound, StaleJob
+from persona_memory.ledger import Ledger, Person, people
+from persona_memory.ledger import adapters as rows
+from persona_memory.types import Adapter
+
+KEPT = 3
+"""Revisions of one person that may be served or returned to; older ones are retired."""
+
+ERASED = "something that it was trained on was erased"
+
+
+class AdapterRegistry:
+    """Begins, evaluates, promotes and retires revisions, each step in one transaction of the ledger.
+
+    Args:
+        folder: where the files of all revisions are.
+    """
+
+    def __init__(self, ledger: Ledger, folder: Path) -> None:
+        self._ledger, self.folder = ledger, folder
+
+    def versions(self, user_id: str) -> list[Adapter]:
+        """All of the person's revisions, oldest first."""
+        with self._ledger.read() as connection:
+            return rows.read(connection, self._person(user_id))
+
+    def active(self, user_id: str, *, fingerprint: Mapping[str, str] | None = None) -> Adapter | None:
+        """The revision that is served; with a fingerprint, None if it was trained for another base."""
+        with self._ledger.read() as connection:
+            found = rows.read(connection, self._person(user_id), state="active")
+        fits = [one for one in found if fingerprint is None or one.fingerprint == dict(fingerprint)]
+        return fits[0] if fits else None
+
+    def begin(
+        self,
+        user_id: str,
+        *,
+        base_model: str,
+        fingerprint: Mapping[str, str],
+        turns: Collection[int],
+        memory_ids: Collection[str],
+        now: datetime,
+        parent: str | None = None,
+    ) -> Adapter:
+        """A new candidate, before its training: what is erased from now on makes it void.
+
+        Candidates that were begun before are given up: there is one training of a person at a time.
+        """
+        person = self._person(user_id)
+        key = self._ledger.secret
+        with self._ledger.write() as tx:
+            found = people.lock(tx, person)
+            for left in rows.read(tx, person, state="candidate"):
+                _retire(tx, person, left, "its training did not end")
+            revision = rows.add(
+                tx, person, name=lambda number: revision_name(key, _owner(person), number), base_model=base_model,
+                fingerprint=fingerprint, turns=turns, memory_ids=memory_ids, watermark=found.last_seq,
+                parent=parent, now=now,
+            )  # fmt: skip
+            (made,) = rows.read(tx, person, revision=revision)
+        self.tidy(user_id)
+        return made
+
+    def evaluate(
+        self, user_id: str, adapter_id: str, files: Mapping[str, bytes], *, report: Mapping[str, Any]
+    ) -> Adapter:
+        """Store the trained candidate's files, and then what its evaluation measured.
+
+        Args:
+            report: {"passed": bool, …}; only a revision that passed can be promoted.
+
+        Raises:
+            StaleJob: something of the person was erased since its training began; its files are gone.
+            NotFound: the person was deleted; its files are gone.
+        """
+        person = self._person(user_id)
+        write_revision(self.folder, adapter_id, files)
+        try:
+            with self._ledger.write() as tx:
+                found = _of(tx, person, adapter_id)
+                if found.state != "candidate":
+                    raise StaleJob(f"adapter {adapter_id} is {found.state}: {found.reason}; its weights were dropped")
+                reason = "it passed" if report["passed"] else "it did not pass"
+                rows.change(tx, person, found.revision, state="evaluated", report=dict(report), reason=reason)
+                return _of(tx, person, adapter_id)
+        except BaseException:
+            delete_revision(self.folder, adapter_id)
+            raise
+
+    def promote(self, user_id: str, adapter_id: str, *, now: datetime, replacing: str | None) -> Adapter:
+        """Serve this revision from now on.
+
+        Args:
+            replacing: the active revision that the decision was made against; None: there was none.
+
+        Raises:
+            AdapterError: it did not pass its evaluation, or another one has become active meanwhile.
+            StaleJob: something of the person was erased since its training began.
+        """
+        person = self._person(user_id)
+        with self._ledger.write() as tx:
+            found = _of(tx, person, adapter_id)
+            _check_promotable(tx, person, found)
+            before = rows.read(tx, person, state="active")
+            if [one.adapter_id for one in before] != ([] if replacing is None else [replacing]):
+                now_active = before[0].adapter_id if before else None
+                raise AdapterError(adapter_id, f"{now_active} is active by now, not {replacing}; compare with that one")
+            for old in before:
+                rows.change(tx, person, old.revision, state="evaluated", reason=f"replaced by {adapter_id}")
+            rows.change(tx, person, found.revision, state="active", active_from=now, reason="it passed")
+            _retire_surplus(tx, person)
+            promoted = _of(tx, person, adapter_id)
+        self.tidy(user_id)
+        return promoted
+
+    def rollback(self, user_id: str, *, reason: str, now: datetime) -> Adapter | None:
+        """Retire the active revision and return to the one that was active before; None if there is none.
+
+        Raises:
+            NotFound: the person has no active adapter.
+        """
+        person = self._person(user_id)
+        with self._ledger.write() as tx:
+            people.lock(tx, person)
+            active = rows.read(tx, person, state="active")
+            if not active:
+                raise NotFound(f"user {user_id!r} has no active adapter to roll back")
+            _retire(tx, person, active[0], f"rolled back: {reason}")
+            before = rows.last_active(tx, person)
+            if before is not None:
+                rows.change(tx, person, before, state="active", active_from=now, reason=f"returned to: {reason}")
+            found = rows.read(tx, person, state="active")
+        self.tidy(user_id)
+        return found[0] if found else None
+
+    def retire(self, user_id: str, adapter_id: str, *, reason: str) -> None:
+        """Never serve this revision again, and delete its files."""
+        person = self._person(user_id)
+        with self._ledger.write() as tx:
+            _retire(tx, person, _of(tx, person, adapter_id), reason)
+        self.tidy(user_id)
+
+    def tidy(self, user_id: str) -> int:
+        """Delete the files of revisions that may not be served; returns how many. Safe to run again at any time."""
+        person = self._person(user_id)
+        with self._ledger.read() as connection:
+            kept = {one.adapter_id for one in rows.read(connection, person) if one.state != "retired"}
+        stored = revisions(self.folder, owner_of(self._ledger.secret, _owner(person)))
+        return sum(delete_revision(self.folder, name) for name in stored if name not in kept)
+
+    def _person(self, user_id: str) -> Person:
+        return Person(self._ledger.namespace, people.checked(user_id))
+
+
+def retire_erased(tx: Connection, person: Person, *, turns: Collection[int], memory_ids: Collection[str]) -> int:
+    """Retire what was trained on one of these turns or memories; returns how many. In the transaction that erases.
+
+    A candidate goes in any case: its training may have read what is erased now. The files go with `tidy`.
+    """
+    gone_turns, gone_memories = set(turns), set(memory_ids)
+    saw = [
+        one
+        for one in rows.read(tx, person)
+        if one.state == "candidate"
+        or (
+            one.state != "retired"
+            and not (gone_turns.isdisjoint(one.turns) and gone_memories.isdisjoint(one.memory_ids))
+        )
+    ]
+    for one in saw:
+        _retire(tx, person, one, ERASED)
+    return len(saw)
+
+
+def _retire(tx: Connection, person: Person, one: Adapter, reason: str) -> None:
+    """What it was trained on is told no longer: it may be just what had to go."""
+    rows.change(tx, person, one.revision, state="retired", reason=reason, turns=[], memory_ids=[], report={})
+
+
+def _retire_surplus(tx: Connection, person: Person) -> None:
+    kept = [one for one in rows.read(tx, person) if one.state in ("evaluated", "active")]
+    surplus = [one for one in kept[:-KEPT] if one.state == "evaluated"]
+    for one in surplus:
+        _retire(tx, person, one, f"{KEPT} newer ones are kept")
+
+
+def _check_promotable(tx: Connection, person: Person, one: Adapter) -> None:
+    if one.state == "retired":
+        raise StaleJob(f"adapter {one.adapter_id} is retired: {one.reason}")
+    if one.state != "evaluated" or not one.report.get("passed"):
+        raise AdapterError(one.adapter_id, f"it is {one.state}: {one.reason}; only one that passed can be promoted")
+
+
+def _of(tx: Connection, person: Person, adapter_id: str) -> Adapter:
+    """The person's revision of this name, with the person locked.
+
+    Raises:
+        NotFound: the person has none, or was deleted.
+    """
+    known = people.lock_known(tx, person)
+    found = rows.read(tx, person, name=adapter_id) if known is not None else []
+    if not found:
+        raise NotFound(f"user {person.user_id!r} has no adapter {adapter_id!r}")
+    return found[0]
+
+
+def _owner(person: Person) -> str:
+    return f"{person.namespace}\0{person.user_id}"

@@ -1,0 +1,225 @@
+"""Which revision of a person's adapter is served, and that no other ever is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from persona_memory import PersonaMemory
+from persona_memory.adapters import revisions
+from persona_memory.adapters.files import FILES
+from persona_memory.errors import AdapterError, AdapterRefused, NotFound, StaleJob
+from persona_memory.ledger import Ledger
+from persona_memory.registry import KEPT, AdapterRegistry
+from persona_memory.retrieval.hashing import HashingEmbedder
+from persona_memory.types import Adapter
+
+NOW = datetime(2026, 3, 1, 9, tzinfo=UTC)
+BASE = {"base": "b" * 64, "tokenizer": "c" * 64, "template": "d" * 64}
+WEIGHTS = dict.fromkeys(FILES, b"weights")
+PASSED = {"passed": True, "recall": 0.97}
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def registry(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[AdapterRegistry]:
+    """A registry on each database."""
+    if request.param == "sqlite":
+        ledger = Ledger(f"sqlite:///{tmp_path / 'memory.db'}")
+    else:
+        name = f"registry-{tmp_path.name}-{tmp_path.parent.name}"
+        ledger = Ledger(request.getfixturevalue("postgres_url"), namespace=name)
+    yield AdapterRegistry(ledger, tmp_path / "adapters")
+    ledger.close()
+
+
+def begin(registry: AdapterRegistry, user_id: str = "ana", **options: Any) -> Adapter:
+    given: dict[str, Any] = {
+        "base_model": "tiny", "fingerprint": BASE, "turns": [1, 2], "memory_ids": ["m1"], "now": NOW, **options
+    }  # fmt: skip
+    return registry.begin(user_id, **given)
+
+
+def trained(registry: AdapterRegistry, user_id: str = "ana", *, report: dict[str, Any] = PASSED) -> Adapter:
+    """An evaluated revision with its files."""
+    return registry.evaluate(user_id, begin(registry, user_id).adapter_id, WEIGHTS, report=report)
+
+
+def serve(registry: AdapterRegistry, user_id: str = "ana", *, later: int = 0) -> Adapter:
+    """An active revision."""
+    before = registry.active(user_id)
+    replacing = None if before is None else before.adapter_id
+    moment = NOW + timedelta(minutes=later)
+    return registry.promote(user_id, trained(registry, user_id).adapter_id, now=moment, replacing=replacing)
+
+
+def states(registry: AdapterRegistry, user_id: str = "ana") -> list[str]:
+    return [one.state for one in registry.versions(user_id)]
+
+
+def test_a_revision_is_trained_evaluated_and_then_served(registry: AdapterRegistry) -> None:
+    """Each step says what it is, and only the last one serves it."""
+    candidate = begin(registry)
+    assert (candidate.state, candidate.revision, candidate.turns, candidate.memory_ids) == (
+        "candidate", 1, (1, 2), ("m1",),
+    )  # fmt: skip
+    evaluated = registry.evaluate("ana", candidate.adapter_id, WEIGHTS, report=PASSED)
+    assert (evaluated.state, evaluated.report) == ("evaluated", PASSED)
+    assert registry.active("ana") is None
+    active = registry.promote("ana", candidate.adapter_id, now=NOW, replacing=None)
+    assert active.state == "active"
+    assert registry.active("ana", fingerprint=BASE) == active
+    assert revisions(registry.folder) == [candidate.adapter_id]
+
+
+def test_an_adapter_of_another_base_is_not_active(registry: AdapterRegistry) -> None:
+    """After a change of the base model nothing that was trained for the old one is served."""
+    serve(registry)
+    assert registry.active("ana", fingerprint={**BASE, "template": "e" * 64}) is None
+    assert registry.active("ana") is not None
+
+
+def test_what_did_not_pass_stays_out_and_says_why(registry: AdapterRegistry) -> None:
+    """The gate's word is final; the one in service stays."""
+    served = serve(registry)
+    failed = trained(registry, report={"passed": False, "recall": 0.4})
+    with pytest.raises(AdapterError, match="did not pass"):
+        registry.promote("ana", failed.adapter_id, now=NOW, replacing=served.adapter_id)
+    assert registry.active("ana") == served
+    with pytest.raises(AdapterError, match="candidate"):
+        registry.promote("ana", begin(registry).adapter_id, now=NOW, replacing=served.adapter_id)
+
+
+def test_of_two_that_replace_the_same_one_only_the_first_does(registry: AdapterRegistry) -> None:
+    """A decision is made against the revision that was served then: compare and swap."""
+    served = serve(registry)
+    one, other = trained(registry), trained(registry)
+    registry.promote("ana", one.adapter_id, now=NOW, replacing=served.adapter_id)
+    with pytest.raises(AdapterError, match=f"{one.adapter_id} is active by now"):
+        registry.promote("ana", other.adapter_id, now=NOW, replacing=served.adapter_id)
+    assert states(registry) == ["evaluated", "active", "evaluated"]
+
+
+def test_threads_that_promote_at_once_leave_one_active(registry: AdapterRegistry) -> None:
+    """Never two, never none."""
+    ready = [trained(registry) for _ in range(3)]
+
+    def promote(one: Adapter) -> bool:
+        try:
+            registry.promote("ana", one.adapter_id, now=NOW, replacing=None)
+        except AdapterError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(3) as pool:
+        assert sorted(pool.map(promote, ready)) == [False, False, True]
+    assert sorted(states(registry)) == ["active", "evaluated", "evaluated"]
+
+
+def test_a_rollback_returns_to_the_one_that_was_served_before(registry: AdapterRegistry) -> None:
+    """And then to the one before that, and in the end to none; nothing that was rolled back returns."""
+    first, second, third = (serve(registry, later=number) for number in range(3))
+    later = NOW + timedelta(hours=1)
+    assert registry.rollback("ana", reason="thumbs down", now=later) == registry.active("ana")
+    assert [one.adapter_id for one in registry.versions("ana") if one.state == "active"] == [second.adapter_id]
+    assert "thumbs down" in registry.versions("ana")[2].reason
+    assert registry.rollback("ana", reason="again", now=later + timedelta(hours=1)) is not None
+    assert registry.rollback("ana", reason="again", now=later + timedelta(hours=2)) is None
+    assert states(registry) == ["retired"] * 3
+    assert revisions(registry.folder) == []
+    with pytest.raises(NotFound, match="no active adapter"):
+        registry.rollback("ana", reason="again", now=later)
+    with pytest.raises(StaleJob, match="rolled back"):
+        registry.promote("ana", third.adapter_id, now=later, replacing=None)
+    assert first.revision == 1
+
+
+def test_only_the_newest_are_kept(registry: AdapterRegistry) -> None:
+    """Files do not pile up; the one in service always stays."""
+    served = [serve(registry, later=number) for number in range(KEPT + 2)]
+    kept = [one.adapter_id for one in served[-KEPT:]]
+    assert revisions(registry.folder) == kept
+    assert states(registry) == ["retired"] * 2 + ["evaluated"] * (KEPT - 1) + ["active"]
+
+
+def test_a_training_that_did_not_end_is_given_up(registry: AdapterRegistry, tmp_path: Path) -> None:
+    """A worker was killed: the next one begins anew, and the late result of the first is dropped with its files."""
+    late = begin(registry)
+    again = begin(registry)
+    assert states(registry) == ["retired", "candidate"]
+    with pytest.raises(StaleJob, match="its training did not end"):
+        registry.evaluate("ana", late.adapter_id, WEIGHTS, report=PASSED)
+    assert revisions(registry.folder) == []
+    registry.evaluate("ana", again.adapter_id, WEIGHTS, report=PASSED)
+    with pytest.raises(AdapterRefused, match="exists already"):
+        registry.evaluate("ana", again.adapter_id, WEIGHTS, report=PASSED)
+    assert revisions(registry.folder) == [again.adapter_id]
+
+
+def test_people_do_not_reach_one_anothers_adapters(registry: AdapterRegistry) -> None:
+    """Not even by name."""
+    anas = serve(registry)
+    for call in (
+        lambda: registry.promote("ben", anas.adapter_id, now=NOW, replacing=None),
+        lambda: registry.retire("ben", anas.adapter_id, reason="mine"),
+    ):
+        with pytest.raises(NotFound, match="'ben' has no adapter"):
+            call()
+    assert registry.versions("ben") == []
+    assert registry.tidy("ben") == 0
+    assert registry.active("ana") == anas
+
+
+def opened(tmp_path: Path) -> PersonaMemory:
+    return PersonaMemory.open(tmp_path / "home", embeddings=HashingEmbedder(), worker=False, durability="NORMAL")
+
+
+def registry_of(memory: PersonaMemory, tmp_path: Path) -> AdapterRegistry:
+    return AdapterRegistry(memory._ledger, tmp_path / "home" / "adapters")
+
+
+def test_forgetting_retires_what_was_trained_on_it_at_once(tmp_path: Path) -> None:
+    """Its files are gone when `forget` returns, a training that goes on is void, and the rebuild is queued."""
+    with opened(tmp_path) as memory:
+        registry = registry_of(memory, tmp_path)
+        memory.observe([("user", "I live in Porto."), ("user", "My cat is called Miau.")], user_id="ana")
+        memory.flush()
+        home = next(one for one in memory.memories(user_id="ana") if "Porto" in one.text)
+        about_the_cat = trained_on(registry, turns=[2])
+        about_porto = trained_on(registry, turns=[1], replacing=about_the_cat)
+        late = begin(registry, turns=[2], memory_ids=[])
+        receipt = memory.forget([home.id], user_id="ana")
+        assert receipt.erased["adapters"] == 2
+        assert registry.active("ana") is None
+        assert revisions(registry.folder) == [about_the_cat.adapter_id]
+        with pytest.raises(StaleJob, match="erased"):
+            registry.evaluate("ana", late.adapter_id, WEIGHTS, report=PASSED)
+        erased = {one.adapter_id: one for one in registry.versions("ana")}[about_porto.adapter_id]
+        assert (erased.state, erased.turns, erased.memory_ids, erased.report) == ("retired", (), (), {})
+        assert "consolidate" in [job.kind for job in memory.jobs(user_id="ana")]
+
+
+def test_deleting_a_person_deletes_their_adapters_only(tmp_path: Path) -> None:
+    """Rows and files, also those that a killed process left without a row."""
+    with opened(tmp_path) as memory:
+        registry = registry_of(memory, tmp_path)
+        for user_id in ("ana", "ben"):
+            memory.observe([("user", "I live in Porto.")], user_id=user_id)
+            serve(registry, user_id)
+        receipt = memory.delete_user(user_id="ana")
+        assert receipt.erased["adapters"] == 1
+        assert registry.versions("ana") == []
+        assert [one.split("-r")[0] for one in revisions(registry.folder)] == [
+            registry.versions("ben")[0].adapter_id.split("-r")[0]
+        ]
+
+
+def trained_on(registry: AdapterRegistry, *, turns: list[int], replacing: Adapter | None = None) -> Adapter:
+    made = begin(registry, turns=turns, memory_ids=[])
+    registry.evaluate("ana", made.adapter_id, WEIGHTS, report=PASSED)
+    before = None if replacing is None else replacing.adapter_id
+    return registry.promote("ana", made.adapter_id, now=NOW, replacing=before)
