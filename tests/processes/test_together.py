@@ -77,3 +77,22 @@ def test_a_new_home_may_be_opened_by_many_at_once(tmp_path: Path) -> None:
     assert [finished(process) for process in started] == [0] * 8, log_of(home)
     assert finished(command(home, "show", "--json")) == 0
     assert json.loads(log_of(home).splitlines()[-1]) == []
+
+
+def test_what_the_bot_says_is_learnt_by_a_worker_beside_it(tmp_path: Path) -> None:
+    """A worker that is at work already finds what another process has queued."""
+    home = tmp_path / "home"
+    opened(home).close()
+    worker = popen(home, "worker")
+    try:
+        with opened(home) as memory:
+            memory.observe([("user", f"Number {n} is mine.") for n in range(12)], user_id="ana")
+            wait_for(lambda: memory.progress(user_id="ana") == {"learnt": 12})
+    finally:
+        worker.terminate()
+        try:
+            worker.communicate(timeout=30)
+        except subprocess.TimeoutExpired:
+            worker.kill()
+            raise
+    assert worker.returncode == 0
