@@ -84,6 +84,7 @@ BARS = (
 def main() -> None:
     args = _arguments()
     reports: dict[str, dict[str, Any]] = {}
+    failed: list[str] = []
     problems = ["A quick run on a small part of the data: it shows that all works, not how well."] * args.quick
     for name, folder in DATA.items():
         data = Path(args.data) / folder
@@ -93,12 +94,15 @@ def main() -> None:
         found, problem = evaluate(name, data, quick=args.quick)
         if found is None:
             problems.append(f"{name}: {problem}")
+            failed.append(name)
         else:
             reports[name] = found
     report = against(reports, problems)
     print(report.to_markdown())
     if args.markdown:
         Path(args.markdown).write_text(report.to_markdown())
+    if failed:
+        sys.exit(f"failed: {', '.join(failed)}")
 
 
 def evaluate(name: str, data: Path, *, quick: bool) -> tuple[dict[str, Any] | None, str]:

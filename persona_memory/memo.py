@@ -19,19 +19,29 @@ class Memo(dict[str, T]):
         longest: characters of a text that is remembered; None remembers texts of any length.
     """
 
-    __slots__ = ("_function", "_longest", "_most")
+    __slots__ = ("_cleared", "_function", "_longest", "_most")
 
     def __init__(self, function: Callable[[str], T], *, most: int, longest: int | None = None) -> None:
         super().__init__()
         self._function, self._most, self._longest = function, most, longest
+        self._cleared = 0
 
     def __missing__(self, text: str) -> T:
+        before = self._cleared
         made = self._function(text)
         if self._longest is None or len(text) <= self._longest:
             if len(self) >= self._most:
                 self.clear()
+                before = self._cleared
             self[text] = made
+            if before != self._cleared:  # an erasure came between: this text may be what it erased
+                self.pop(text, None)
         return made
+
+    def clear(self) -> None:
+        """Forget everything, and what other threads are about to remember."""
+        self._cleared += 1
+        super().clear()
 
     def __call__(self, text: str) -> T:
         """As `memo[text]`, for whom it stands in for the function."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import signal
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
@@ -14,13 +15,13 @@ from persona_memory import __version__
 from persona_memory.cli.options import EMBEDDERS
 from persona_memory.cli.output import check_folder, check_writable, err, note, out, print_json, write_text
 from persona_memory.cli.reports import print_catalogue, print_report
-from persona_memory.cli.signals import Interrupted
+from persona_memory.cli.signals import Interrupted, raise_on
 from persona_memory.evaluation import Settings, run
 from persona_memory.evaluation.catalogue import evaluation
 from persona_memory.evaluation.plotting import check as can_be_drawn
 from persona_memory.evaluation.plotting import plot as draw
 from persona_memory.evaluation.progress import Checkpoint
-from persona_memory.evaluation.provenance import commit
+from persona_memory.evaluation.provenance import code
 from persona_memory.models import chat_model, embedder
 
 if TYPE_CHECKING:
@@ -118,6 +119,7 @@ def evaluate(
     )
     if len(checkpoint):
         note(f"going on with an interrupted run: {_parts(checkpoint)} already done")
+    raise_on(signal.SIGTERM)
     try:
         models = [_resumable(one, checkpoint) for one in model or ()]
         with Progress(console=err, transient=True, disable=not err.is_terminal) as progress:
@@ -171,7 +173,7 @@ def _resumable(name: str, checkpoint: Checkpoint) -> BaseChatModel:
 
 def _unfinished(cache: Path, name: str, data: Path, *choices: object) -> Path:
     """The file of an interrupted run with the same settings, the same data and the same code."""
-    mark = hashlib.sha256(repr((*choices, *_state(data), __version__, commit())).encode()).hexdigest()[:12]
+    mark = hashlib.sha256(repr((*choices, *_state(data), __version__, code())).encode()).hexdigest()[:12]
     return cache / "unfinished" / f"{name}-{mark}.jsonl"
 
 

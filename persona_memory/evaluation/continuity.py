@@ -230,7 +230,7 @@ def _scores(all_: Sequence[Played], seed: int) -> dict[str, Score | str]:
     cells: dict[str, Score | str] = {
         "facts used": mean([turn.met for turn, _ in asked], [scene for _, scene in asked], seed=seed),
         "tokens a turn": mean([turn.tokens for turn, _ in turns], [scene for _, scene in turns], seed=seed),
-        "ms a turn": median([turn.milliseconds for turn, _ in turns], seed=seed),
+        "ms a turn": median([turn.milliseconds for turn, _ in turns], [scene for _, scene in turns], seed=seed),
     }
     if changed:
         of = [scene for _, scene in changed]

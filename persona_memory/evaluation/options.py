@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from persona_memory.budget import counter_for, estimate
 from persona_memory.errors import InvalidInput
-from persona_memory.evaluation.calls import reply
+from persona_memory.evaluation.calls import answered, reply
 from persona_memory.evaluation.local_lm import LocalLM, load
 from persona_memory.evaluation.settings import Settings
 from persona_memory.protocols import TokenCounter
@@ -186,13 +186,15 @@ def _silent(model: BaseChatModel) -> str | None:
     try:
         told = _first_token(model, _lettered([{"role": "user", "content": "Which letter is it?"}], ["this", "that"]))
     except Exception as error:  # providers refuse the request, each with errors of its own
-        return f"{type(error).__name__}: {next(iter(str(error).splitlines()), '')}"
+        cause = error.__cause__ or error
+        return f"{type(cause).__name__}: {next(iter(str(cause).splitlines()), '')}"
     return "the reply has none" if told is None else None
 
 
 def _first_token(model: BaseChatModel, messages: Messages) -> Mapping[str, Any] | None:
     """The reply's first token with its alternatives, as OpenAI-style servers tell them; None where they do not."""
-    answer = model.bind(logprobs=True, top_logprobs=20, max_tokens=1).invoke([dict(one) for one in messages])
+    asking: Any = model.bind(logprobs=True, top_logprobs=20, max_tokens=1)
+    answer = answered(asking, [dict(one) for one in messages])
     told = (answer.response_metadata or {}).get("logprobs") or {}
     first: Mapping[str, Any] | None = next(iter(told.get("content") or ()), None)
     return first

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import platform
 import subprocess
@@ -47,6 +48,14 @@ def commit() -> str:
         return _git(source.parent, "describe", "--always", "--dirty", "--abbrev=8")
     except (OSError, subprocess.SubprocessError):
         return "unknown"
+
+
+def code() -> str:
+    """The commit, with a hash of what was changed since: what an interrupted run must share to be gone on with."""
+    found = commit()
+    if not found.endswith("-dirty"):
+        return found
+    return f"{found}-{hashlib.sha256(_git(Path(__file__).parent, 'diff', 'HEAD').encode()).hexdigest()[:12]}"
 
 
 def _git(folder: Path, *words: str) -> str:

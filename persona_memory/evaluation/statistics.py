@@ -34,12 +34,17 @@ def mean(values: ArrayLike, clusters: Sequence[Hashable] | None = None, *, seed:
     return Score(float(numbers.mean()), float(low), float(high), n=len(numbers))
 
 
-def median(values: ArrayLike, *, seed: int = 0) -> Score:
-    """The median of values of shape (n,), with its interval; the values are taken for independent."""
+def median(values: ArrayLike, clusters: Sequence[Hashable] | None = None, *, seed: int = 0) -> Score:
+    """The median of values of shape (n,), with its interval; `clusters` as for `mean`."""
     numbers = np.asarray(values, dtype=float)
     if not len(numbers):
         return Score(float("nan"), n=0)
-    drawn = np.median(np.random.default_rng(seed).choice(numbers, (RESAMPLES // 4, len(numbers))), axis=1)
+    of = np.arange(len(numbers)) if clusters is None else _numbered(clusters)
+    groups = [numbers[of == cluster] for cluster in range(of.max() + 1)]
+    drawn = [
+        np.median(np.concatenate([groups[cluster] for cluster in draw]))
+        for draw in _draws(len(groups), seed)[: RESAMPLES // 4]
+    ]
     low, high = np.quantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return Score(float(np.median(numbers)), float(low), float(high), n=len(numbers))
 
@@ -55,9 +60,14 @@ def _by_cluster(numbers: NDArray[np.float64], clusters: Sequence[Hashable] | Non
     """Sum and count of each cluster, shapes (c,)."""
     if clusters is None:
         return numbers, np.ones(len(numbers))
+    of = _numbered(clusters)
+    return np.bincount(of, numbers), np.bincount(of).astype(float)
+
+
+def _numbered(clusters: Sequence[Hashable]) -> NDArray[np.intp]:
+    """The number of each value's cluster, in order of first appearance, shape (n,)."""
     places = {cluster: place for place, cluster in enumerate(dict.fromkeys(clusters))}
-    of = np.array([places[cluster] for cluster in clusters])
-    return np.bincount(of, numbers, len(places)), np.bincount(of, minlength=len(places)).astype(float)
+    return np.array([places[cluster] for cluster in clusters])
 
 
 def _draws(clusters: int, seed: int) -> NDArray[np.intp]:

@@ -81,25 +81,30 @@ def marked_elsewhere(chats: Sequence[Chat], found: Results, *, seed: int) -> Tab
     """How often a mark is set where nothing was updated, as far as the data say."""
     pairs = list(_random_pairs(chats, seed))
     others = [
-        (question, answer)
+        (chat.conversation.name, question, answer)
         for chat in chats
         for question, answer in zip(chat.conversation.questions, found[chat.conversation.name]["ours"], strict=True)
         if question.category != UPDATES
     ]
     first = [
-        (seq in answer.changed, seq in question.evidence) for question, answer in others for seq in answer.turns[:FIRST]
+        (name, seq in answer.changed, seq in question.evidence)
+        for name, question, answer in others
+        for seq in answer.turns[:FIRST]
     ]
     shares = {
         f"{len(pairs)} random pairs of unrelated messages": pairs,
-        f"first {FIRST} messages of the other questions": [marked for marked, _ in first],
-        "of these, the evidence": [marked for marked, evidence in first if evidence],
+        f"first {FIRST} messages of the other questions": [(name, marked) for name, marked, _ in first],
+        "of these, the evidence": [(name, marked) for name, marked, evidence in first if evidence],
     }
-    rows = [Row(name, {"marked": mean(marked)}) for name, marked in shares.items()]
+    rows = [
+        Row(title, {"marked": mean([marked for _, marked in share], [name for name, _ in share], seed=seed)})
+        for title, share in shares.items()
+    ]
     return Table("marked as changed since", ("marked",), tuple(rows))
 
 
-def _random_pairs(chats: Sequence[Chat], seed: int) -> Iterator[bool]:
-    """Of random pairs of the person's messages that no update is about, whether the older is marked."""
+def _random_pairs(chats: Sequence[Chat], seed: int) -> Iterator[tuple[str, bool]]:
+    """Of random pairs of the person's messages that no update is about: the chat, and whether the older is marked."""
     random = np.random.default_rng(seed)
     views = [PersonView(chat.conversation.turns) for chat in chats]
     for number in range(RANDOM_PAIRS):
@@ -107,4 +112,5 @@ def _random_pairs(chats: Sequence[Chat], seed: int) -> Iterator[bool]:
         told = frozenset[int]().union(*(update.old | update.new for update in chat.updates))
         free = [turn.seq - 1 for turn in chat.conversation.turns if turn.role == "user" and turn.seq not in told]
         old, new = sorted(random.choice(free, 2, replace=False).tolist())
-        yield bool(superseded(view, understand(chat.conversation.turns[old].text), [old, new]))
+        marked = bool(superseded(view, understand(chat.conversation.turns[old].text), [old, new]))
+        yield chat.conversation.name, marked

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from persona_memory.learning.consolidation import content_words
+from persona_memory.profile.english.sentences import goes_on
 from persona_memory.profile.statements import statements
 from persona_memory.retrieval import tokens
 
@@ -45,10 +46,12 @@ class Lost:
 
 
 def sentences(text: str) -> list[str]:
-    """The text's sentences, in order; joined they are the text again."""
+    """The text's sentences, in order; joined they are the text again. "St. Mary's" is not two of them."""
     pieces: list[str] = []
     end = 0
     for match in _SENTENCE.finditer(text):
+        if text.endswith(".", end, match.end()) and goes_on(text, match.end() - 1):
+            continue
         pieces.append(text[end : match.end()])
         end = match.end()
     if end < len(text):

@@ -102,12 +102,12 @@ def accept(
 
 def last_emptied(edits: Iterable[ProfileEdit]) -> Emptied:
     """By field and value, the number of the event that took it out last: the host's, or a plain statement."""
-    return {
-        (edit.field, key): max(edit.evidence)
-        for edit in edits
-        if edit.op == "remove" and edit.basis != "inferred" and edit.evidence
-        for key in (_keys(edit.value) or (None,))
-    }
+    found: dict[tuple[str, str | None], int] = {}
+    for edit in edits:
+        if edit.op == "remove" and edit.basis != "inferred" and edit.evidence:
+            for key in _keys(edit.value) or (None,):
+                found[edit.field, key] = max(found.get((edit.field, key), 0), *edit.evidence)
+    return found
 
 
 class _Refused(Exception):

@@ -160,7 +160,7 @@ def test_a_run_of_another_commit_is_not_gone_on_with(
     monkeypatch.chdir(reviews.parent)
     assert "1 part is already done" in cli(*common[:3], reviews.name, *common[4:]).err
     with monkeypatch.context() as other:
-        other.setattr("persona_memory.cli.evaluating.commit", lambda: "another")
+        other.setattr("persona_memory.cli.evaluating.code", lambda: "another")
         assert "already done" not in cli(*common).err
     with monkeypatch.context() as other:
         other.setattr("persona_memory.cli.evaluating.__version__", "another")

@@ -345,3 +345,11 @@ def test_a_field_that_was_emptied_stays_empty_when_its_turns_are_learnt_again(me
     memory.observe([("user", "My wife is called Nadia.")], user_id="ana", thread_id="t2", resent=False)
     memory.flush(timeout=30)
     assert memory.profile(user_id="ana").get("demographics.family") == ("wife Nadia",)
+
+
+def test_a_full_stop_inside_a_name_does_not_end_what_is_forgotten(memory: PersonaMemory) -> None:
+    """ "St. Mary's" is one place: no half of the sentence stays."""
+    say(memory, "Hi, I'm Sam. I work as a nurse at St. Mary's Hospital in Leeds.", thread="t1")
+    say(memory, "Please forget that I work at the hospital.", thread="t2")
+    assert not any("Mary" in text or "Leeds" in text for text in said(memory))
+    assert memory.recall("hospital", user_id="ana").hits == ()

@@ -54,7 +54,7 @@ async def test_pairs_and_views_rest_on_the_persons_own_turns() -> None:
     assert [(one.kind, one.turns) for one in examples] == [
         ("positive", (7,)), ("positive", (9,)), ("negative", (9,)), ("negative", (7,)), ("view", (7, 9)),
     ]  # fmt: skip
-    assert examples[-1] == Example("view", "", VIEW["text"], (7, 9))
+    assert examples[-1] == Example("view", "", str(VIEW["text"]), (7, 9))
 
 
 def test_the_teacher_is_shown_the_conversation_as_data() -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from persona_memory.profile.acceptance import Accepted, accept
+from persona_memory.profile.acceptance import Accepted, accept, last_emptied
 from persona_memory.profile.fold import fold
 from persona_memory.profile.schema import default_schema
 from persona_memory.types import Policy, Profile, ProfileEdit
@@ -199,3 +199,10 @@ def test_nothing_stated_is_lost_to_an_inference(proposals: list[ProfileEdit], kn
             held = entry.value if isinstance(entry.value, tuple) else (entry.value,)
             kept = after.get(path)
             assert set(held) <= set(kept if isinstance(kept, tuple) else (kept,))
+
+
+def test_the_newest_removal_counts_in_whatever_order_edits_come() -> None:
+    """Learning again may store an older removal after a newer one."""
+    newer, older = edit("preference.likes", "tea", 9, op="remove"), edit("preference.likes", "tea", 4, op="remove")
+    for edits in ([newer, older], [older, newer]):
+        assert last_emptied(edits) == {("preference.likes", "tea"): 9}

@@ -121,7 +121,7 @@ def sentences(text: str) -> tuple[Sentence, ...]:
 def _split(text: str) -> Iterator[Sentence]:
     start = paragraph = 0
     for boundary in _BOUNDARY.finditer(text):
-        if boundary[0].startswith(".") and _inside(text, boundary):
+        if boundary[0] == "." and goes_on(text, boundary.start()):
             continue
         yield from _sentence(text, start, boundary.end(), paragraph)
         start = boundary.end()
@@ -136,13 +136,11 @@ def _sentence(text: str, start: int, end: int, paragraph: int) -> Iterator[Sente
         yield Sentence(body, start + len(piece) - len(piece.lstrip()), paragraph)
 
 
-def _inside(text: str, boundary: re.Match[str]) -> bool:
-    """Whether a full stop belongs to an abbreviation or an initial and the sentence goes on."""
-    if len(boundary[0]) != 1:
-        return False
-    word = re.search(r"[\w.]*$", text[max(0, boundary.start() - 12) : boundary.start()])
+def goes_on(text: str, stop: int) -> bool:
+    """Whether the full stop at this place belongs to an abbreviation or an initial and the sentence goes on."""
+    word = re.search(r"[\w.]*$", text[max(0, stop - 12) : stop])
     before = word[0].casefold() if word else ""
-    rest = text[boundary.end() : boundary.end() + 12].lstrip(" ")
+    rest = text[stop + 1 : stop + 13].lstrip(" ")
     if before in _ABBREVIATIONS:
         return not (before in {"etc", "a.m", "p.m", "u.s", "u.k", "d.c", "ph.d", "no", "co", "inc"} and _starts(rest))
     return len(before) == 1 and before.isalpha() and before != "i" and not before.isdigit()
