@@ -204,5 +204,5 @@ def test_nothing_stated_is_lost_to_an_inference(proposals: list[ProfileEdit], kn
 def test_the_newest_removal_counts_in_whatever_order_edits_come() -> None:
     """Learning again may store an older removal after a newer one."""
     newer, older = edit("preference.likes", "tea", 9, op="remove"), edit("preference.likes", "tea", 4, op="remove")
-    for edits in ([newer, older], [older, newer]):
-        assert last_emptied(edits) == {("preference.likes", "tea"): 9}
+    for order in ([newer, older], [older, newer]):
+        assert last_emptied(order) == {("preference.likes", "tea"): 9}
