@@ -140,7 +140,8 @@ def _config(base: BaseModel, sampling: Sampling, tokens: int, ends: list[int], p
     from transformers import GenerationConfig
 
     make: Any = GenerationConfig  # its constructor is not annotated
-    chosen: dict[str, Any] = {"do_sample": False, "temperature": None, "top_p": None, "top_k": None}
+    # What the checkpoint sets for sampling is overridden by what means nothing: otherwise transformers warns.
+    chosen: dict[str, Any] = {"do_sample": False, "temperature": 1.0, "top_p": 1.0, "top_k": 50}
     if sampling.temperature > 0:
         chosen = {"do_sample": True, "temperature": sampling.temperature, "top_p": sampling.top_p}
         chosen["top_k"] = sampling.top_k
