@@ -72,6 +72,10 @@ class Times:
     fastest: float
     cpu: float
 
+    def less(self, other: Times) -> Times:
+        """What is left when the other's part is taken away."""
+        return Times(self.median - other.median, self.fastest - other.fastest, self.cpu - other.cpu)
+
     def ms(self) -> str:
         return f"{self.median * 1e3:,.3g} ({self.fastest * 1e3:,.3g}; {self.cpu * 1e3:,.3g})"
 
@@ -321,7 +325,6 @@ def mixing(args: argparse.Namespace, dtype: torch.dtype) -> tuple[Table, list[Ro
     slots.write(1, adapter(slots.shapes, 0, dtype))
     prompt = ids(0, PROMPT, VOCABULARY[shape])
     context = (*ids(1, CONTEXT, VOCABULARY[shape]), *prompt)
-    sampling = Sampling(max_tokens=new)
     rows = {
         "one stream": Reply(prompt, slot=1),
         "gate open: two streams": Reply(prompt, context, 0.5, slot=1),
@@ -329,23 +332,26 @@ def mixing(args: argparse.Namespace, dtype: torch.dtype) -> tuple[Table, list[Ro
         "context in one prompt": Reply(context, slot=1),
     }
     sides: dict[str, Callable[[], Any]] = {
-        name: (lambda row=row: decode(base, [row], sampling, slots=slots))
-        for name, row in rows.items()  # type: ignore[misc]
+        f"{name}, {tokens}": partial(decode, base, [row], Sampling(max_tokens=tokens), slots=slots)
+        for name, row in rows.items()
+        for tokens in (1, new)
     }
     with torch.inference_mode():
-        times = take_turns(sides, rounds)
+        found = take_turns(sides, rounds)
+    first = {name: found[f"{name}, 1"] for name in rows}
+    times = {name: found[f"{name}, {new}"].less(first[name]) for name in rows}
     one = times["one stream"]
-
     made = [
         Row(
             name,
             {
-                "reply, ms": found.ms(),
-                "of one stream": "{:.2f} ({:.2f}; CPU {:.2f})".format(*_ratio(found, one)),
+                "first token, ms": first[name].ms(),
+                f"{new - 1} more, ms": times[name].ms(),
+                "of one stream": "{:.2f} ({:.2f}; CPU {:.2f})".format(*_ratio(times[name], one)),
             },
             "ours" if name.startswith("gate") else "baseline",
         )
-        for name, found in times.items()
+        for name in rows
     ]
     bars = [
         _bar(
@@ -357,7 +363,7 @@ def mixing(args: argparse.Namespace, dtype: torch.dtype) -> tuple[Table, list[Ro
         for name, side, bar in (("gate open", "gate open: two streams", OPEN), ("gate closed", "gate closed", CLOSED))
     ]
     title = f"{shape}, {kind}, prompt {PROMPT}, context {CONTEXT}, {new} tokens"
-    return Table(title, ("reply, ms", "of one stream"), tuple(made)), bars
+    return Table(title, ("first token, ms", f"{new - 1} more, ms", "of one stream"), tuple(made)), bars
 
 
 def check_mixture(shape: str) -> None:

@@ -14,6 +14,7 @@ import warnings
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -250,18 +251,27 @@ def _numbers(name: str, data: bytes, parts: Sequence[Part], dtype: Dtype) -> Ten
     if not isinstance(header, dict) or not all(isinstance(one, dict) for one in header.values()):
         raise AdapterRefused(name, f"{WEIGHTS} is not a safetensors file")
     header.pop("__metadata__", None)
-    shapes = {key: tuple(one["shape"]) for key, one in header.items() if isinstance(one.get("shape"), list)}
-    _check_keys(name, shapes, parts)
-    code, size = _CODES[dtype]
-    for part in parts:
-        expected = {"dtype": code, "shape": list(part.shape), "data_offsets": [size * part.begin, size * part.end]}
-        if header[part.key] != expected:
-            raise AdapterRefused(name, f"{part.key} is {header[part.key]}, not {expected}".replace("'", ""))
+    expected, size = _header(tuple(parts), dtype), _CODES[dtype][1]
+    if header != expected:
+        shapes = {key: tuple(one["shape"]) for key, one in header.items() if isinstance(one.get("shape"), list)}
+        _check_keys(name, shapes, parts)
+        key = next(key for key in expected if header[key] != expected[key])
+        raise AdapterRefused(name, f"{key} is {header[key]}, not {expected[key]}".replace("'", ""))
     if length % 8 or len(data) != 8 + length + size * parts[-1].end:
         raise AdapterRefused(name, f"{WEIGHTS} is not a safetensors file: it has {len(data):,} bytes")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # bytes are read-only, and nobody writes to this tensor
         return torch.frombuffer(data, dtype=getattr(torch, dtype), offset=8 + length)
+
+
+@lru_cache(maxsize=8)
+def _header(parts: tuple[Part, ...], dtype: Dtype) -> dict[str, dict[str, Any]]:
+    """The one header that an adapter's file may have, but for its metadata."""
+    code, size = _CODES[dtype]
+    return {
+        part.key: {"dtype": code, "shape": list(part.shape), "data_offsets": [size * part.begin, size * part.end]}
+        for part in parts
+    }
 
 
 def _check_keys(name: str, shapes: Mapping[str, tuple[int, ...]], parts: Sequence[Part]) -> None:
