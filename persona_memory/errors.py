@@ -18,6 +18,7 @@ PersonaMemoryError
 │   │   └── AdapterForAnotherBase
 │   ├── AdapterRetired       it was retired; a reply that was being written with it ends here
 │   └── NoFreeSlot           all slots of the pool are in use
+├── TrainingError            an adapter could not be trained; the one in service stays
 ├── LearningError            an LLM's answer could not be used; retried, then parked
 └── StaleJob                 a job's lease, fencing token or epoch is no longer valid; its result was dropped
 """
@@ -126,6 +127,19 @@ class AdapterRetired(AdapterError):
 
 class NoFreeSlot(AdapterError):
     """All slots of the pool are in use, so that the adapter cannot be loaded."""
+
+
+class TrainingError(PersonaMemoryError):
+    """An adapter could not be trained; the one in service stays.
+
+    Args:
+        step: at which step of the training, from 1.
+        problem: what happened, and what to change.
+    """
+
+    def __init__(self, step: int, problem: str) -> None:
+        self.step, self.problem = step, problem
+        super().__init__(f"training stopped at step {step}: {problem}")
 
 
 class LearningError(PersonaMemoryError):

@@ -1,0 +1,91 @@
+"""The state of a training in one safetensors file, with JSON in its header: written whole or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save as dump_tensors
+from torch import Tensor
+
+from persona_memory.adapters import Fingerprint, LoraSpec
+from persona_memory.errors import InvalidInput
+from persona_memory.parametric.curriculum import Lesson, Pupil, Settings
+from persona_memory.parametric.encoding import Encoded
+from persona_memory.parametric.optimising import Optimiser
+
+_FIELDS = ("epoch", "place", "total", "losses", "stopped")
+
+
+def identity(fingerprint: Fingerprint, spec: LoraSpec, settings: Settings, lessons: Sequence[Lesson]) -> str:
+    """A hash of everything that a training's result follows from."""
+    state = hashlib.sha256(json.dumps([asdict(fingerprint), asdict(spec), asdict(settings)]).encode())
+    for lesson in lessons:
+        state.update(f"{lesson.seed}/{len(lesson.examples)}/{len(lesson.readings)}".encode())
+        for one in (*lesson.examples, *lesson.readings):
+            _add(state, one)
+        for path, pair in sorted((lesson.start or {}).items()):
+            state.update(path.encode() + b"".join(_bytes(tensor.float()) for tensor in pair))
+    return state.hexdigest()
+
+
+def _add(state: Any, one: Encoded) -> None:
+    state.update(repr((one.ids, one.weights, one.answer, one.near_base)).encode())
+    if one.soft:
+        state.update(_bytes(one.soft.ids) + _bytes(one.soft.log_p))
+
+
+def _bytes(tensor: Tensor) -> bytes:
+    return tensor.detach().cpu().contiguous().numpy().tobytes()
+
+
+def store(path: Path, key: str, step: int, pupils: Sequence[Pupil], optimiser: Optimiser, kept: Tensor) -> None:
+    """Replace the checkpoint. A kill leaves the old one or the new one; only its owner can read it."""
+    progress = [{name: getattr(pupil, name) for name in _FIELDS} for pupil in pupils]
+    known = {"key": key, "step": step, "steps": optimiser.steps, "pupils": progress}
+    data = dump_tensors(_tensors(optimiser, kept), metadata={"training": json.dumps(known)})
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(aside, path)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+@torch.no_grad()
+def resume(path: Path, key: str, pupils: Sequence[Pupil], optimiser: Optimiser, kept: Tensor) -> int:
+    """The step that the checkpoint was written after, with everything as it was then; 0 where there is no file.
+
+    Raises:
+        InvalidInput: it is no checkpoint, or that of another training.
+    """
+    if not path.exists():
+        return 0
+    try:
+        with safe_open(path, framework="pt") as file:
+            known = json.loads((file.metadata() or {}).get("training", "{}"))
+            if known.get("key") != key:
+                raise InvalidInput(f"{str(path)!r} is of another training: pass another path, or delete it")
+            for name, tensor in _tensors(optimiser, kept).items():
+                tensor.copy_(file.get_tensor(name))
+    except SafetensorError as error:
+        raise InvalidInput(f"{str(path)!r} is not a checkpoint of a training ({error}); delete it") from error
+    optimiser.steps[:] = known["steps"]
+    for pupil, progress in zip(pupils, known["pupils"], strict=True):
+        for name in _FIELDS:
+            setattr(pupil, name, progress[name])
+    return int(known["step"])
+
+
+def _tensors(optimiser: Optimiser, kept: Tensor) -> dict[str, Tensor]:
+    return {"numbers": optimiser.numbers, "mean": optimiser.mean, "square": optimiser.square, "kept": kept}
