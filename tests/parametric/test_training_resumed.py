@@ -69,7 +69,7 @@ def test_the_checkpoint_of_another_training_is_refused(qwen: BaseModel, tmp_path
     file, (one, other) = tmp_path / "training", lessons(qwen)
     settings = replace(SETTINGS, epochs=1)
     made = train(qwen, other.examples, spec=SPEC, settings=settings, checkpoint=file)
-    with safe_open(file, framework="pt") as read:  # type: ignore[no-untyped-call]
+    with safe_open(file, framework="pt") as read:
         assert sorted(read.keys()) == ["kept", "mean", "numbers", "square"]
     for changed in ({"settings": replace(settings, lr=0.5)}, {"seed": 1}, {"start": made.weights}):
         with pytest.raises(InvalidInput, match="is of another training: pass another path, or delete it"):
