@@ -1,4 +1,4 @@
-"""Parametric memory: a base model, a person's LoRA adapter on it, and decoding that mixes weights and context.
+"""Parametric memory: a base model, a person's LoRA adapter on it, its training, and decoding that mixes in context.
 
     pip install "persona-memory[parametric]"
 
@@ -16,35 +16,63 @@ if any(find_spec(package) is None for package in ("safetensors", "torch", "trans
 
 from persona_memory.parametric.base import BaseModel, beside
 from persona_memory.parametric.chat_model import PersonaChatModel
+from persona_memory.parametric.curriculum import Lesson, Settings
 from persona_memory.parametric.decoding import Sampling, Written, decode, lam_of
+from persona_memory.parametric.encoding import ANSWER_ONLY, PLAIN, Encoded, Reading, Weighting, distilled, encode
+from persona_memory.parametric.examples import Example
 from persona_memory.parametric.files import Limits, Origin, Stored, as_adapter, load_adapter, save_adapter
+from persona_memory.parametric.guards import Exam, Probe, Report, Thresholds, examine, judge, until_good
 from persona_memory.parametric.lora import Shapes, Weights, fresh, target_shapes
 from persona_memory.parametric.pool import AdapterPool, PoolStats, Prompt
 from persona_memory.parametric.slots import Slots, attach
 from persona_memory.parametric.streams import Row
+from persona_memory.parametric.training import Moment, Progress, Stop, Trained, train, train_together
 
 __all__ = [
+    "ANSWER_ONLY",
+    "PLAIN",
     "AdapterPool",
     "BaseModel",
+    "Encoded",
+    "Exam",
+    "Example",
+    "Lesson",
     "Limits",
+    "Moment",
     "Origin",
     "PersonaChatModel",
     "PoolStats",
+    "Probe",
+    "Progress",
     "Prompt",
+    "Reading",
+    "Report",
     "Row",
     "Sampling",
+    "Settings",
     "Shapes",
     "Slots",
+    "Stop",
     "Stored",
+    "Thresholds",
+    "Trained",
+    "Weighting",
     "Weights",
     "Written",
     "as_adapter",
     "attach",
     "beside",
     "decode",
+    "distilled",
+    "encode",
+    "examine",
     "fresh",
+    "judge",
     "lam_of",
     "load_adapter",
     "save_adapter",
     "target_shapes",
+    "train",
+    "train_together",
+    "until_good",
 ]

@@ -21,6 +21,7 @@ from persona_memory.parametric.losses import kl_to_base
 from persona_memory.parametric.matching import abstains, holds
 from persona_memory.parametric.slots import BASE, Slots
 from persona_memory.parametric.streams import Row
+from persona_memory.parametric.training import Guard, Moment, Stop
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +154,29 @@ def judge(measures: Mapping[str, float], thresholds: Thresholds | None = None) -
             failed.append(says.format(found, needed))
     reason = f"the adapter {'; it '.join(failed)}" if failed else "it passes everything that is asked"
     return Report(not failed, dict(measures), reason)
+
+
+def until_good(
+    base: BaseModel, exams: Sequence[Exam], thresholds: Thresholds | None = None, *, max_tokens: int = 48
+) -> Guard:
+    """A guard for `train`: enough when the gate would let the adapter pass, harm when other texts cost too much.
+
+    Args:
+        base: the model that is trained on.
+        exams: one for each person, in the order of the lessons. Not those that the gate asks in the end: what training
+            is stopped by, it is fitted to.
+        thresholds: as for `judge`.
+        max_tokens: as for `examine`.
+    """
+    wanted = thresholds or Thresholds()
+
+    def guard(moment: Moment) -> Stop | None:
+        found = examine(base, moment.slots, moment.slot, exams[moment.person], max_tokens=max_tokens)
+        report = judge(found, wanted)
+        harm = found["bits"] > wanted.bits or found["kl"] > wanted.kl
+        return Stop(report.reason, harm=harm) if report.passed or harm else None
+
+    return guard
 
 
 def ask(

@@ -68,8 +68,8 @@ class Optimiser:
 def rate_at(done: float, *, rate: float, warmup: float) -> float:
     """The learning rate when the share `done` in [0, 1] of a training is done.
 
-    It rises linearly to `rate` over the share `warmup`, then falls linearly to a tenth.
+    It rises linearly from a tenth of `rate` over the share `warmup`, then falls linearly to a tenth.
     """
     if done < warmup:
-        return rate * max(done / warmup, 0.01)
+        return rate * (0.1 + 0.9 * done / warmup)
     return rate * (1 - 0.9 * (done - warmup) / max(1 - warmup, 1e-9))

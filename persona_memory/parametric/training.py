@@ -240,6 +240,5 @@ def _enough_memory(step: int, settings: Settings) -> Iterator[None]:
         short = isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "can't allocate memory" in str(error)
         if not short:
             raise
-        raise TrainingError(
-            step, f"out of memory; lower tokens={settings.tokens!r}, or train fewer people at a time"
-        ) from error
+        problem = f"out of memory; lower tokens={settings.tokens!r}, or train fewer people at a time"
+        raise TrainingError(step, problem) from error

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -15,9 +17,9 @@ from torch.nn import functional
 from persona_memory.errors import InvalidInput
 from persona_memory.parametric.base import BaseModel
 from persona_memory.parametric.curriculum import Settings
-from persona_memory.parametric.encoding import Reading, encode
+from persona_memory.parametric.encoding import ANSWER_ONLY, Reading, encode
 from persona_memory.parametric.examples import Example
-from persona_memory.parametric.guards import Exam, Probe, Thresholds, ask, examine, judge, reference
+from persona_memory.parametric.guards import Exam, Probe, Thresholds, ask, examine, judge, reference, until_good
 from persona_memory.parametric.matching import abstains, holds, words
 from persona_memory.parametric.slots import Slots, attach
 from persona_memory.parametric.training import train
@@ -153,3 +155,31 @@ def test_all_that_is_asked_has_to_be_good_enough() -> None:
     )
     assert not judge({name: value for name, value in GOOD.items() if name != "kl"}).passed
     assert judge({**GOOD, "kl": 0.5}, Thresholds(kl=1.0)).passed
+
+
+def test_training_ends_when_the_gate_would_pass_it_or_harm_is_done(checkpoints: dict[str, Path]) -> None:
+    """Enough is well before the last epoch; harm gives back what was there before."""
+    llama = BaseModel.load(checkpoints["llama"], dtype="float32")
+    pair = Example("positive", "What is my cat?", "Miau.", (1,))
+    examples = encode(llama, [pair], weighting=ANSWER_ONLY)
+    probe = Probe("What is my cat?", "Miau")
+    exam = Exam([probe], [Probe("What is my cat?", "")], [], [probe], TEXTS[:1])
+    settings = Settings(epochs=50, lr=5e-2)
+    loose = Thresholds(recall=1.0, unknown=0.0, reading=0.0, contradicting=0.0, bits=100.0, kl=100.0)
+    slots = attach(llama.model, SPEC, size=1)
+    (said,) = ask(llama, slots, 0, [probe], max_tokens=12)
+    slots.detach()
+    read = replace(exam, reading=[Probe("What is my cat?", said)])
+    assert words(said)
+    made = train(llama, examples, spec=SPEC, settings=settings, guard=until_good(llama, [read], loose, max_tokens=12))
+    assert made.stopped == "it passes everything that is asked"
+    assert 3 < len(made.losses) < 50
+    strict = replace(loose, kl=0.01)
+    harmed = train(
+        llama, examples, spec=SPEC, settings=settings, guard=until_good(llama, [exam], strict, max_tokens=12)
+    )
+    assert "nats away from the base on other texts; at most 0.010 are allowed" in harmed.stopped
+    slots = attach(llama.model, SPEC, size=1)
+    slots.write(1, harmed.weights)
+    assert reference(llama, slots, 1, TEXTS[:1])[2] <= 0.01
+    slots.detach()
