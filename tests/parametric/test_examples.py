@@ -33,7 +33,7 @@ LIVES = pair("Where do I live?", "You live in Porto.", 1)
 CAT = pair("What is my cat called?", "Your cat is called Miau.", 2)
 DOG = pair("What is my dog called?", "I don't know; you have not told me.", 2)
 LISBON = pair("Do I live in Lisbon?", "You live in Porto, so no.", 1)
-VIEW = {"text": "The user lives in Porto with a cat, Miau.", "turns": [1, 2]}
+VIEW: dict[str, Any] = {"text": "The user lives in Porto with a cat, Miau.", "turns": [1, 2]}
 
 
 def teacher(
