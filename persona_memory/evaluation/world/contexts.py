@@ -1,0 +1,141 @@
+"""Short conversations with questions: what the reference model is trained on, and what its bars are measured on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from random import Random
+
+from persona_memory.evaluation.world.forms import Phrasing
+from persona_memory.evaluation.world.noise import REPLY, nonsense
+from persona_memory.evaluation.world.people import BEGIN, other_value, person
+from persona_memory.evaluation.world.questions import KINDS, ask
+from persona_memory.evaluation.world.speech import answer, cue, say
+from persona_memory.evaluation.world.telling import Telling
+from persona_memory.evaluation.world.values import Interaction, Kind, Label, Message, Question, Split
+
+MOST_FACTS, MOST_SAID = 12, 16
+"""Most facts, and most sayings of any kind, in a scene."""
+LABELS: dict[Label, float] = {"new": 0.72, "shift": 0.14, "repeat": 0.03, "one_off": 0.04, "noise": 0.07}
+"""What is said in a context, by how often."""
+KIND_WEIGHTS: dict[Kind, float] = {
+    "open": 0.2, "need": 0.07, "updated": 0.14, "previous": 0.05, "yes_no": 0.2, "two_hop": 0.14, "inverse": 0.06,
+    "unknown": 0.14,
+}  # fmt: skip
+"""What is asked in training, by how often."""
+AT_ONCE = 4
+"""Most sayings in one message."""
+NOTES = 0.35
+"""How often what was said before comes as notes in the system message, as retrieved memories do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What was said, then one question."""
+
+    interactions: tuple[Interaction, ...]
+    question: Question
+    notes: bool = True
+    at_once: int = 1
+
+    @property
+    def messages(self) -> tuple[Message, ...]:
+        """The conversation up to the answer, which is not among them."""
+        said = noted(self.interactions) if self.notes else spoken(self.interactions, at_once=self.at_once)
+        return (*said, Message("user", self.question.text))
+
+
+def noted(interactions: Sequence[Interaction]) -> tuple[Message, ...]:
+    """What was said as the lines of a system message; none where nothing was said."""
+    return (Message("system", "\n".join(f"- {one.text}" for one in interactions)),) if interactions else ()
+
+
+def spoken(interactions: Sequence[Interaction], *, at_once: int = 1) -> tuple[Message, ...]:
+    """What was said as a conversation: up to `at_once` sayings in a message, and a short reply to each message."""
+    messages: list[Message] = []
+    for begin in range(0, len(interactions), at_once):
+        messages += _exchange(interactions[begin : begin + at_once])
+    return tuple(messages)
+
+
+def _exchange(said: Sequence[Interaction]) -> Iterator[Message]:
+    if said[0].cue:
+        yield Message("assistant", said[0].cue)
+    yield Message("user", " ".join(one.text for one in said))
+    yield Message("assistant", REPLY)
+
+
+def scene(kind: Kind, seed: int, *, split: Split, phrasing: Phrasing, facts: int | None = None) -> Scene:
+    """A conversation of a person of the split with `facts` facts, and a question of this kind about it."""
+    attempt = 0
+    while True:
+        random = Random(f"scene|{kind}|{split}|{phrasing}|{seed}|{attempt}")
+        telling = Telling(person(split, random.randrange(10**6)), random, phrasing)
+        told = random.randint(1, MOST_FACTS) if facts is None else facts
+        for _ in range(100):
+            if len(telling.told) < told and len(telling.interactions) < MOST_SAID:
+                telling.tell(_label(random))
+        question = ask(telling, kind, random)
+        if question is not None:
+            notes, at_once = random.random() < NOTES, random.randint(1, AT_ONCE)
+            return Scene(tuple(telling.interactions), question, notes, at_once)
+        attempt += 1
+
+
+def pair(seed: int, *, split: Split, phrasing: Phrasing) -> tuple[Question, Question]:
+    """Two yes/no questions in the same words about one fact, the first with the right value: nothing else was said.
+
+    The wrong value comes from the same skewed distribution, so that nothing but knowing the person tells them apart.
+    """
+    random = Random(f"pair|{split}|{phrasing}|{seed}")
+    fact = random.choice(person(split, random.randrange(10**6)).facts)
+    wrong, words = other_value(random, fact.key, split, fact.value), random.random()
+    right, false = (say(Random(words), phrasing, "yes_no", fact.key, asked) for asked in (fact.value, wrong))
+    first, second = (
+        Question("yes_no", fact.key, text, answer(fact.key, fact.value, verdict=verdict), fact.value, (), BEGIN, asked)
+        for text, verdict, asked in ((right, "yes", fact.value), (false, "no", wrong))
+    )
+    return first, second
+
+
+def interaction_pair(seed: int, *, split: Split) -> tuple[tuple[str, str], tuple[str, str]]:
+    """What an assistant asks, with a person's fact as the reply; and the same with nonsense as the reply."""
+    random = Random(f"interaction|{split}|{seed}")
+    fact = random.choice(person(split, random.randrange(10**6)).facts)
+    asked = cue(fact.key)
+    return (asked, say(random, "train", "new", fact.key, fact.value)), (asked, nonsense(random))
+
+
+def _label(random: Random) -> Label:
+    return random.choices(tuple(LABELS), tuple(LABELS.values()))[0]
+
+
+def dialogue(seed: int, *, phrasing: Phrasing = "train", split: Split = "train", people: int) -> Iterator[Message]:
+    """An endless conversation in which telling and asking take turns; questions are answered.
+
+    Args:
+        people: how many people the split has here: one of them is drawn.
+    """
+    random = Random(f"dialogue|{split}|{phrasing}|{seed}")
+    telling = Telling(person(split, random.randrange(people)), random, phrasing)
+    if random.random() < NOTES:
+        for _ in range(random.randint(1, MOST_FACTS)):
+            telling.tell(_label(random))
+        yield from noted(telling.interactions)
+    while True:
+        if random.random() < asking_rate(telling):
+            question = ask(telling, random.choices(KINDS, [KIND_WEIGHTS[kind] for kind in KINDS])[0], random)
+            if question is not None:
+                yield Message("user", question.text)
+                yield Message("assistant", question.answer)
+        elif len(telling.told) < MOST_FACTS + 2:
+            tries = [telling.tell(_label(random)) for _ in range(random.randint(1, AT_ONCE))]
+            told = [one for one in tries if one is not None]
+            if told:
+                yield from _exchange(told)
+
+
+def asking_rate(telling: Telling) -> float:
+    """How often the next turn is a question: seldom while little was told, always when all is told."""
+    told = len(telling.told)
+    return 0.5 if told < 3 else 0.7 if told < MOST_FACTS else 0.9

@@ -1,0 +1,97 @@
+"""A person's history: dated sessions over several periods, in which some of what is true changes by a schedule."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from random import Random
+
+from persona_memory.evaluation.world.forms import Phrasing
+from persona_memory.evaluation.world.people import BEGIN
+from persona_memory.evaluation.world.questions import KINDS, ask
+from persona_memory.evaluation.world.slots import SLOTS
+from persona_memory.evaluation.world.telling import Telling
+from persona_memory.evaluation.world.values import Domain, Interaction, Key, Kind, Label, Person, Question
+
+FIRST: Mapping[Label, float] = {"new": 0.8, "repeat": 0.05, "one_off": 0.05, "noise": 0.1}
+LATER: Mapping[Label, float] = {"new": 0.3, "repeat": 0.25, "shift": 0.2, "one_off": 0.1, "noise": 0.15}
+CALM: Mapping[Label, float] = {"repeat": 0.6, "one_off": 0.1, "noise": 0.3}
+"""What is said in the first period, in later ones, and in one without drift, by how often."""
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """How long a history is and what it is made of.
+
+    Attributes:
+        periods: each of `sessions` sessions with `sayings` interactions, spread evenly over `days`.
+        calm: the periods, from 0, in which nothing new is said and nothing changes.
+        questions: how many of each kind are asked after a session, where that many can be.
+        domains: what the person talks about: leave one out to hold it out for meta-learning.
+    """
+
+    periods: int = 5
+    sessions: int = 4
+    sayings: int = 10
+    days: int = 30
+    calm: frozenset[int] = frozenset({2})
+    questions: int = 2
+    domains: tuple[Domain, ...] = ("chit-chat", "programming", "maths")
+
+    def labels(self, period: int) -> Mapping[Label, float]:
+        """What is said in a period, by how often."""
+        return CALM if period in self.calm else LATER if period else FIRST
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One conversation of a day, and what can be asked after it: answers are true of that day."""
+
+    number: int
+    period: int
+    on: date
+    interactions: tuple[Interaction, ...]
+    questions: tuple[Question, ...]
+
+
+def history(
+    person: Person, schedule: Schedule, *, seed: int, phrasing: Phrasing = "train", asked: Phrasing | None = None
+) -> tuple[Session, ...]:
+    """The person's sessions in order; the same for the same seed.
+
+    Args:
+        asked: the phrasing of the questions; None for that of what is said.
+    """
+    random = Random(f"history|{person.id}|{seed}")
+    telling = Telling(person, random, phrasing, keys=keys_of(person, schedule.domains))
+    sessions = []
+    for number in range(schedule.periods * schedule.sessions):
+        period = number // schedule.sessions
+        on = BEGIN + timedelta(days=number * schedule.days // schedule.sessions)
+        telling.begin_session(number, on)
+        said = _sayings(telling, schedule, period)
+        questions = _questions(telling, schedule.questions, Random(f"asked|{person.id}|{seed}|{number}"), asked)
+        sessions.append(Session(number, period, on, said, questions))
+    return tuple(sessions)
+
+
+def keys_of(person: Person, domains: tuple[Domain, ...]) -> tuple[Key, ...]:
+    """What the person has facts about in these domains."""
+    return tuple(fact.key for fact in person.facts if SLOTS[fact.key.slot].domain in domains)
+
+
+def _sayings(telling: Telling, schedule: Schedule, period: int) -> tuple[Interaction, ...]:
+    labels = schedule.labels(period)
+    before, wanted = len(telling.interactions), schedule.sayings
+    for label in telling.random.choices(tuple(labels), tuple(labels.values()), k=50 * wanted):
+        if len(telling.interactions) - before == wanted:
+            break
+        telling.tell(label)
+    return tuple(telling.interactions[before:])
+
+
+def _questions(telling: Telling, each: int, random: Random, phrasing: Phrasing | None) -> tuple[Question, ...]:
+    kinds: list[Kind] = [kind for kind in KINDS for _ in range(each)]
+    asked = [ask(telling, kind, random, phrasing=phrasing) for kind in kinds]
+    return tuple(dict.fromkeys(question for question in asked if question is not None))
