@@ -19,6 +19,7 @@ PYTEST ?= -q -n 2
 DATA ?= ../shared/data
 BENCH ?= benchmarks/*.py
 BENCH_ARGS ?=
+REFERENCE_ARGS ?=
 
 comma := ,
 stamp = $(VENV)/.installed-$(subst $(comma),-,$(1))
@@ -27,10 +28,10 @@ TEST_STAMP := $(call stamp,$(TEST_EXTRAS))
 DOCS_STAMP := $(call stamp,docs)
 CORE_STAMP := $(VENV)-core/.installed
 
-.PHONY: help demo test test-core check format bench docs clean
+.PHONY: help demo test test-core check format bench reference-model docs clean
 
 help: ## what can be made
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
 	@echo; echo "For example:"; sed -n 's/^#   make/  make/p' $(MAKEFILE_LIST)
 
 demo: $(DEMO_STAMP) ## two people, twelve conversations: see what is remembered and why
@@ -64,6 +65,12 @@ bench: $(TEST_STAMP) ## the benchmarks; data sets are looked for in DATA (../sha
 		fi; \
 		echo "== $$file"; $(BIN)/python "$$file" --data "$(DATA)" $(BENCH_ARGS) || failed="$$failed $$file"; \
 	done; if [ -n "$$failed" ]; then echo "failed:$$failed" >&2; exit 1; fi
+
+# Resumable: a second call goes on where the first was stopped. About two hours on two cores that are free.
+reference-model: $(TEST_STAMP) ## train the reference model again, in build/reference-model, and measure its bars
+	$(BIN)/python -m persona_memory.evaluation.reference train build/reference-model $(REFERENCE_ARGS)
+	$(BIN)/python -m persona_memory.evaluation.reference export build/reference-model build/reference-model/model
+	$(BIN)/persona-memory eval reference --local build/reference-model/model
 
 docs: $(DOCS_STAMP) ## the documentation, in site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet

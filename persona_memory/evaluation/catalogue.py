@@ -71,6 +71,10 @@ EVALUATIONS: Mapping[str, Evaluation] = {
         needs_model=True,
         local=True,
     ),
+    "reference": Evaluation(
+        "the reference model's bars: reading questions of all kinds in conversations; --local measures another",
+        local=True,
+    ),
     "qa": Evaluation(
         "answers to questions about long dialogues, by F1 and by a judge",
         "locomo10.json of the repository snap-research/locomo, or JSON lines of your own conversations with questions",

@@ -1,0 +1,68 @@
+"""The reference model: a small language model that is trained from scratch on the synthetic world's training people.
+
+It reads conversations and answers questions about them, and knows nothing else: what an adapter adds to it, or a
+conversation in its context, can be told apart exactly. `persona-memory eval reference` measures its bars;
+`python -m persona_memory.evaluation.reference train FOLDER` trains it again.
+"""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+
+from persona_memory.errors import InvalidInput, MissingExtra
+from persona_memory.evaluation.report import Report
+from persona_memory.evaluation.settings import Settings
+
+if any(find_spec(package) is None for package in ("safetensors", "torch", "transformers")):
+    raise MissingExtra("the reference model", "parametric")
+
+QUESTIONS, QUICK = 1000, 20
+"""Questions in each cell of the bars' table; and of a quick run's."""
+
+
+def run(settings: Settings) -> Report:
+    """The bars of the committed reference model, or of the one in `settings.local`."""
+    from persona_memory.evaluation.local_lm import load
+    from persona_memory.evaluation.reference.bars import in_context, without_context
+    from persona_memory.evaluation.reference.rows import coder
+    from persona_memory.parametric.reference import reference_folder
+
+    folder = settings.local or reference_folder()
+    local = load(folder)
+    codes, count = coder(local.tokenizer), QUICK if settings.quick else QUESTIONS
+    return Report(
+        "reference",
+        "The reference model: does it read, and only read?",
+        (
+            in_context(local.model, codes, count=count, watch=settings.watch),
+            without_context(local.model, codes, count=count),
+        ),
+        notes=(
+            f"{count} questions in each cell, each about another person of the test split; 95 % intervals.",
+            "An answer is right where greedy decoding gives just the expected words, the full stop included.",
+            "Held-out values: the questions in seen phrasing whose value training people never have in this slot.",
+        ),
+    )
+
+
+def export(checkpoint: Path, folder: Path) -> None:
+    """Write the weights of a training run's checkpoint and its tokenizer as a model that transformers loads.
+
+    Raises:
+        InvalidInput: there is no checkpoint.
+    """
+    import torch
+
+    from persona_memory.evaluation.reference.model import Recipe, build
+
+    path = checkpoint / "checkpoint.pt"
+    if not path.exists():
+        raise InvalidInput(f"there is no {str(path)!r}: train first")
+    from transformers import AutoTokenizer
+
+    kept = torch.load(path, weights_only=True)
+    model = build(Recipe(**kept["recipe"]))
+    model.load_state_dict(kept["model"])
+    model.save_pretrained(folder)
+    AutoTokenizer.from_pretrained(checkpoint, local_files_only=True).save_pretrained(folder)

@@ -1,0 +1,59 @@
+"""`python -m persona_memory.evaluation.reference train FOLDER`, then `export FOLDER MODEL`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import torch
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from persona_memory.evaluation.reference import export
+from persona_memory.evaluation.reference.model import Recipe
+from persona_memory.evaluation.reference.rows import coder
+from persona_memory.evaluation.reference.tokenizer import tokenizer_in
+from persona_memory.evaluation.reference.train import train
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__)
+DEFAULT = Recipe()
+Folder = Annotated[Path, typer.Argument(help="The run's checkpoint, tokenizer and log.")]
+
+
+@app.command("train")
+def train_command(
+    folder: Folder,
+    steps: Annotated[
+        int, typer.Option(help="May be changed on the way, as long as the rate has not begun to fall.")
+    ] = (DEFAULT.steps),
+    decay: Annotated[float, typer.Option(help="Share of the steps in which the learning rate falls.")] = DEFAULT.decay,
+    optimizer: Annotated[Literal["muon", "adamw"], typer.Option()] = "muon",
+    seed: Annotated[int, typer.Option()] = DEFAULT.seed,
+    threads: Annotated[int, typer.Option(help="Of torch: another number sums in another order.")] = 2,
+) -> None:
+    """Train the reference model. A run that was interrupted goes on from its last checkpoint."""
+    torch.set_num_threads(threads)
+    recipe = replace(DEFAULT, steps=steps, decay=decay, optimizer=optimizer, seed=seed)
+    folder.mkdir(parents=True, exist_ok=True)
+    codes = coder(tokenizer_in(folder, vocabulary=recipe.vocabulary))
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        bar = progress.add_task("training", total=recipe.steps)
+
+        def watch(entry: dict[str, Any]) -> None:
+            shown = f"loss {entry['loss']:.3f}, answers' tokens right {entry['answer_tokens_right']:.3f}"
+            progress.update(bar, completed=entry["step"], description=shown)
+
+        train(recipe, codes, folder, watch=watch)
+
+
+@app.command("export")
+def export_command(folder: Folder, model: Annotated[Path, typer.Argument(help="Where the model is written.")]) -> None:
+    """Write the run's weights and tokenizer as a folder that transformers loads."""
+    export(folder, model)
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,67 @@
+"""The reference model: a small Llama with random weights, to be trained; and what a training run is decided by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """Everything that decides the reference model's weights, with the number of threads that torch sums with.
+
+    Attributes:
+        steps: optimiser's steps; the learning rate warms up over `warmup` of them and falls to 0 in the last `decay`.
+        length: tokens of a row; batch: rows of a step.
+        plain: in this many first steps all is said in plain frames, and rows have `plain_length` tokens.
+        people: how many training people the world has.
+        matrix_lr: Muon's, for the matrices inside the layers; lr: AdamW's, for the rest (for all with "adamw").
+    """
+
+    steps: int = 4000
+    batch: int = 8
+    length: int = 352
+    people: int = 2000
+    hidden: int = 128
+    layers: int = 4
+    heads: int = 4
+    ffn: int = 384
+    vocabulary: int = 1536
+    optimizer: Literal["muon", "adamw"] = "muon"
+    matrix_lr: float = 0.02
+    lr: float = 0.003
+    plain: int = 600
+    plain_length: int = 256
+    warmup: int = 20
+    decay: float = 0.3
+    seed: int = 0
+
+    def rate(self, step: int) -> float:
+        """The share of the full learning rate at a step, counted from 0."""
+        left = (self.steps - step) / max(1.0, self.decay * self.steps)
+        return min(1.0, (step + 1) / self.warmup, left)
+
+
+def build(recipe: Recipe) -> Any:
+    """A `LlamaForCausalLM` with weights drawn from the recipe's seed."""
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    torch.manual_seed(recipe.seed)
+    return LlamaForCausalLM(
+        LlamaConfig(
+            vocab_size=recipe.vocabulary,
+            hidden_size=recipe.hidden,
+            intermediate_size=recipe.ffn,
+            num_hidden_layers=recipe.layers,
+            num_attention_heads=recipe.heads,
+            num_key_value_heads=recipe.heads,
+            max_position_embeddings=2 * recipe.length,
+            rope_theta=10_000.0,
+            tie_word_embeddings=True,
+            pad_token_id=0,
+            bos_token_id=1,
+            eos_token_id=2,
+        )
+    )
