@@ -65,7 +65,7 @@ def evaluate(
     local: Annotated[
         Path | None,
         typer.Option(
-            "--local", metavar="FOLDER", help="Local causal language model instead of --model: personamem, mmlu."
+            "--local", metavar="FOLDER", help="Local causal language model: personamem, mmlu, reference."
         ),
     ] = None,
     adapter: Annotated[

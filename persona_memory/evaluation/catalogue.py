@@ -72,7 +72,7 @@ EVALUATIONS: Mapping[str, Evaluation] = {
         local=True,
     ),
     "reference": Evaluation(
-        "the reference model's bars: reading questions of all kinds in conversations; --local measures another",
+        "the reference model's bars: questions of all kinds about conversations; pass its folder as --local",
         local=True,
     ),
     "qa": Evaluation(

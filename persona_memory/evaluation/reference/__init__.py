@@ -22,14 +22,18 @@ QUESTIONS, QUICK = 1000, 20
 
 
 def run(settings: Settings) -> Report:
-    """The bars of the committed reference model, or of the one in `settings.local`."""
+    """The bars of the reference model in `settings.local`.
+
+    Raises:
+        InvalidInput: no folder is given, or it holds no model with its tokenizer.
+    """
     from persona_memory.evaluation.local_lm import load
     from persona_memory.evaluation.reference.bars import in_context, without_context
     from persona_memory.evaluation.reference.rows import coder
-    from persona_memory.parametric.reference import reference_folder
 
-    folder = settings.local or reference_folder()
-    local = load(folder)
+    if settings.local is None:
+        raise InvalidInput("no reference model is shipped yet; pass --local FOLDER: `make reference-model` makes one")
+    local = load(settings.local)
     codes, count = coder(local.tokenizer), QUICK if settings.quick else QUESTIONS
     return Report(
         "reference",

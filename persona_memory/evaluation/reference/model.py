@@ -20,7 +20,7 @@ class Recipe:
         matrix_lr: Muon's, for the matrices inside the layers; lr: AdamW's, for the rest (for all with "adamw").
     """
 
-    steps: int = 4000
+    steps: int = 5000
     batch: int = 8
     length: int = 352
     people: int = 2000
@@ -32,7 +32,7 @@ class Recipe:
     optimizer: Literal["muon", "adamw"] = "muon"
     matrix_lr: float = 0.02
     lr: float = 0.003
-    plain: int = 600
+    plain: int = 1200
     plain_length: int = 256
     warmup: int = 20
     decay: float = 0.3

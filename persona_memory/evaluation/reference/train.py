@@ -145,8 +145,10 @@ def _resume(folder: Path, recipe: Recipe, model: Any, optimizers: Optimizers) ->
 
 def _goes_on(before: Recipe, now: Recipe, done: int) -> bool:
     """Whether both recipes do the same in the steps that are done: a run may be made longer or shorter on the way."""
-    alike = replace(before, steps=now.steps, decay=now.decay) == now
-    return alike and all(before.rate(step) == now.rate(step) for step in range(done))
+    alike = replace(before, steps=now.steps, decay=now.decay, plain=now.plain) == now
+    return alike and all(
+        (before.rate(step), step < before.plain) == (now.rate(step), step < now.plain) for step in range(done)
+    )
 
 
 def _keep(folder: Path, recipe: Recipe, model: Any, optimizers: Optimizers, step: int, tokens: int) -> None:

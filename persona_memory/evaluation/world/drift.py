@@ -9,7 +9,7 @@ from random import Random
 
 from persona_memory.evaluation.world.forms import Phrasing
 from persona_memory.evaluation.world.people import BEGIN
-from persona_memory.evaluation.world.questions import KINDS, ask
+from persona_memory.evaluation.world.questions import KINDS, ask, study
 from persona_memory.evaluation.world.slots import SLOTS
 from persona_memory.evaluation.world.telling import Telling
 from persona_memory.evaluation.world.values import Domain, Interaction, Key, Kind, Label, Person, Question
@@ -18,6 +18,8 @@ FIRST: Mapping[Label, float] = {"new": 0.8, "repeat": 0.05, "one_off": 0.05, "no
 LATER: Mapping[Label, float] = {"new": 0.3, "repeat": 0.25, "shift": 0.2, "one_off": 0.1, "noise": 0.15}
 CALM: Mapping[Label, float] = {"repeat": 0.6, "one_off": 0.1, "noise": 0.3}
 """What is said in the first period, in later ones, and in one without drift, by how often."""
+LASTING: frozenset[Label] = frozenset({"new", "repeat", "shift"})
+"""What an adapter is to learn: a one-off is over tomorrow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,7 @@ class Schedule:
         periods: each of `sessions` sessions with `sayings` interactions, spread evenly over `days`.
         calm: the periods, from 0, in which nothing new is said and nothing changes.
         questions: how many of each kind are asked after a session, where that many can be.
+        views: how many positive and as many negative pairs to study there are for each fact that a session is about.
         domains: what the person talks about: leave one out to hold it out for meta-learning.
     """
 
@@ -37,6 +40,7 @@ class Schedule:
     days: int = 30
     calm: frozenset[int] = frozenset({2})
     questions: int = 2
+    views: int = 3
     domains: tuple[Domain, ...] = ("chit-chat", "programming", "maths")
 
     def labels(self, period: int) -> Mapping[Label, float]:
@@ -46,13 +50,18 @@ class Schedule:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """One conversation of a day, and what can be asked after it: answers are true of that day."""
+    """One conversation of a day, and what can be asked after it: answers are true of that day.
+
+    Attributes:
+        pairs: question/answer pairs about what this session was about, to be studied; `questions` are about all so far.
+    """
 
     number: int
     period: int
     on: date
     interactions: tuple[Interaction, ...]
     questions: tuple[Question, ...]
+    pairs: tuple[Question, ...]
 
 
 def history(
@@ -72,7 +81,9 @@ def history(
         telling.begin_session(number, on)
         said = _sayings(telling, schedule, period)
         questions = _questions(telling, schedule.questions, Random(f"asked|{person.id}|{seed}|{number}"), asked)
-        sessions.append(Session(number, period, on, said, questions))
+        lasting = dict.fromkeys(one.key for one in said if one.key is not None and one.label in LASTING)
+        pairs = study(telling, lasting, Random(f"study|{person.id}|{seed}|{number}"), views=schedule.views)
+        sessions.append(Session(number, period, on, said, questions, pairs))
     return tuple(sessions)
 
 

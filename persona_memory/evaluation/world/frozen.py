@@ -11,7 +11,7 @@ from persona_memory.evaluation.world.questions import KINDS
 
 SEED = 7_000_000
 """Of the first scene of a measurement."""
-DIGEST = "cde017496db41a9a"
+DIGEST = "f223586c376fb80a"
 """Of the first scenes of each kind and phrasing, of pairs, of a person's facts and of a history."""
 
 

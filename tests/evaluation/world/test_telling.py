@@ -165,6 +165,16 @@ def test_answers_are_true_on_the_day_they_are_asked(sessions: tuple[Session, ...
     assert checked > 40
 
 
+def test_there_is_as_much_to_deny_as_to_affirm(sessions: tuple[Session, ...]) -> None:
+    """Pairs are about what their session said; without negatives a model would learn to say yes to everything."""
+    for session in sessions:
+        keys = {one.key for one in session.interactions if one.label in ("new", "repeat", "shift")}
+        positive = [pair for pair in session.pairs if pair.kind != "unknown" and (pair.asked is None or pair.yes)]
+        assert len(positive) * 2 == len(session.pairs)
+        assert {pair.key for pair in positive} == keys
+        assert all(f" is {UNKNOWN}." in pair.answer for pair in session.pairs if pair.kind == "unknown")
+
+
 def test_a_domain_can_be_held_out() -> None:
     """For meta-learning: a person who talks about chit-chat alone."""
     quiet = history(person("test", 2), Schedule(domains=("chit-chat",), periods=2), seed=4)
