@@ -58,7 +58,6 @@ def build(recipe: Recipe) -> Any:
             num_attention_heads=recipe.heads,
             num_key_value_heads=recipe.heads,
             max_position_embeddings=2 * recipe.length,
-            rope_theta=10_000.0,
             tie_word_embeddings=True,
             pad_token_id=0,
             bos_token_id=1,

@@ -48,7 +48,8 @@ def train_tokenizer(*, people: int = 100, dialogues: int = 400, vocabulary: int 
         show_progress=False,
     )
     bare.train_from_iterator(_texts(people, dialogues), trainer)
-    return PreTrainedTokenizerFast(
+    fast: Any = PreTrainedTokenizerFast
+    return fast(
         tokenizer_object=bare,
         bos_token=BEGIN,
         eos_token=END,

@@ -125,7 +125,7 @@ def learn(model: Any, ids: torch.Tensor, weights: torch.Tensor) -> tuple[float, 
     targets, worth = ids[:, 1:].reshape(-1)[chosen], worth[chosen]
     logits = model.lm_head(states.reshape(-1, states.shape[-1])[chosen])  # (N, V)
     loss = (F.cross_entropy(logits, targets, reduction="none") * worth).sum() / worth.sum()
-    loss.backward()
+    torch.autograd.backward(loss)
     answers = worth == 1
     right = (logits[answers].argmax(-1) == targets[answers]).float().mean()
     return float(loss.detach()), float(right)

@@ -23,8 +23,10 @@ KIND_WEIGHTS: dict[Kind, float] = {
     "unknown": 0.14,
 }  # fmt: skip
 """What is asked in training, by how often."""
-AT_ONCE = 4
+AT_ONCE = 3
 """Most sayings in one message."""
+RESTATED = 0.5
+"""How often, in a dialogue, the assistant says again what it was just told: the nearest thing to copy."""
 NOTES = 0.35
 """How often what was said before comes as notes in the system message, as retrieved memories do."""
 
@@ -58,11 +60,19 @@ def spoken(interactions: Sequence[Interaction], *, at_once: int = 1) -> tuple[Me
     return tuple(messages)
 
 
-def _exchange(said: Sequence[Interaction]) -> Iterator[Message]:
+def _reply(telling: Telling, said: Sequence[Interaction]) -> str:
+    """What the assistant replies to what was told: a restatement of a single lasting fact, or a nod."""
+    key = said[0].key
+    if len(said) > 1 or key is None or said[0].label == "one_off" or telling.random.random() > RESTATED:
+        return REPLY
+    return answer(key, said[0].value, name=telling.told[key].name)
+
+
+def _exchange(said: Sequence[Interaction], reply: str = REPLY) -> Iterator[Message]:
     if said[0].cue:
         yield Message("assistant", said[0].cue)
     yield Message("user", " ".join(one.text for one in said))
-    yield Message("assistant", REPLY)
+    yield Message("assistant", reply)
 
 
 def scene(kind: Kind, seed: int, *, split: Split, phrasing: Phrasing, facts: int | None = None) -> Scene:
@@ -132,7 +142,7 @@ def dialogue(seed: int, *, phrasing: Phrasing = "train", split: Split = "train",
             tries = [telling.tell(_label(random)) for _ in range(random.randint(1, AT_ONCE))]
             told = [one for one in tries if one is not None]
             if told:
-                yield from _exchange(told)
+                yield from _exchange(told, _reply(telling, told))
 
 
 def asking_rate(telling: Telling) -> float:

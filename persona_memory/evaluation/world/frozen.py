@@ -11,7 +11,7 @@ from persona_memory.evaluation.world.questions import KINDS
 
 SEED = 7_000_000
 """Of the first scene of a measurement."""
-DIGEST = "f223586c376fb80a"
+DIGEST = "e9b6385ca94219b7"
 """Of the first scenes of each kind and phrasing, of pairs, of a person's facts and of a history."""
 
 

@@ -109,7 +109,8 @@ def test_muon_moves_as_torchs_own_does() -> None:
     """Up to its bfloat16."""
     torch.manual_seed(0)
     ours, theirs = (torch.nn.Parameter(torch.zeros(32, 16)) for _ in range(2))
-    mine, other = Muon([ours]), torch.optim.Muon([theirs], lr=0.1, weight_decay=0.0)
+    mine = Muon([ours])
+    other: Any = torch.optim.Muon([theirs], lr=0.1, weight_decay=0.0)
     for _ in range(3):
         grad = torch.randn(32, 16)
         ours.grad, theirs.grad = grad.clone(), grad.clone()
@@ -121,7 +122,7 @@ def test_muon_moves_as_torchs_own_does() -> None:
 def test_training_lowers_the_loss(codes: Coder, tiny: Recipe, tmp_path: Path) -> None:
     """With Muon as with AdamW, and the log tells."""
     for optimizer in ("muon", "adamw"):
-        recipe = replace(tiny, steps=12, optimizer=optimizer)  # type: ignore[arg-type]
+        recipe = replace(tiny, steps=12, optimizer=optimizer)
         train(recipe, codes, tmp_path / optimizer, every=3, watch=silent)
         log = [json.loads(line) for line in (tmp_path / optimizer / "log.jsonl").read_text().splitlines()]
         assert [entry["step"] for entry in log] == [3, 6, 9, 12]
