@@ -1,0 +1,125 @@
+"""Training many people's adapters in one batch, beside one by one and beside PEFT one by one.
+
+    python benchmarks/training.py [--quick] [--people 32] [--tokens 16 32 64] [--rounds N] [--markdown FILE]
+
+The model is `tiny` of benchmarks/adapters.py, with random weights. Each person has one text of random tokens and takes
+the same AdamW steps on every side, from the same adapter, at the same rates, clipped alike. The sides take turns within
+one process. That all end with the same losses is checked in the same run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+import torch
+from adapters import SPEC, VOCABULARY, Times, ids, model_of, peft_of, take_turns
+
+from persona_memory.evaluation import Report, Row, Table
+from persona_memory.evaluation.provenance import provenance
+from persona_memory.parametric import BaseModel, Encoded, Lesson, Settings, fresh, target_shapes, train_together
+from persona_memory.parametric.optimising import rate_at
+
+BAR = 2.5
+"""Times PEFT one by one, for 32 people with at most 64 tokens each per step."""
+
+
+def lesson(seed: int, tokens: int) -> Lesson:
+    """A person with one text of random tokens."""
+    return Lesson([Encoded(ids(seed, tokens, VOCABULARY["tiny"]), (0.0, *[1.0] * (tokens - 1)))], seed=seed)
+
+
+def by_peft(base: BaseModel, lessons: Sequence[Lesson], settings: Settings) -> list[float]:
+    """The last loss of each, trained alone with PEFT and torch's AdamW."""
+    losses = []
+    for one in lessons:
+        start = fresh(target_shapes(base.model, SPEC), SPEC.rank, seed=one.seed)
+        wrapped = peft_of(base.model, [start])
+        moved = [weight for name, weight in wrapped.named_parameters() if "lora_" in name]
+        for weight in moved:
+            weight.requires_grad_(True)
+        optimiser = torch.optim.AdamW(moved, weight_decay=settings.decay)
+        read = torch.tensor([one.examples[0].ids])
+        for epoch in range(settings.epochs):
+            optimiser.param_groups[0]["lr"] = rate_at(epoch / settings.epochs, rate=settings.lr, warmup=settings.warmup)
+            logits = wrapped(read, use_cache=False).logits[0, :-1]
+            loss: Any = torch.nn.functional.cross_entropy(logits, read[0, 1:])
+            optimiser.zero_grad()
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(moved, settings.clip)
+            optimiser.step()
+        losses.append(loss.item())
+        wrapped.unload()
+    return losses
+
+
+def compare(people: int, tokens: int, steps: int, rounds: int) -> tuple[Row, dict[str, Times]]:
+    """One row of the table."""
+    base, theirs = model_of("tiny", torch.float32), model_of("tiny", torch.float32)
+    lessons, settings = [lesson(seed, tokens) for seed in range(people)], Settings(epochs=steps, tokens=tokens)
+    last: dict[str, list[float]] = {}
+
+    def together() -> None:
+        last["together"] = [one.losses[-1] for one in train_together(base, lessons, spec=SPEC, settings=settings)]
+
+    def alone() -> None:
+        made = [train_together(base, [one], spec=SPEC, settings=settings)[0] for one in lessons]
+        last["alone"] = [one.losses[-1] for one in made]
+
+    def peft() -> None:
+        last["PEFT"] = by_peft(theirs, lessons, settings)
+
+    times = take_turns({"together": together, "alone": alone, "PEFT": peft}, rounds)
+    difference = max(abs(one - last["together"][at]) for losses in last.values() for at, one in enumerate(losses))
+    assert difference < 1e-2, difference
+    cells = {side: one.ms() for side, one in times.items()}
+    ratios = [times[side].median / times["together"].median for side in ("alone", "PEFT")]
+    cells |= {"alone ×": f"{ratios[0]:.2f}", "PEFT ×": f"{ratios[1]:.2f}", "losses differ": f"{difference:.0e}"}
+    return Row(f"{people} people, {tokens} tokens", cells), times
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--data", help="not needed: the models and texts are made up")
+    parser.add_argument("--quick", action="store_true", help="few people, one round: shows that all works")
+    parser.add_argument("--people", type=int, default=32)
+    parser.add_argument("--tokens", type=int, nargs="+", default=[16, 32, 64], help="of each person, per step")
+    parser.add_argument("--steps", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=3, help="how often each side has its turn")
+    parser.add_argument("--threads", type=int, default=2, help="torch's threads")
+    parser.add_argument("--markdown", type=Path, help="file for the table")
+    args = parser.parse_args()
+    warnings.filterwarnings("ignore", category=FutureWarning)
+    logging.getLogger("transformers").setLevel(logging.ERROR)
+    torch.set_num_threads(args.threads)
+    people, rounds = (4, 1) if args.quick else (args.people, args.rounds)
+    rows, reached = [], []
+    for tokens in args.tokens[: 1 if args.quick else None]:
+        row, times = compare(people, tokens, args.steps, rounds)
+        rows.append(row)
+        reached.append(f"{tokens}: {times['PEFT'].median / times['together'].median:.2f}")
+    columns = ("together", "alone", "PEFT", "alone ×", "PEFT ×", "losses differ")
+    notes = (
+        "Milliseconds for all people: the median round; in parentheses the fastest, and the median round's CPU time.",
+        f"The bar: ≥ {BAR} × PEFT one by one, 32 people, at most 64 tokens. Seen, by tokens: {', '.join(reached)}.",
+        f"Load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores; {args.threads} threads of torch.",
+    )
+    table = Table(f"{args.steps} steps each, tiny, float32", columns, tuple(rows))
+    made = provenance([Path(sys.argv[0]).name, *sys.argv[1:]])
+    report = Report("training", "Training many adapters at once", (table,), notes, made).to_markdown()
+    print(report)
+    if args.markdown:
+        args.markdown.write_text(report)
+
+
+if __name__ == "__main__":
+    main()
