@@ -13,7 +13,10 @@ import pytest
 from tests.project.run_blocks import blocks_of, run
 
 ROOT = Path(__file__).parents[2]
-PAGES = ["README.md", *(f"docs/{page}.md" for page in ("quickstart", "agents", "learning", "backends"))]
+PAGES = [
+    "README.md",
+    *(f"docs/{page}.md" for page in ("quickstart", "agents", "learning", "backends", "reference-model")),
+]
 
 SAMPLE = """
 ```python

@@ -30,7 +30,7 @@ class Recipe:
     ffn: int = 384
     vocabulary: int = 1536
     optimizer: Literal["muon", "adamw"] = "muon"
-    matrix_lr: float = 0.02
+    matrix_lr: float = 0.01
     lr: float = 0.003
     plain: int = 1200
     plain_length: int = 256

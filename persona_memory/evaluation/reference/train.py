@@ -124,11 +124,12 @@ def learn(model: Any, ids: torch.Tensor, weights: torch.Tensor) -> tuple[float, 
     chosen = worth.nonzero().squeeze(1)
     targets, worth = ids[:, 1:].reshape(-1)[chosen], worth[chosen]
     logits = model.lm_head(states.reshape(-1, states.shape[-1])[chosen])  # (N, V)
-    loss = (F.cross_entropy(logits, targets, reduction="none") * worth).sum() / worth.sum()
+    worth_in_all = worth.sum().clamp(min=1e-6)  # short rows may have nothing to learn
+    loss = (F.cross_entropy(logits, targets, reduction="none") * worth).sum() / worth_in_all
     torch.autograd.backward(loss)
     answers = worth == 1
-    right = (logits[answers].argmax(-1) == targets[answers]).float().mean()
-    return float(loss.detach()), float(right)
+    right = int((logits[answers].argmax(-1) == targets[answers]).sum())
+    return float(loss.detach()), right / max(1, int(answers.sum()))
 
 
 def _resume(folder: Path, recipe: Recipe, model: Any, optimizers: Optimizers) -> tuple[int, int]:
