@@ -391,8 +391,9 @@ def test_what_a_policy_closes_is_seen_in_quotes_and_in_memories(text: str, close
 
 def _kept_in_caches(text: str) -> list[str]:
     """The process-wide caches whose keys hold a text."""
-    caches = [one for one in gc.get_objects() if isinstance(one, functools._lru_cache_wrapper)]
-    held = (one for one in caches for part in gc.get_referents(one) if isinstance(part, dict) and text in part)
+    # By `type`, not `isinstance`: objects of other packages answer for their class, torch's with a warning.
+    caches = [one for one in gc.get_objects() if type(one) is functools._lru_cache_wrapper]
+    held = (one for one in caches for part in gc.get_referents(one) if type(part) is dict and text in part)
     return [one.__wrapped__.__qualname__ for one in held]
 
 
