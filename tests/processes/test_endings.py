@@ -109,6 +109,7 @@ def test_ctrl_c_at_the_prompt_ends_a_chat(tmp_path: Path) -> None:
     printed = ""
     while "Noted." not in printed or not printed.endswith("you "):  # it waits for the next line
         printed += chat.stdout.read(1)
+    time.sleep(0.5)  # Python sees a signal between the prompt and the read behind it only with the next key
     chat.send_signal(signal.SIGINT)
     _, errors = chat.communicate(timeout=30)
     for end in (keyboard, terminal):
