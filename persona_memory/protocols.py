@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Awaitable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from persona_memory.types import EvidenceKind, Memory, MemoryKind, Policy, Profile, ProfileEdit, Route, Turn
 
 if TYPE_CHECKING:
+    from pydantic import BaseModel
+
     from persona_memory.profile.schema import ProfileSchema
 
 Vector = NDArray[np.float32]
@@ -164,6 +166,16 @@ class Optimizer(Protocol):
         """Sessions between two optimisations (the paper's k)."""
 
     async def propose(self, view: ProfileView) -> Sequence[ProfileEdit]: ...
+
+
+# ── asking a chat model ─────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Ask(Protocol):
+    """Asks an LLM for an answer that fits a pydantic model; raises `LearningError` when none can be had."""
+
+    def __call__(self, system: str, user: str, answer: type[BaseModel], /) -> Awaitable[BaseModel]:
+        """An instance of `answer`, given to these two messages."""
 
 
 # ── parametric memory ───────────────────────────────────────────────────────────────────────────────────────────────

@@ -63,12 +63,26 @@ class AdapterRegistry:
     ) -> Adapter:
         """A new candidate, before its training: what is erased from now on makes it void.
 
-        Candidates that were begun before are given up: there is one training of a person at a time.
+        Candidates that were begun before are given up: there is one training of a person at a time. What the parent was
+        trained on counts as the candidate's, too: its weights know it.
+
+        Args:
+            turns, memory_ids: what it is to be trained on.
+            parent: the revision whose weights training goes on from.
+
+        Raises:
+            NotFound: the person is not known, or has no such parent.
+            StaleJob: the parent is retired.
         """
         person = self._person(user_id)
         key = self._ledger.secret
         with self._ledger.write() as tx:
-            found = people.lock(tx, person)
+            found = people.lock_known(tx, person)
+            if found is None:
+                raise NotFound(f"nothing is known of user {user_id!r}, so there is nothing to train on")
+            if parent is not None:
+                before = _servable(tx, person, parent)
+                turns, memory_ids = {*turns, *before.turns}, {*memory_ids, *before.memory_ids}
             for left in rows.read(tx, person, state="candidate"):
                 _retire(tx, person, left, "its training did not end")
             revision = rows.add(
@@ -89,20 +103,22 @@ class AdapterRegistry:
             report: {"passed": bool, …}; only a revision that passed can be promoted.
 
         Raises:
-            StaleJob: something of the person was erased since its training began; its files are gone.
-            NotFound: the person was deleted; its files are gone.
+            StaleJob: it is no candidate any more, e.g. because something was erased since; its files are gone.
+            NotFound: the person has no such revision, or was deleted; its files are gone.
+            AdapterRefused: it has files already.
         """
         person = self._person(user_id)
+        with self._ledger.read() as connection:
+            _candidate(connection, person, adapter_id)
         write_revision(self.folder, adapter_id, files)
         try:
             with self._ledger.write() as tx:
-                found = _of(tx, person, adapter_id)
-                if found.state != "candidate":
-                    raise StaleJob(f"adapter {adapter_id} is {found.state}: {found.reason}; its weights were dropped")
+                people.lock_known(tx, person)
+                found = _candidate(tx, person, adapter_id)
                 reason = "it passed" if report["passed"] else "it did not pass"
                 rows.change(tx, person, found.revision, state="evaluated", report=dict(report), reason=reason)
                 return _of(tx, person, adapter_id)
-        except BaseException:
+        except BaseException:  # raised on; weights that nobody may serve do not stay, whatever ended this
             delete_revision(self.folder, adapter_id)
             raise
 
@@ -118,8 +134,12 @@ class AdapterRegistry:
         """
         person = self._person(user_id)
         with self._ledger.write() as tx:
-            found = _of(tx, person, adapter_id)
-            _check_promotable(tx, person, found)
+            people.lock_known(tx, person)
+            found = _servable(tx, person, adapter_id)
+            if found.state != "evaluated" or not found.report.get("passed"):
+                raise AdapterError(
+                    adapter_id, f"it is {found.state}: {found.reason}; only one that passed can be promoted"
+                )
             before = rows.read(tx, person, state="active")
             if [one.adapter_id for one in before] != ([] if replacing is None else [replacing]):
                 now_active = before[0].adapter_id if before else None
@@ -140,7 +160,7 @@ class AdapterRegistry:
         """
         person = self._person(user_id)
         with self._ledger.write() as tx:
-            people.lock(tx, person)
+            people.lock_known(tx, person)
             active = rows.read(tx, person, state="active")
             if not active:
                 raise NotFound(f"user {user_id!r} has no active adapter to roll back")
@@ -156,6 +176,7 @@ class AdapterRegistry:
         """Never serve this revision again, and delete its files."""
         person = self._person(user_id)
         with self._ledger.write() as tx:
+            people.lock_known(tx, person)
             _retire(tx, person, _of(tx, person, adapter_id), reason)
         self.tidy(user_id)
 
@@ -203,24 +224,32 @@ def _retire_surplus(tx: Connection, person: Person) -> None:
         _retire(tx, person, one, f"{KEPT} newer ones are kept")
 
 
-def _check_promotable(tx: Connection, person: Person, one: Adapter) -> None:
-    if one.state == "retired":
-        raise StaleJob(f"adapter {one.adapter_id} is retired: {one.reason}")
-    if one.state != "evaluated" or not one.report.get("passed"):
-        raise AdapterError(one.adapter_id, f"it is {one.state}: {one.reason}; only one that passed can be promoted")
-
-
-def _of(tx: Connection, person: Person, adapter_id: str) -> Adapter:
-    """The person's revision of this name, with the person locked.
+def _of(connection: Connection, person: Person, adapter_id: str) -> Adapter:
+    """The person's revision of this name.
 
     Raises:
-        NotFound: the person has none, or was deleted.
+        NotFound: the person has none.
     """
-    known = people.lock_known(tx, person)
-    found = rows.read(tx, person, name=adapter_id) if known is not None else []
+    found = rows.read(connection, person, name=adapter_id)
     if not found:
         raise NotFound(f"user {person.user_id!r} has no adapter {adapter_id!r}")
     return found[0]
+
+
+def _candidate(connection: Connection, person: Person, adapter_id: str) -> Adapter:
+    """The same, if it still is a candidate; else StaleJob."""
+    found = _of(connection, person, adapter_id)
+    if found.state != "candidate":
+        raise StaleJob(f"adapter {adapter_id} is {found.state}: {found.reason}; its weights were dropped")
+    return found
+
+
+def _servable(connection: Connection, person: Person, adapter_id: str) -> Adapter:
+    """The same, if it is not retired; else StaleJob."""
+    found = _of(connection, person, adapter_id)
+    if found.state == "retired":
+        raise StaleJob(f"adapter {adapter_id} is retired: {found.reason}")
+    return found
 
 
 def _owner(person: Person) -> str:

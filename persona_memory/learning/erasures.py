@@ -37,6 +37,8 @@ def finish(learning: Learning) -> str | None:
                 erasure.withdrawn(tx, ledger.namespace, receipt_id)
     except (IndexUnavailable, EmbeddingError) as error:
         problem = f"vectors stay in the index: {error}"
+    except OSError as error:
+        problem = f"files of adapters stay: {error.strerror}"
     erasure.scrub(ledger)
     if problem is None and erasure.unfinished(ledger):
         problem = READ

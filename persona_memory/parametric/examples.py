@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Awaitable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Annotated, Any, Final, Literal, Protocol
@@ -18,6 +18,8 @@ from typing import Annotated, Any, Final, Literal, Protocol
 from pydantic import BaseModel, Field, create_model
 
 from persona_memory.errors import LearningError
+from persona_memory.parametric.matching import words
+from persona_memory.protocols import Ask
 from persona_memory.types import Turn
 
 ExampleKind = Literal["positive", "negative", "view"]
@@ -102,13 +104,6 @@ class TeacherAnswer(BaseModel):
     views: list[ViewAnswer]
 
 
-class Ask(Protocol):
-    """Asks a chat model for an answer that fits a pydantic model; raises `LearningError` when none can be had."""
-
-    def __call__(self, system: str, user: str, answer: type[BaseModel], /) -> Awaitable[BaseModel]:
-        """An instance of `answer`, given to these two messages."""
-
-
 @dataclass(frozen=True, slots=True)
 class LLMTeacher:
     """A chat model as the teacher; one call a conversation."""
@@ -150,15 +145,12 @@ def balanced(examples: Iterable[Example]) -> tuple[Example, ...]:
 
     A question that is answered both ways is dropped: one of its answers is wrong.
     """
-    kinds: defaultdict[str, set[ExampleKind]] = defaultdict(set)
-    unique: dict[tuple[str, str], Example] = {}
+    alike: defaultdict[tuple[str, ...], list[Example]] = defaultdict(list)
     for one in examples:
-        asked = _plain(one.question)
-        kinds[asked].add(one.kind)
-        unique.setdefault((asked, "" if asked else _plain(one.answer)), one)
+        alike["view" if one.kind == "view" else "pair", *words(one.question or one.answer)].append(one)
 
     def of(kind: ExampleKind) -> list[Example]:
-        return [one for one in unique.values() if one.kind == kind and len(kinds[_plain(one.question)]) == 1]
+        return [same[0] for same in alike.values() if {one.kind for one in same} == {kind}]
 
     positive, negative = of("positive"), of("negative")
     pairs = min(len(positive), len(negative))
@@ -205,7 +197,3 @@ def _examples(answer: TeacherAnswer, seqs: Sequence[int]) -> Iterable[Example]:
             yield Example(kind, pair.question.strip(), pair.answer.strip(), sources(pair.turns))  # type: ignore[arg-type]
     for view in answer.views:
         yield Example("view", "", view.text.strip(), sources(view.turns))
-
-
-def _plain(text: str) -> str:
-    return " ".join(text.casefold().split())

@@ -8,16 +8,16 @@ fails validation and is asked for again, with the error.
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Annotated, Any, Final, Literal, Protocol
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, Field, ValidationError, create_model
 
 from persona_memory.errors import LearningError
 from persona_memory.profile.schema import FieldSpec, ProfileSchema
-from persona_memory.protocols import ProfileView
+from persona_memory.protocols import Ask, ProfileView
 from persona_memory.types import Memory, Policy, Profile, ProfileEdit, Turn
 
 LONGEST_TURN: Final = 2_000
@@ -81,13 +81,6 @@ class ProfileAnswer(BaseModel):
     """The LLM's whole answer."""
 
     edits: list[ProposedEdit] = Field(description="the edits that are needed; often empty")
-
-
-class Ask(Protocol):
-    """Asks an LLM for an answer that fits a pydantic model; raises `LearningError` when none can be had."""
-
-    def __call__(self, system: str, user: str, answer: type[BaseModel], /) -> Awaitable[BaseModel]:
-        """An instance of `answer`, given to these two messages."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,9 +13,9 @@ import pytest
 from persona_memory import PersonaMemory
 from persona_memory.adapters import revisions
 from persona_memory.adapters.files import FILES
-from persona_memory.errors import AdapterError, AdapterRefused, NotFound, StaleJob
-from persona_memory.ledger import Ledger
-from persona_memory.registry import KEPT, AdapterRegistry
+from persona_memory.errors import AdapterError, NotFound, StaleJob
+from persona_memory.ledger import Ledger, Person, people
+from persona_memory.registry import KEPT, AdapterRegistry, retire_erased
 from persona_memory.retrieval.hashing import HashingEmbedder
 from persona_memory.types import Adapter
 
@@ -41,7 +41,14 @@ def begin(registry: AdapterRegistry, user_id: str = "ana", **options: Any) -> Ad
     given: dict[str, Any] = {
         "base_model": "tiny", "fingerprint": BASE, "turns": [1, 2], "memory_ids": ["m1"], "now": NOW, **options
     }  # fmt: skip
+    know(registry, user_id)
     return registry.begin(user_id, **given)
+
+
+def know(registry: AdapterRegistry, user_id: str) -> None:
+    """Make sure that the ledger knows the person."""
+    with registry._ledger.write() as tx:
+        people.lock(tx, Person(registry._ledger.namespace, user_id))
 
 
 def trained(registry: AdapterRegistry, user_id: str = "ana", *, report: dict[str, Any] = PASSED) -> Adapter:
@@ -155,7 +162,7 @@ def test_a_training_that_did_not_end_is_given_up(registry: AdapterRegistry, tmp_
         registry.evaluate("ana", late.adapter_id, WEIGHTS, report=PASSED)
     assert revisions(registry.folder) == []
     registry.evaluate("ana", again.adapter_id, WEIGHTS, report=PASSED)
-    with pytest.raises(AdapterRefused, match="exists already"):
+    with pytest.raises(StaleJob, match="is evaluated"):
         registry.evaluate("ana", again.adapter_id, WEIGHTS, report=PASSED)
     assert revisions(registry.folder) == [again.adapter_id]
 
@@ -172,6 +179,39 @@ def test_people_do_not_reach_one_anothers_adapters(registry: AdapterRegistry) ->
     assert registry.versions("ben") == []
     assert registry.tidy("ben") == 0
     assert registry.active("ana") == anas
+
+
+def test_what_a_parent_was_trained_on_goes_with_its_children(registry: AdapterRegistry) -> None:
+    """Weights that training went on from are in the new ones: erasing reaches every generation."""
+    first = registry.evaluate("ana", begin(registry, turns=[1], memory_ids=["m1"]).adapter_id, WEIGHTS, report=PASSED)
+    second = begin(registry, turns=[2], memory_ids=["m2"], parent=first.adapter_id)
+    assert (second.turns, second.memory_ids, second.parent) == ((1, 2), ("m1", "m2"), first.adapter_id)
+    registry.evaluate("ana", second.adapter_id, WEIGHTS, report=PASSED)
+    with registry._ledger.write() as tx:
+        assert retire_erased(tx, Person(registry._ledger.namespace, "ana"), turns=[1], memory_ids=[]) == 2
+    assert states(registry) == ["retired", "retired"]
+    with pytest.raises(StaleJob, match="erased"):
+        begin(registry, parent=first.adapter_id)
+
+
+def test_nobody_is_made_known_by_a_training(registry: AdapterRegistry) -> None:
+    """A job that comes late does not bring back a person who was deleted."""
+    with pytest.raises(NotFound, match="'ben'"):
+        registry.begin("ben", base_model="tiny", fingerprint=BASE, turns=[1], memory_ids=[], now=NOW)
+    with pytest.raises(NotFound, match="'ben'"):
+        registry.rollback("ben", reason="thumbs down", now=NOW)
+    with registry._ledger.read() as connection:
+        assert people.lock_known(connection, Person(registry._ledger.namespace, "ben")) is None
+
+
+def test_nobody_writes_files_under_another_persons_name(registry: AdapterRegistry) -> None:
+    """The name alone is not enough: the revision must be this person's candidate."""
+    candidate = begin(registry)
+    know(registry, "ben")
+    with pytest.raises(NotFound, match="'ben' has no adapter"):
+        registry.evaluate("ben", candidate.adapter_id, WEIGHTS, report=PASSED)
+    assert revisions(registry.folder) == []
+    assert registry.evaluate("ana", candidate.adapter_id, WEIGHTS, report=PASSED).state == "evaluated"
 
 
 def opened(tmp_path: Path) -> PersonaMemory:
