@@ -75,6 +75,11 @@ class PersonView:
         return len(self.items)
 
     @property
+    def remembered(self) -> int:
+        """Rows whose figures are kept, which takes about as much as the row itself."""
+        return len(self._figures)
+
+    @property
     def table(self) -> NDArray[np.void]:
         """All rows as a structured array of ROW, shape (n,). Valid until the next change."""
         return self._table.values
