@@ -627,7 +627,7 @@ class PersonaMemory:
 
     def close(self, *, timeout: float = 10.0) -> None:
         """Stop the worker cleanly and close all files. What is not learnt yet waits in the ledger."""
-        self._worker.stop(timeout=timeout)
+        self._worker.close(timeout=timeout)
         self._learning.semantic.close()
         for executor in (self._executor, self._learning.executor):
             executor.shutdown(wait=True, cancel_futures=True)
