@@ -36,6 +36,7 @@ from persona_memory.knowledge.tracing import FEATURES, GROUPS, Tracker
 LOGISTIC: Final = "logistic: counts, recency; slopes by skill"
 OURS: Final = "ours"
 QUICK_STUDENTS: Final = 40
+QUICK_PART = f"first {QUICK_STUDENTS} students of each file"
 PATIENCE: Final = 5.0
 """Answers at the population's rate that a student's mean starts with."""
 

@@ -26,6 +26,8 @@ from persona_memory.evaluation.supersession import Chat, Update
 from persona_memory.evaluation.systems import systems
 from persona_memory.types import Turn
 
+QUICK_PART = recall.QUICK_PART
+
 CHATS = (
     "chat_trunecated.json",
     "chat.json",

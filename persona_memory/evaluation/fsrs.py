@@ -36,6 +36,7 @@ from persona_memory.knowledge.forgetting import (
 
 GRADES: Final[dict[str, Grade]] = {"1": "again", "2": "hard", "3": "good", "4": "easy"}
 QUICK_REVIEWS: Final = 1500
+QUICK_PART = f"first {QUICK_REVIEWS:,} reviews"
 LEAST: Final = 20
 """Reviews a day or more after the last; fewer say nothing, and one half may have none."""
 _FORMAT: Final = "card_id, review_rating (1 to 4), review_time (ISO 8601)"

@@ -27,6 +27,8 @@ from persona_memory.evaluation.systems import PLAIN, System, systems
 from persona_memory.importers import ImportedMessage, read_locomo
 from persona_memory.types import Turn
 
+QUICK_PART = recall.QUICK_PART
+
 DEVELOPMENT = frozenset({"conv-26", "conv-30", "conv-41", "conv-42", "conv-43"})
 CATEGORIES = {1: "multi-hop", 2: "temporal", 3: "open domain", 4: "single hop"}
 AUDIT = "audit_errors.json"

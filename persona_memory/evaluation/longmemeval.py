@@ -23,6 +23,8 @@ from persona_memory.evaluation.statistics import mean
 from persona_memory.evaluation.systems import System, systems
 from persona_memory.types import Turn
 
+QUICK_PART = recall.QUICK_PART
+
 SESSION_DEPTHS = (1, 3, 5, 10)
 ENOUGH = 30
 _FEW = "So few questions show that all works, and rank no system."

@@ -39,6 +39,7 @@ START: Final = datetime(2025, 1, 6, 15, tzinfo=UTC)
 RESAMPLES: Final = 2000
 LAST_TURNS: Final = 2
 QUICK_DIALOGUES: Final = 60
+QUICK_PART = f"first {QUICK_DIALOGUES} dialogues"
 MAJORITY, WORDS, STATUS, MASTERY = "majority: understood", "words of the last turns", "ours: status", "ours: p_known"
 _TURN = re.compile(r"^(?P<who>[^:]{1,40}):\s*(?:\((?P<act>\w+)\)\s*)?(?P<text>.*)$", re.DOTALL)
 

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 PEOPLE = 42
 QUICK_PEOPLE, QUICK_SESSIONS = 6, 8
+QUICK_PART = f"first {QUICK_PEOPLE} people, {QUICK_SESSIONS} sessions"
 EVERY = (1, 3, 5)
 STREAMS: Mapping[Stream, str] = {
     "plain": "plain statements", "mixed": "half of them paraphrased", "noisy": "and noise in between",

@@ -18,6 +18,7 @@ HALVES = (10, 25)
 
 QUICK = (2, 12)
 """Conversations, and questions of each, in a quick run."""
+QUICK_PART = f"first {QUICK[0]} conversations, first {QUICK[1]} questions of each"
 
 Evidence = Callable[[Question], frozenset[int]]
 Asked = tuple[Conversation, Question, Found]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import subprocess
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -70,6 +71,21 @@ def test_one_run_gives_tables_json_markdown_and_plots(cli: Cli, reviews: Path, t
     assert loss in (tmp_path / "out.md").read_text(encoding="utf-8")
     assert (tmp_path / "plots" / "fsrs-1.png").stat().st_size > 5000
     assert str(tmp_path) not in told["provenance"]["command"]
+
+
+def test_a_quick_run_says_so_in_its_title(cli: Cli, reviews: Path, tmp_path: Path) -> None:
+    """With the part that it looks at, wherever its tables go."""
+    common = ("eval", "fsrs", "--data", reviews, "--cache", tmp_path / "cache", "--markdown", tmp_path / "out.md")
+    assert "(quick: first 1,500 reviews)" in " ".join(cli(*common, "--quick").out.split())
+    assert "(quick: first 1,500 reviews)\n" in (tmp_path / "out.md").read_text(encoding="utf-8")
+    assert "quick" not in cli(*common).out
+    assert "quick" not in (tmp_path / "out.md").read_text(encoding="utf-8").partition("```")[0]
+
+
+def test_every_evaluation_knows_what_a_quick_run_looks_at() -> None:
+    """In one line."""
+    for name in EVALUATIONS:
+        assert import_module(f"persona_memory.evaluation.{name}").QUICK_PART.startswith("first "), name
 
 
 @pytest.mark.parametrize(
