@@ -121,7 +121,7 @@ def evaluate(name: str, data: Path, *, quick: bool) -> tuple[dict[str, Any] | No
 def against(reports: Mapping[str, dict[str, Any]], problems: Sequence[str] = ()) -> Report:
     """Bar and figure side by side."""
     rows = [Bar(one.what, one.bar, {"": one.found(reports)}, one.good, number=_shown).row() for one in BARS]
-    made = provenance([Path(sys.argv[0]).name, *sys.argv[1:]])
+    made = provenance(["python", f"benchmarks/{Path(__file__).name}", *sys.argv[1:]])
     return Report(
         "accuracy", "Accuracy against the bars", (Table("what", COLUMNS, tuple(rows)),), tuple(problems), made
     )

@@ -73,7 +73,7 @@ class Bench:
     def as_json(self) -> dict[str, Any]:
         """All that was found."""
         return {
-            "provenance": provenance([Path(sys.argv[0]).name, *sys.argv[1:]]),
+            "provenance": provenance(["python", f"benchmarks/{Path(__file__).name}", *sys.argv[1:]]),
             "versions": {name: one.version for name, one in self.installed.items()},
             "results": [asdict(one) for one in self.results],
             "problems": self.problems,
