@@ -26,7 +26,7 @@ def decide(
 ) -> Route:
     """How the person's memory reaches the model this turn, with a reason in plain English.
 
-    Nothing is consolidated for a base that can only be prompted, as it could never be served.
+    Nothing is consolidated for a base that takes no adapters, as it could never be served.
 
     Args:
         needed: tokens of everything that is relevant this turn; 0 when nothing is.
@@ -59,7 +59,7 @@ def decide(
         return route("context", f"all that is relevant fits: {needed} of {budget} tokens")
     short = f"{needed} tokens are relevant, {budget} fit"
     if not trainable:
-        return route("context_overflow", f"{short}; this model can only be prompted, so the best that fits is used")
+        return route("context_overflow", f"{short}; the model in use takes no adapters, so the best that fits is used")
     if active_adapter is not None:
         renew = behind >= RENEW_AFTER
         later = f"; {behind} events came since it was trained, so it is to be trained again" if renew else ""
