@@ -18,7 +18,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from persona_memory.errors import ImportFileError, InvalidInput
 from persona_memory.evaluation import recall, supersession
-from persona_memory.evaluation.datasets.reading import first_problem
+from persona_memory.evaluation.datasets.reading import broken
 from persona_memory.evaluation.rankings import Conversation, Question
 from persona_memory.evaluation.report import Report
 from persona_memory.evaluation.settings import Settings
@@ -34,6 +34,8 @@ CHATS = (
 )  # [sic]; the first is what the questions were asked about, where it exists
 QUESTIONS = "probing_questions.json"
 UPDATES = supersession.UPDATES.replace(" ", "_")
+
+_FORMAT = f"a folder of BEAM's for each chat, with {' or '.join(CHATS)}, and {QUESTIONS}"
 
 _MARK = re.compile(r"\s*->->.*$")
 """Numbers of the plan that BEAM leaves at the end of the person's messages."""
@@ -174,6 +176,6 @@ def _parse(shape: TypeAdapter[Any], path: Path) -> Any:
     try:
         return shape.validate_json(path.read_bytes())
     except OSError as error:
-        raise ImportFileError(path.name, None, f"cannot be read: {error.strerror}") from error
+        raise ImportFileError(path.name, None, f"cannot be read ({error.strerror}); expected {_FORMAT}") from error
     except ValidationError as error:
-        raise ImportFileError(path.name, None, f"not what BEAM has: {first_problem(error)}") from error
+        raise broken(path.name, error, row="batch", expected=_FORMAT) from error

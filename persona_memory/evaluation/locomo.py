@@ -19,7 +19,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from persona_memory.errors import ImportFileError
 from persona_memory.evaluation import recall
 from persona_memory.evaluation.datasets.dialogues import locomo_file
-from persona_memory.evaluation.datasets.reading import first_problem
+from persona_memory.evaluation.datasets.reading import broken
 from persona_memory.evaluation.rankings import Conversation, Question, Results
 from persona_memory.evaluation.report import Report, Row, Score, Table
 from persona_memory.evaluation.settings import Settings
@@ -32,6 +32,7 @@ QUICK_PART = recall.QUICK_PART
 DEVELOPMENT = frozenset({"conv-26", "conv-30", "conv-41", "conv-42", "conv-43"})
 CATEGORIES = {1: "multi-hop", 2: "temporal", 3: "open domain", 4: "single hop"}
 AUDIT = "audit_errors.json"
+_FORMAT = f"LoCoMo's locomo10.json, or its {AUDIT}"
 
 _ID = re.compile(r"D\d+:\d+")
 
@@ -173,4 +174,6 @@ def _parse(shape: TypeAdapter[Any], path: Path) -> Any:
     try:
         return shape.validate_json(path.read_bytes())
     except ValidationError as error:
-        raise ImportFileError(str(path), None, f"not what LoCoMo has: {first_problem(error)}") from error
+        raise broken(
+            str(path), error, row="dialogue" if path.name != AUDIT else "correction", expected=_FORMAT
+        ) from error

@@ -15,7 +15,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from persona_memory.errors import ImportFileError
 from persona_memory.evaluation import recall
-from persona_memory.evaluation.datasets.reading import first_problem
+from persona_memory.evaluation.datasets.reading import broken
 from persona_memory.evaluation.rankings import Conversation, Question, Results
 from persona_memory.evaluation.report import Report, Row, Table
 from persona_memory.evaluation.settings import Settings
@@ -78,7 +78,7 @@ def read(path: Path) -> list[Conversation]:
     try:
         items = TypeAdapter(list[_Item]).validate_json(file.read_bytes())
     except ValidationError as error:
-        raise ImportFileError(str(file), None, f"{first_problem(error)}; expected {_FORMAT}") from error
+        raise broken(str(file), error, row="item", expected=_FORMAT) from error
     return [_conversation(item, file) for item in items if not item.question_id.endswith("_abs")]
 
 

@@ -19,11 +19,12 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field, ValidationError
 
-from persona_memory.errors import InvalidInput
-from persona_memory.evaluation.datasets.reading import first_problem
+from persona_memory.errors import ImportFileError, InvalidInput
+from persona_memory.evaluation.datasets.reading import broken
 from persona_memory.evaluation.prediction import auc, interval
 from persona_memory.evaluation.report import Report, Row, RowKind, Score, Table
 from persona_memory.evaluation.settings import Settings
+from persona_memory.importers.files import load_json_lines
 from persona_memory.knowledge import fold_topics
 from persona_memory.learning.rules.topics import topic_evidence
 from persona_memory.protocols import Window
@@ -44,6 +45,9 @@ MAJORITY, WORDS, STATUS, MASTERY = "majority: understood", "words of the last tu
 _TURN = re.compile(r"^(?P<who>[^:]{1,40}):\s*(?:\((?P<act>\w+)\)\s*)?(?P<text>.*)$", re.DOTALL)
 
 
+_FORMAT = 'test.jsonl of the data set eth-nlped/mathdial, {"conversation": …, "self-correctness": …} in each line'
+
+
 @dataclass(frozen=True, slots=True)
 class Dialogue:
     """A tutor's and a student's turns in order, and the tutor's verdict on the student; None where there is none."""
@@ -61,22 +65,18 @@ def read(path: Path) -> tuple[Dialogue, ...]:
     """The dialogues of a JSON-lines file.
 
     Raises:
-        InvalidInput: a line is no dialogue of MathDial.
+        ImportFileError: the file is not there, or a line is no dialogue of MathDial.
     """
     if path.is_dir():
         path = path / "test.jsonl"
     if not path.is_file():
-        raise InvalidInput(f"{str(path)!r} is not there; take test.jsonl of the data set eth-nlped/mathdial")
+        raise ImportFileError(str(path), None, f"is not there; expected {_FORMAT}")
     found = []
-    for number, line in enumerate(path.read_text(encoding="utf-8-sig").split("\n"), start=1):
-        if not line.strip():
-            continue
+    for number, value in load_json_lines(path, expected=_FORMAT):
         try:
-            one = _Line.model_validate_json(line)
+            one = _Line.model_validate(value)
         except ValidationError as error:
-            raise InvalidInput(
-                f"{path.name!r}, line {number} is no dialogue of MathDial: {first_problem(error)}"
-            ) from error
+            raise broken(str(path), error, line=number, expected=_FORMAT) from error
         found.append(Dialogue(tuple(_turns(one.conversation)), one.label))
     return tuple(found)
 

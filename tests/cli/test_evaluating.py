@@ -7,7 +7,6 @@ import json
 import os
 import subprocess
 import time
-from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 
@@ -20,8 +19,6 @@ from persona_memory.cli.reports import print_report
 from persona_memory.evaluation import EVALUATIONS, Report, Row, Score, Settings, Table, fsrs
 from persona_memory.evaluation.cache import DAY_S, unfinished, vectors
 from persona_memory.evaluation.provenance import commit
-from persona_memory.evaluation.vectors import embedded
-from persona_memory.retrieval.hashing import HashingEmbedder
 
 from .conftest import Cli
 
@@ -149,7 +146,7 @@ def test_data_that_are_needed_are_asked_for(cli: Cli) -> None:
 @pytest.mark.parametrize(
     ("content", "said"),
     [(b"", "has no reviews"), (b"[]", "has no reviews"), (b"\x84\x00", "is no CSV in UTF-8"),
-     (b"a,b\n1,2", "line 2 is no review"), ("\n".join(REVIEWS.splitlines()[:4]).encode(), "at least 20 are needed")],
+     (b"a,b\n1,2", "line 2: no review"), ("\n".join(REVIEWS.splitlines()[:4]).encode(), "at least 20 are needed")],
 )  # fmt: skip
 def test_what_is_no_file_of_reviews_is_named_with_its_folder(
     cli: Cli, tmp_path: Path, content: bytes, said: str
@@ -209,18 +206,6 @@ def test_what_no_run_will_read_again_goes(cli: Cli, reviews: Path, tmp_path: Pat
         os.utime(path, (time.time() - age * DAY_S,) * 2)
     cli("eval", "fsrs", "--data", reviews, "--cache", cache)
     assert [path.name for path in days if path.exists()] == ["fsrs-b.jsonl", "a.npy", "b.13.npy"]
-
-
-def test_vectors_that_were_not_finished_leave_no_file(tmp_path: Path) -> None:
-    """An embedder that fails, or is stopped, half-way."""
-
-    class Broken(HashingEmbedder):
-        def embed_documents(self, texts: Sequence[str]) -> list[list[float]]:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        embedded(["a"], Broken(), tmp_path)
-    assert not list(vectors(tmp_path).iterdir())
 
 
 def test_a_run_of_another_commit_is_not_gone_on_with(
