@@ -18,9 +18,10 @@ def broken(
         line: of a file that is read line by line.
     """
     first, *others = error.errors(include_url=False, include_input=False)
-    loc = list(first["loc"])
-    where = [f"{row} {loc.pop(0) + 1}"] if loc and isinstance(loc[0], int) else []
-    where += [f"field {'.'.join(map(str, loc))!r}"] if loc else []
+    loc = first["loc"]
+    where = [f"{row} {loc[0] + 1}"] if loc and isinstance(loc[0], int) else []
+    field = ".".join(map(str, loc[len(where) :]))
+    where += [f"field {field!r}"] if field else []
     more = f", and {len(others):,} more" if others else ""
     problem = f"{first['msg'].removeprefix('Value error, ').rstrip('.')}{more}; expected {expected}"
     return ImportFileError(source, line, ": ".join(filter(None, (", ".join(where), problem))))
