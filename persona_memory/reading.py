@@ -15,14 +15,14 @@ from cachetools import LRUCache
 from sqlalchemy import Connection
 
 from persona_memory.budget import inert, line_cost
-from persona_memory.knowledge import QuestionEvent, fold_topics
+from persona_memory.knowledge import QuestionEvent, Traced, as_of, trace_topics
 from persona_memory.learning.erasures import forget_words
 from persona_memory.ledger import Counters, Ledger, Person, derived, events, people
 from persona_memory.memo import Memo
 from persona_memory.profile import ProfileSchema, fold_profile
 from persona_memory.profile.statements import closed_by
 from persona_memory.retrieval import PersonView, tokens
-from persona_memory.types import Policy, Profile, ProfileEdit, Topic, TopicEvidence, Turn
+from persona_memory.types import Policy, Profile, ProfileEdit, Topic, Turn
 
 CACHED_ROWS = 100_000
 """Turns and memories of all people together that are kept at hand, about 1.5 KB each, and what is remembered of them by
@@ -91,8 +91,7 @@ class PersonState:
     texts: Texts = field(default_factory=Texts)
     edits: list[ProfileEdit] = field(default_factory=list)
     profile: Profile = field(default_factory=Profile)
-    evidence: list[TopicEvidence] = field(default_factory=list)
-    aliases: dict[str, str] = field(default_factory=dict)
+    traced: tuple[Traced, ...] = ()
     questions: list[QuestionEvent] = field(default_factory=list)
     threads: dict[str, deque[Turn]] = field(default_factory=dict)
     waiting: frozenset[int] = frozenset()
@@ -102,7 +101,7 @@ class PersonState:
         """Begin anew: something was taken away or replaced, maybe by another process."""
         forget_words()
         self.view, self.texts, self.threads, self.questions = PersonView(), Texts(), {}, []
-        self.edits, self.profile, self.evidence, self.aliases = [], Profile(), [], {}
+        self.edits, self.profile, self.traced = [], Profile(), ()
         self.overflows, self.noted = (), False
 
     @property
@@ -112,7 +111,7 @@ class PersonState:
 
     def topics(self, now: datetime) -> tuple[Topic, ...]:
         """The person's topics as of `now`."""
-        return fold_topics(self.evidence, aliases=self.aliases, now=now)
+        return as_of(self.traced, now)
 
 
 class Reading:
@@ -222,7 +221,8 @@ class Reading:
         state.view.set_memories([one for one in memories if not closed_by(one.text, self.schema, policy)])
         state.edits = derived.read_edits(connection, state.person)
         state.profile = fold_profile(state.edits, self.schema)
-        state.evidence, state.aliases = derived.read_evidence(connection, state.person)
+        evidence, aliases = derived.read_evidence(connection, state.person)
+        state.traced = trace_topics(evidence, aliases=aliases)
 
 
 def _rows(state: PersonState) -> int:

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from operator import attrgetter
 from pathlib import Path
 from typing import Final, Literal
 
@@ -41,7 +42,8 @@ RESAMPLES: Final = 2000
 LAST_TURNS: Final = 2
 QUICK_DIALOGUES: Final = 60
 QUICK_PART = f"first {QUICK_DIALOGUES} dialogues"
-MAJORITY, WORDS, STATUS, MASTERY = "majority: understood", "words of the last turns", "ours: status", "ours: p_known"
+MAJORITY, WORDS = "majority: understood", "words of the last turns"
+STATUS, MASTERY, NEXT = "ours: status", "ours: p_known", "ours: p_correct"
 _TURN = re.compile(r"^(?P<who>[^:]{1,40}):\s*(?:\((?P<act>\w+)\)\s*)?(?P<text>.*)$", re.DOTALL)
 
 
@@ -112,6 +114,7 @@ class _Seen:
     understood: bool
     revealed: bool
     p_known: float
+    p_correct: float
     familiar: bool
     words: frozenset[str]
 
@@ -145,7 +148,8 @@ def run(settings: Settings) -> Report:
 _NOTES: Final = (
     "Label: whether the student solved the problem by the end, as the tutor said afterwards. Dialogues in which the "
     "tutor had to reveal the answer are left out of the first table. Every second dialogue of the file is the "
-    "development half: the rules' phrases, the threshold of p_known and the baseline's words were chosen there.",
+    "development half: the rules' phrases, the thresholds of p_known and p_correct, and the baseline's words were "
+    "chosen there.",
     f"Turns are read one by one, each with the turns before it only. Each dialogue begins with {REQUEST!r}, because "
     "the rules count evidence for a topic that was named. The tutor's annotated acts are not read.",
     "Balanced accuracy: the mean of the shares of understood and of confused dialogues that are told rightly; 2,000 "
@@ -162,6 +166,7 @@ def _seen(dialogue: Dialogue) -> _Seen | None:
         understood=dialogue.label == UNDERSTOOD,
         revealed=dialogue.label == REVEALED,
         p_known=topic.p_known,
+        p_correct=topic.p_correct,
         familiar=topic.status == "familiar",
         words=frozenset(re.findall(r"[a-z']+", last.casefold())),
     )
@@ -175,14 +180,16 @@ def _systems(development: Sequence[_Seen]) -> _Systems:
     def words(one: _Seen) -> float:
         return sum(evidence.get(word, 0.0) for word in one.words)
 
-    def p_known(one: _Seen) -> float:
-        return one.p_known
+    def best(score: Callable[[_Seen], float]) -> float:
+        return _threshold(np.array([score(one) for one in development]), y)
 
+    known, right = attrgetter("p_known"), attrgetter("p_correct")
     return {
         MAJORITY: ("baseline", lambda one: 0.0, 0.0),
-        WORDS: ("baseline", words, _threshold(np.array([words(one) for one in development]), y)),
+        WORDS: ("baseline", words, best(words)),
         STATUS: ("ours", lambda one: float(one.familiar), 0.5),
-        MASTERY: ("ours", p_known, _threshold(np.array([p_known(one) for one in development]), y)),
+        MASTERY: ("ours", known, best(known)),
+        NEXT: ("ours", right, best(right)),
     }
 
 
