@@ -78,6 +78,9 @@ def run(settings: Settings) -> Report:
         f"{asked:,} questions with source messages, {len(conversations)} chats; 95 % intervals by drawing chats. "
         "Choices were made on even chat numbers (dev.). 'in budget' is the share of the evidence in what is injected "
         "under the default budget of 800 tokens; a text too long for it is shortened to a passage.",
+        "dense: each message embedded in one piece, of which MiniLM reads the first 256 tokens; best of chunks: every "
+        "piece of a long message is embedded, and the best counts, as in ours.",
+        recall.THROUGH_THE_PRODUCT,
         "Supersession: 'updated, current' has the message with the update among the first ten, not marked as changed "
         "since; 'old, unmarked' has the message with the old value there without such a mark. The rules for figures "
         "were written with all pairs in view, their thresholds chosen on even chats.",

@@ -63,6 +63,7 @@ def run(settings: Settings) -> Report:
     notes = (
         f"{len(conversations)} haystacks with one question each; no choice was made on them. The evidence of a turn is "
         "'has_answer'; a session counts as found with its first turn.",
+        recall.THROUGH_THE_PRODUCT,
         *([_FEW] if len(conversations) < ENOUGH else []),
     )
     return Report("longmemeval", "LongMemEval: finding what answers among many sessions", tables, notes)
