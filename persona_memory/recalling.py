@@ -194,7 +194,8 @@ def weigh(found: Found, *, budget: int, count: TokenCounter, texts: Texts | None
         room = max(0, budget - used - between)
         render = memories_renderer(now=found.now, inert=texts.inert)
         packed = pack(
-            hits, budget=room, count=count, render=render, passage=lambda text: passage(text, found.asked)
+            hits, budget=room, count=count, render=render, passage=lambda text: passage(text, found.asked),
+            words=texts.words,
         )  # fmt: skip
     needed = packed.needed + (count(whole) if whole else 0)
     tokens_taken = used + (between + packed.tokens if packed.text else 0)

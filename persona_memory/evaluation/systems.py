@@ -128,7 +128,7 @@ def _packed(system: System, prepared: Prepared, question: int, hits: Sequence[Hi
     asked = worth(prepared.queries[question], prepared.view)
     return pack(
         worth_telling(hits), budget=DEFAULT_BUDGET, count=count, render=render,
-        passage=lambda text: passage(text, asked),
+        passage=lambda text: passage(text, asked), words=lambda text: frozenset(tokens(text)),
     )  # fmt: skip
 
 
