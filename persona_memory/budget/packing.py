@@ -80,12 +80,13 @@ def pack(
 ) -> Packed:
     """The best set of hits whose rendered text, with all that is around it, stays within the budget.
 
-    The best score goes first, then whatever adds most to what is chosen and still fits: score · (1 − a⁴), a being how
-    far the most alike of the chosen says the same (maximal marginal relevance, Carbonell and Goldstein 1998). A memory
-    says what a turn says that it was learnt from: both are paid for only where room is left over. Value per token, the
-    usual rule for a knapsack, buys many short remarks for the one that matters (docs/lab-log.md). As the tokens of
-    parts do not add up to those of the whole, the whole text is counted, and what adds least dropped until it fits. A
-    hit that is too large even alone is shortened to the passage that matters. Ties go by recency, then by id.
+    The best score goes first, then whatever adds most to what is chosen and still fits: score · (1 − r), r being 2a − 1
+    where the most alike of the chosen says more than half of the same (a > ½), else 0 (maximal marginal relevance,
+    Carbonell and Goldstein 1998). A memory says what a turn says that it was learnt from: both are paid for only where
+    room is left over. Value per token, the usual rule for a knapsack, buys many short remarks for the one that matters
+    (docs/lab-log.md). As the tokens of parts do not add up to those of the whole, the whole text is counted, and what
+    adds least dropped until it fits. A hit that is too large even alone is shortened to the passage that matters. Ties
+    go by recency, then by id.
 
     Args:
         budget: in tokens.
@@ -212,7 +213,7 @@ def _by_gain(candidates: Sequence[Hit], chosen: Sequence[Hit], words: Words) -> 
             continue
         for other in chosen[seen:]:
             told[place] = max(told[place], _alike(hit, said[place], other, said[places[other.id]]))
-        heapq.heapreplace(heap, (-hit.score * (1 - told[place] ** 4), place, len(chosen)))
+        heapq.heapreplace(heap, (-hit.score * (1 - max(0.0, 2 * told[place] - 1)), place, len(chosen)))
 
 
 def _alike(hit: Hit, said: Set[str], other: Hit, theirs: Set[str]) -> float:
