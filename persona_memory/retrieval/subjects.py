@@ -17,18 +17,17 @@ _PEOPLE = (
 )
 _MENTION = re.compile(rf"\b{_PEOPLE}\b", re.IGNORECASE)
 _SENTENCE = re.compile(r"[^.!?\n]+")
-_OTHER = re.compile(
-    rf"\W*(?:(?:and|but|also|oh|well|so|yes|no|by the way|btw)\W+)*(?:(?:my|our|their) (?:[\w-]+ ){{0,2}}?{_PEOPLE}\b|"
-    r"(?:he|she)\b)",
-    re.IGNORECASE,
-)
-_OWN = re.compile(r"\b(?:i|me|we|us|mine|ours|with them|them)\b", re.IGNORECASE)
+_LEAD = r"\W*(?:(?:and|but|also|oh|well|so|yes|no|by the way|btw)\W+)*"
+_OTHER = re.compile(rf"{_LEAD}(?:(?:my|our|their) (?:[\w-]+ ){{0,2}}?{_PEOPLE}\b|(?:he|she)\b)", re.IGNORECASE)
+_OWN = re.compile(r"\b(?:i|me|we|us|mine|ours|them)\b", re.IGNORECASE)
 _SUPPOSED = re.compile(
-    r"\b(?:imagine|suppose|supposing|pretend|hypothetically|what if|if only|i wish)\b"
-    r"|\bif (?:i|we|my|our)\b.*(?:\b(?:would|could|might)\b|'d\b)"
-    r"|(?:\b(?:would|could|might)\b|'d\b).*\bif (?:i|we|my|our)\b",
+    rf"{_LEAD}(?:(?:imagine|suppose|supposing|pretend|hypothetically|what if (?:i|we|my|our)|if only|i wish)\b"
+    r"|if (?:i|we|my|our)\b.*(?:\b(?:would|could|might)\b|'d\b)"
+    r"|(?:i|we|what|where|who|which|how)\b(?: (?:else|\w+ly))?(?: (?:would|could|might)\b|'d\b)"
+    r".*\bif (?:i|we|my|our)\b)",
     re.IGNORECASE,
 )
+"""At the beginning of a sentence: what only ends in a doubt tells something before it."""
 
 
 def names_people(text: str) -> bool:
@@ -39,4 +38,4 @@ def names_people(text: str) -> bool:
 def is_aside(text: str) -> bool:
     """Whether every sentence of a text tells of somebody else, or supposes what is not so."""
     told = [sentence for sentence in _SENTENCE.findall(text.replace("’", "'")) if not sentence.isspace()]
-    return bool(told) and all(_SUPPOSED.search(one) or (_OTHER.match(one) and not _OWN.search(one)) for one in told)
+    return bool(told) and all(_SUPPOSED.match(one) or (_OTHER.match(one) and not _OWN.search(one)) for one in told)
