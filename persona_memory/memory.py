@@ -562,6 +562,8 @@ class PersonaMemory:
     ) -> None:
         """Wait until what was observed is learnt or parked, of one person or of all; `progress` hears what is left.
 
+        Trainings of adapters are waited for where the memory was opened with `parametric`.
+
         Raises:
             TimeoutError: it took longer than `timeout` seconds; the work goes on.
         """
@@ -667,7 +669,7 @@ class PersonaMemory:
         looked = self._worker.looked  # before counting: what it has found to do is counted, too
         namespace, now = self._ledger.namespace, self._learning.clock()
         with self._ledger.read() as connection:
-            left = jobs.active(connection, namespace, user_id=user_id)
+            left = jobs.active(connection, namespace, user_id=user_id, kinds=self._learning.kinds)
             early = jobs.early(connection, namespace, now=now, user_id=user_id)
         if early:
             with self._ledger.write() as tx:

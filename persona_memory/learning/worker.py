@@ -215,10 +215,11 @@ class Worker:
     def _claim_now(self, limit: int) -> list[Job]:
         ledger, now = self.learning.ledger, self.learning.clock()
         with ledger.read() as connection:
-            if not jobs.waiting(connection, ledger.namespace, now=now):
+            if not jobs.waiting(connection, ledger.namespace, now=now, kinds=self.learning.kinds):
                 return []
         with ledger.write() as tx:
-            return jobs.claim(tx, ledger.namespace, now=now, lease=self.lease, limit=limit)
+            kinds = self.learning.kinds
+            return jobs.claim(tx, ledger.namespace, now=now, lease=self.lease, limit=limit, kinds=kinds)
 
     async def _work(self, job: Job) -> None:
         try:

@@ -164,6 +164,18 @@ def test_nothing_new_trains_nothing(memory: PersonaMemory, clock: Clock, trainer
     assert len(trainer.studies) == 1
 
 
+def test_who_trains_no_adapters_leaves_that_to_others(
+    open_memory: Open, memory: PersonaMemory, clock: Clock, trainer: Trainer
+) -> None:
+    tell(memory, clock, *FACTS)
+    plain = open_memory()
+    memory.consolidate(user_id="ana")
+    plain.flush(timeout=5)
+    assert [(job.kind, job.state) for job in plain.jobs(user_id="ana")] == [("consolidate", "queued")]
+    memory.flush()
+    assert states(memory) == ["active"]
+
+
 def test_too_little_is_not_trained_on(memory: PersonaMemory, clock: Clock, trainer: Trainer) -> None:
     tell(memory, clock, "I live in Porto.", "It rains.")
     memory.consolidate(user_id="ana")
