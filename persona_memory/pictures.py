@@ -9,12 +9,25 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from persona_memory.types import ErasureReceipt, Hit, Job, Knowledge, Memory, Profile, Recall, Topic
+from persona_memory.types import Adapter, ErasureReceipt, Hit, Job, Knowledge, Memory, Profile, Recall, Topic
 
-_WIDE = ("value", "memory", "what", "last error", "topic", "user")
+_WIDE = ("value", "memory", "what", "last error", "topic", "user", "reason")
 """Columns of text, which is broken between words; they take what the others leave, and at least `_LEAST_WIDTH`."""
 _LEAST_WIDTH = 15
-_LEAST = ("kind", "confidence", "attempts", "basis", "turns", "until", "evidence", "due", "why", "who")
+_LEAST = (
+    "kind",
+    "confidence",
+    "attempts",
+    "basis",
+    "turns",
+    "until",
+    "evidence",
+    "due",
+    "why",
+    "who",
+    "begun",
+    "base model",
+)
 """Columns that a narrow terminal goes without, the first one first."""
 _STATUS_COLOURS = {"familiar": "green", "learning": "yellow", "gap": "red", "discussed": "blue", "unseen": "dim"}
 
@@ -71,6 +84,23 @@ def jobs(console: Console, found: Sequence[Job]) -> None:
         rows.append((str(job.id), escape(job.user_id), job.kind, state, str(job.attempts), due, error))
     columns = ("id", "user", "kind", "state", "attempts", "due", "last error")
     _print(console, "Jobs", columns, rows, "No job waits.")
+
+
+def adapters(console: Console, found: Sequence[Adapter]) -> None:
+    """Versions of a person's adapter, oldest first."""
+    colours = {"active": "green", "retired": "dim"}
+    rows = [
+        (
+            str(one.revision),
+            f"[{colours[one.state]}]{one.state}[/]" if one.state in colours else one.state,
+            f"{one.at:%Y-%m-%d %H:%M}",
+            escape(one.base_model),
+            escape(one.reason),
+        )
+        for one in found
+    ]
+    columns = ("version", "state", "begun", "base model", "reason")
+    _print(console, "Adapters", columns, rows, "No adapter was trained yet.")
 
 
 def people(console: Console, found: Sequence[Mapping[str, Any]]) -> None:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import asdict
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from persona_memory import PersonaMemory, __version__, pictures
+from persona_memory.cli.adapters import adapters, consolidate, trainer
 from persona_memory.cli.evaluating import evaluate
 from persona_memory.cli.options import (
+    MODELS,
     Command,
     Embeddings,
     Group,
@@ -352,19 +355,34 @@ def forget(
 def worker(
     once: Annotated[bool, typer.Option("--once", help="End when all that is queued is done.")] = False,
     model: Learner = None,
+    local: Annotated[
+        str | None,
+        typer.Option(
+            "--local",
+            metavar="MODEL",
+            rich_help_panel=MODELS,
+            show_default="trains no adapters",
+            help="Base model to train adapters for: a folder, or a name on the Hugging Face hub; needs --model.",
+        ),
+    ] = None,
     home: Home = None,
     url: Url = None,
     namespace: Namespace = "default",
     embeddings: Embeddings = None,
     index: Index = None,
 ) -> None:
-    """Learn and index in the background, beside the process that talks. Ctrl-C ends it cleanly."""
+    """Learn, index and train adapters in the background, beside the process that talks. Ctrl-C ends it cleanly."""
+    with trainer(local) if local else nullcontext() as parametric:
+        _work(home, url, namespace, once, embeddings=embeddings, index=index, model=model, parametric=parametric)
+
+
+def _work(home: Path | None, url: str | None, namespace: str, once: bool, **options: Any) -> None:
     if once:
-        with at_work(home, url, namespace, embeddings=embeddings, index=index, model=model) as memory:
+        with at_work(home, url, namespace, **options) as memory:
             memory.flush()
             _say_what_is_parked(memory)
         return
-    with opened(home, url, namespace, embeddings=embeddings, index=index, model=model, worker=False) as memory:
+    with opened(home, url, namespace, worker=False, **options) as memory:
         stop_on_signals(memory)
         note("persona-memory worker: at work; Ctrl-C ends it")
         memory.run_worker()
@@ -414,6 +432,12 @@ app.command(
         "eval", "eval locomo --data locomo10.json --quick", "eval fsrs --data reviews.csv --markdown fsrs.md"
     ),
 )(evaluate)
+app.command(
+    rich_help_panel=LOOK, epilog=examples("adapters --user me", 'adapters --user me --rollback "it got my name wrong"')
+)(adapters)
+app.command(
+    rich_help_panel=WORK, epilog=examples("consolidate --user me --local Qwen/Qwen3-0.6B --model openai:gpt-5-mini")
+)(consolidate)
 for registered in app.registered_commands:
     registered.cls = Command
 

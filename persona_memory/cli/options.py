@@ -76,6 +76,13 @@ Learner = Annotated[
         help="Chat model that learns, e.g. openai:gpt-5-mini; needs its provider's package and key.",
     ),
 ]  # fmt: skip
+Local = Annotated[
+    str,
+    typer.Option(
+        "--local", metavar="MODEL", rich_help_panel=MODELS,
+        help="Base model that adapters are trained for: a folder, or a name on the Hugging Face hub.",
+    ),
+]  # fmt: skip
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 
 
@@ -105,14 +112,9 @@ def opened(home: Path | None, url: str | None, namespace: str, **options: Any) -
 
 
 @contextmanager
-def at_work(
-    home: Path | None, url: str | None, namespace: str, *, embeddings: str | None, index: str | None, model: str | None
-) -> Iterator[PersonaMemory]:
+def at_work(home: Path | None, url: str | None, namespace: str, **options: Any) -> Iterator[PersonaMemory]:
     """The memory for a command that learns and indexes itself; Ctrl-C stops it promptly, and it says so."""
-    with (
-        opened(home, url, namespace, embeddings=embeddings, index=index, model=model, worker=False) as memory,
-        stoppable(),
-    ):
+    with opened(home, url, namespace, worker=False, **options) as memory, stoppable():
         yield memory
 
 
