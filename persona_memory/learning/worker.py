@@ -131,10 +131,12 @@ class Worker:
                 self._stop.clear()
 
     def close(self, *, timeout: float = 10.0) -> None:
-        """Stop for good: the event loop goes, too."""
+        """Stop for good: the event loop goes, too, in a thread of its own, as one may be running in the caller's."""
         self.stop(timeout=timeout)
         if not self.running:
-            self._runner.close()
+            closing = threading.Thread(target=self._runner.close, name="persona-memory-worker-end")
+            closing.start()
+            closing.join()
 
     def request_stop(self) -> None:
         """End `run` when what runs is done; safe in a signal handler."""
