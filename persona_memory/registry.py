@@ -16,7 +16,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from persona_memory.adapters import delete_revision, owner_of, revision_name, revisions, write_revision
+from persona_memory.adapters import Starts, delete_revision, owner_of, revision_name, revisions, write_revision
 from persona_memory.errors import AdapterError, NotFound, StaleJob
 from persona_memory.ledger import Ledger, Person, people
 from persona_memory.ledger import adapters as rows
@@ -26,6 +26,9 @@ KEPT = 3
 """Revisions of one person that may be served or returned to; older ones are retired."""
 
 ERASED = "something that it was trained on was erased"
+
+STARTS_FOLDER = "starts"
+"""Beside the folder of the adapters."""
 
 
 class AdapterRegistry:
@@ -37,6 +40,7 @@ class AdapterRegistry:
 
     def __init__(self, ledger: Ledger, folder: Path) -> None:
         self._ledger, self.folder = ledger, folder
+        self.starts = Starts(folder.with_name(STARTS_FOLDER))
 
     def versions(self, user_id: str) -> list[Adapter]:
         """All of the person's revisions, oldest first."""
@@ -188,6 +192,22 @@ class AdapterRegistry:
         stored = revisions(self.folder, owner_of(self._ledger.secret, _owner(person)))
         return sum(delete_revision(self.folder, name) for name in stored if name not in kept)
 
+    def agreed(self) -> dict[str, tuple[Person, int]]:
+        """Who lets shared starts learn from them: by the keyed hash that a start knows them by, with their epoch."""
+        with self._ledger.read() as connection:
+            found = people.in_meta_learning(connection)
+        return {_in_starts(self._ledger.secret, person): (person, epoch) for person, epoch in found}
+
+    def tidy_starts(self, *, now: datetime) -> list[str]:
+        """Retire the shared starts that learnt from somebody who has erased something since, or agrees no longer.
+
+        Returns:
+            Their names; their files are gone.
+        """
+        if not self.starts.folder.is_dir():
+            return []
+        return self.starts.keep_agreed({mark: epoch for mark, (_, epoch) in self.agreed().items()}, now=now)
+
     def _person(self, user_id: str) -> Person:
         return Person(self._ledger.namespace, people.checked(user_id))
 
@@ -254,3 +274,7 @@ def _servable(connection: Connection, person: Person, adapter_id: str) -> Adapte
 
 def _owner(person: Person) -> str:
     return f"{person.namespace}\0{person.user_id}"
+
+
+def _in_starts(secret: bytes, person: Person) -> str:
+    return people.keyed(secret, "start", person.namespace, person.user_id)
