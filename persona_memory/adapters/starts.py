@@ -27,6 +27,8 @@ from persona_memory.adapters.names import SHARED, parse_name, start_name
 from persona_memory.errors import AdapterError, InvalidInput, NotFound
 
 LIST = "starts.json"
+UNFINISHED = ".training"
+"""Ends the names of checkpoints of trainings that somebody is in who agreed; they may lie in the folder, too."""
 WITHDRAWN = "somebody whom it learnt from has erased something, or agrees no longer"
 
 
@@ -164,6 +166,8 @@ class Starts:
             for name in revisions(self.folder, SHARED):
                 if name not in kept:  # also what a killed training has left: nobody knows whom it learnt from
                     delete_revision(self.folder, name)
+            for path in self.folder.glob(f"*{UNFINISHED}"):
+                path.unlink(missing_ok=True)  # a training under way writes it again, and is looked at when it ends
         return gone
 
     @contextmanager

@@ -12,6 +12,7 @@ import typer
 
 from persona_memory import PersonaMemory, __version__, pictures
 from persona_memory.cli.evaluating import evaluate
+from persona_memory.cli.meta import meta_train, starts
 from persona_memory.cli.options import (
     Embeddings,
     Home,
@@ -411,6 +412,14 @@ app.command(
         "eval", "eval locomo --data locomo10.json --quick", "eval fsrs --data reviews.csv --markdown fsrs.md"
     ),
 )(evaluate)
+app.command(
+    "meta-train",
+    rich_help_panel=WORK,
+    epilog=examples(
+        "meta-train --local FOLDER", "meta-train --local FOLDER --opted-in --model openai:gpt-5-mini", "starts"
+    ),
+)(meta_train)
+app.command(rich_help_panel=WORK, epilog=examples("starts", "starts --unpublish start-000003"))(starts)
 
 
 def _owner(memory: PersonaMemory, number: int) -> str:

@@ -24,6 +24,10 @@ from persona_memory.types import Turn
 
 ExampleKind = Literal["positive", "negative", "view"]
 
+CONFIRMED: Final = 2.0
+DISPUTED: Final = 0.1
+"""What an example counts where the person confirmed what it rests on, or rated it down; see `rated`."""
+
 LONGEST_TURN: Final = 2_000
 """Characters of one turn that the teacher is shown."""
 

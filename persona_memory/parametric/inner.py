@@ -25,6 +25,10 @@ from persona_memory.parametric.packing import pack, packs
 from persona_memory.parametric.slots import Slots, attach
 from persona_memory.parametric.training import losses_of
 
+ROW = 192
+"""Tokens of a packed row, at most, unless one example has more: attention grows with their square, and second
+derivatives keep all of it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Task:
@@ -57,7 +61,7 @@ class Losses(nn.Module):
 
     def __init__(self, base: BaseModel, spec: LoraSpec, size: int, settings: Settings) -> None:
         super().__init__()
-        self.row = settings.tokens if packs(base) else 0
+        self.row = ROW if packs(base) else 0
         self.slots: Slots = attach(base.model, spec, size=size, trainable=True)
         self.model, self.base, self.settings, self.tokens = base.model, base, settings, 0
 
