@@ -98,8 +98,9 @@ def meta_train(
         synthetic = [training_task(bench.base, who) for who in everybody("train", range(people), DOMAINS)]
         learnt = _learn(bench, [*synthetic, *agreed.tasks], method, seed, starts.folder, agreed)
         note("asking people whom it never saw …")
-        report = beats_scratch(bench, learnt.start, tuned_on=tuned_on, judged_on=judged_on, seed=seed)
-    made = _store(bench, starts, learnt, report)
+        report = beats_scratch(bench, learnt.trained.start, tuned_on=tuned_on, judged_on=judged_on, seed=seed)
+    made = _store(bench, starts, learnt.trained, report)
+    learnt.checkpoint.unlink(missing_ok=True)
     if opted_in:
         with _ledger(home, url, namespace) as (_, registry):
             registry.tidy_starts(now=datetime.now(UTC))  # somebody may have withdrawn meanwhile
@@ -186,8 +187,7 @@ def _learn(bench: Bench, tasks: Sequence[Task], method: Method, seed: int, folde
                 bar, total=round(now.step / now.done), completed=now.step, description=f"loss {now.loss:.3f}"
             )
 
-        learnt, _ = bench.learn(tasks, method, seed=seed, folder=folder, people=agreed.people, progress=moved)
-    return learnt
+        return bench.learn(tasks, method, seed=seed, folder=folder, people=agreed.people, progress=moved)
 
 
 @contextmanager

@@ -15,6 +15,7 @@ if any(find_spec(package) is None for package in ("safetensors", "torch", "trans
     raise MissingExtra("meta-learning", "parametric")
 
 from persona_memory.adapters import LoraSpec
+from persona_memory.adapters.starts import UNFINISHED
 from persona_memory.evaluation.meta import tables
 from persona_memory.evaluation.meta.arms import FACTORS, STEPS, Bench
 from persona_memory.evaluation.meta.tables import FEEDBACK, LONGER, SCRATCH, SHOWN
@@ -72,6 +73,8 @@ def run(settings: Settings) -> Report:
         found[arm].append(
             settings.checkpoint.get(f"{arm}/{seed}", lambda s=seed, a=arm: _measure(bench, size, a, s, settings))  # type: ignore[misc]
         )
+    for unfinished in (settings.cache / "meta").glob(f"*{UNFINISHED}"):
+        unfinished.unlink()
     test = everybody("test", range(size.test), TAUGHT, (HELD_OUT,))
     known = [place for place, who in enumerate(test) if who.domain != HELD_OUT]
     new = [place for place, who in enumerate(test) if who.domain == HELD_OUT]
@@ -97,8 +100,8 @@ def _measure(bench: Bench, size: Size, arm: str, seed: int, settings: Settings) 
     else:
         of_training = everybody("train", range(size.train), TAUGHT)
         tasks = [training_task(base, who) for who in of_training]
-        learnt, seconds = bench.learn(tasks, arm, seed=seed, folder=settings.cache / "meta")  # type: ignore[arg-type]
-        start, tokens = learnt.start, learnt.tokens
+        learnt = bench.learn(tasks, arm, seed=seed, folder=settings.cache / "meta")  # type: ignore[arg-type]
+        start, tokens, seconds = learnt.trained.start, learnt.trained.tokens, learnt.seconds
     rate = bench.best_rate(start, _dev(bench, size))
     test = everybody("test", range(size.test), TAUGHT, (HELD_OUT,))
     tasks = [asked_task(base, who, asked="test") for who in test]

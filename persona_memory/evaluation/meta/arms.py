@@ -34,6 +34,15 @@ STEPS = 3
 
 
 @dataclass(frozen=True, slots=True)
+class Learnt:
+    """A start, the CPU seconds that it took, and the file to go on from: to be deleted once the start is stored."""
+
+    trained: MetaTrained
+    seconds: float
+    checkpoint: Path
+
+
+@dataclass(frozen=True, slots=True)
 class Bench:
     """What all arms share: the model, the shape of adapters, how starts are trained."""
 
@@ -83,8 +92,8 @@ class Bench:
         folder: Path,
         people: Mapping[str, int] | None = None,
         progress: Callable[[MetaProgress], None] | None = None,
-    ) -> tuple[MetaTrained, float]:
-        """A start and the CPU seconds that it took; the same call goes on from its file in the folder after a kill.
+    ) -> Learnt:
+        """A start; after a kill the same call goes on from its file in the folder.
 
         Joint training has no inner steps: it takes as many more outer ones, so that all methods read about as much.
         """
@@ -95,13 +104,11 @@ class Bench:
         mark = repr((method, seed, asdict(settings), asdict(self.spec), self.base.fingerprint, tasks_digest(tasks)))
         checkpoint = folder / f"{method}-{hashlib.sha256(mark.encode()).hexdigest()[:16]}{UNFINISHED}"
         began = time.process_time()
-        learnt = meta_train(
+        trained = meta_train(
             self.base, tasks, method=method, spec=self.spec, settings=settings, seed=seed, progress=progress,
             people=people, checkpoint=checkpoint,
         )  # fmt: skip
-        seconds = time.process_time() - began
-        checkpoint.unlink()
-        return learnt, seconds
+        return Learnt(trained, time.process_time() - began, checkpoint)
 
 
 def beats_scratch(

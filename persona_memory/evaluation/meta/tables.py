@@ -94,7 +94,8 @@ def costs(found: Found) -> Table:
     scratch = {steps: fmean(_of(found[SCRATCH], steps, every)) for steps in LONGER}
     rows = []
     for arm, all_ in found.items():
-        cells: dict[str, Score | str] = {"inner rate": ", ".join(f"{one['rate']:g}" for one in all_)}
+        times = " × own" if arm == "meta-sgd" else ""
+        cells: dict[str, Score | str] = {"inner rate": ", ".join(f"{one['rate']:g}{times}" for one in all_)}
         if arm != SCRATCH:
             tokens = fmean(one["tokens"] for one in all_)
             cells["tokens"] = Score(round(tokens))
