@@ -24,7 +24,7 @@ from persona_memory.opening import ADAPTERS_FOLDER, home_folder, ledger_url
 from persona_memory.registry import STARTS_FOLDER, AdapterRegistry
 
 if TYPE_CHECKING:
-    from persona_memory.evaluation.meta.arms import Bench
+    from persona_memory.evaluation.meta.arms import Bench, Learnt
     from persona_memory.parametric.inner import Task
     from persona_memory.parametric.meta import MetaProgress, MetaTrained
 
@@ -177,7 +177,7 @@ def _ledger(home: Path | None, url: str | None, namespace: str) -> Iterator[tupl
         ledger.close()
 
 
-def _learn(bench: Bench, tasks: Sequence[Task], method: Method, seed: int, folder: Path, agreed: Agreed) -> MetaTrained:
+def _learn(bench: Bench, tasks: Sequence[Task], method: Method, seed: int, folder: Path, agreed: Agreed) -> Learnt:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as progress:
         bar = progress.add_task("learning")

@@ -15,7 +15,7 @@ pytest.importorskip("torch", reason='needs pip install "persona-memory[parametri
 import torch
 from torch import Tensor
 
-from persona_memory.adapters import LoraSpec, Starts
+from persona_memory.adapters import LoraSpec, Method, Starts
 from persona_memory.errors import AdapterForAnotherBase, AdapterRefused, InvalidInput, TrainingError
 from persona_memory.parametric.base import BaseModel
 from persona_memory.parametric.files import Origin, save_adapter
@@ -26,7 +26,6 @@ from persona_memory.parametric.meta import (
     MetaProgress,
     MetaSettings,
     MetaTrained,
-    Method,
     Start,
     adapt,
     meta_train,
