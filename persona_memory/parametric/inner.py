@@ -21,6 +21,7 @@ from persona_memory.adapters import LoraSpec
 from persona_memory.parametric.base import BaseModel
 from persona_memory.parametric.curriculum import Lesson, Settings, batches
 from persona_memory.parametric.encoding import Encoded
+from persona_memory.parametric.lora import Part
 from persona_memory.parametric.packing import pack, packs
 from persona_memory.parametric.slots import Slots, attach
 from persona_memory.parametric.training import losses_of
@@ -134,3 +135,13 @@ def differentiable_attention() -> Iterator[None]:
     """Attention that has second derivatives: the fused kernels have none."""
     with sdpa_kernel(SDPBackend.MATH):
         yield
+
+
+def of_numbers(rates: Tensor, parts: Sequence[Part]) -> Tensor:
+    """Each tensor's rate (P,) for each of its numbers (N,)."""
+    return rates.repeat_interleave(torch.tensor([part.end - part.begin for part in parts], device=rates.device))
+
+
+def groups(tasks: Sequence[Task], size: int) -> list[Sequence[Task]]:
+    """The tasks in portions that are computed beside each other."""
+    return [tasks[begin : begin + size] for begin in range(0, len(tasks), size)]

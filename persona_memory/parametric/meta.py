@@ -20,8 +20,7 @@ import hashlib
 import json
 import random
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from itertools import pairwise
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import get_args
 
@@ -30,10 +29,20 @@ from torch import Tensor
 
 from persona_memory.adapters import LoraSpec, MetaTraining, Method
 from persona_memory.errors import InvalidInput, TrainingError
+from persona_memory.parametric.adapting import Start
 from persona_memory.parametric.base import BaseModel
 from persona_memory.parametric.curriculum import Settings
-from persona_memory.parametric.inner import Losses, Task, descend, differentiable_attention, functional_losses, plan
-from persona_memory.parametric.lora import Part, Weights, flatten, fresh, unflatten
+from persona_memory.parametric.inner import (
+    Losses,
+    Task,
+    descend,
+    differentiable_attention,
+    functional_losses,
+    groups,
+    of_numbers,
+    plan,
+)
+from persona_memory.parametric.lora import flatten, fresh, unflatten
 from persona_memory.parametric.optimising import Optimiser, rate_at
 from persona_memory.parametric.resuming import digest, read, write
 from persona_memory.parametric.training import enough_memory
@@ -90,19 +99,6 @@ class MetaSettings:
             tokens=self.tokens, readings=self.readings, kl=self.kl, warmup=self.warmup, clip=self.clip,
             save_every=self.save_every,
         )  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Start:
-    """Where adapters begin.
-
-    Attributes:
-        weights: float32.
-        rates: learnt inner step sizes by tensor, under PEFT's keys; empty where none were learnt.
-    """
-
-    weights: Weights
-    rates: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,59 +175,6 @@ def meta_train(
         return MetaTrained(start, tuple(found), losses.tokens, origin)
 
 
-def query_losses(
-    base: BaseModel,
-    start: Start,
-    tasks: Sequence[Task],
-    *,
-    at: Sequence[int],
-    rate: float,
-    spec: LoraSpec | None = None,
-    settings: MetaSettings | None = None,
-) -> list[list[float]]:
-    """The loss of each task's query after these numbers of inner steps: len(tasks) rows of len(at).
-
-    Args:
-        at: rising, from 0.
-        rate: the size of the steps; of a start with step sizes of its own, what they are multiplied with.
-    """
-    spec, settings = spec or LoraSpec(), settings or MetaSettings()
-    rows: list[list[float]] = []
-    with functional_losses(base, spec, min(settings.at_once, len(tasks)), settings.of_batches) as losses:
-        numbers, rates = _of_start(losses, start, rate)
-        for group in _groups(tasks, settings.at_once):
-            plans = [plan(task, at[-1], settings.of_batches) for task in group]
-            now, columns = numbers.expand(len(group), -1), []
-            for before, until in pairwise((0, *at)):
-                now, _ = descend(losses, now, [one[before:until] for one in plans], rates)
-                with torch.no_grad():
-                    columns.append(losses.at(now, [task.query for task in group]).tolist())
-            rows += [list(row) for row in zip(*columns, strict=True)]
-    return rows
-
-
-def adapt(
-    base: BaseModel,
-    start: Start,
-    task: Task,
-    *,
-    steps: int,
-    rate: float,
-    spec: LoraSpec | None = None,
-    settings: MetaSettings | None = None,
-) -> Weights:
-    """A person's adapter after a few inner steps from the start, with its own step sizes where it has some.
-
-    Args:
-        rate: as for `query_losses`.
-    """
-    spec, settings = spec or LoraSpec(), settings or MetaSettings()
-    with functional_losses(base, spec, 1, settings.of_batches) as losses:
-        numbers, rates = _of_start(losses, start, rate)
-        made, _ = descend(losses, numbers[None], [plan(task, steps, settings.of_batches)], rates)
-        return unflatten(made[0], losses.slots.parts)
-
-
 def tasks_digest(tasks: Sequence[Task]) -> str:
     """SHA-256 of all that the tasks hold, in their order."""
     state = hashlib.sha256()
@@ -289,7 +232,7 @@ def _outer_step(run: _Run, tasks: Sequence[Task], step: int) -> float:
     drawn = random.Random(f"{run.seed}/meta/{step}").sample(range(len(tasks)), min(settings.batch, len(tasks)))
     loss = 0.0
     for_numbers, for_rates = torch.zeros_like(run.numbers.numbers), torch.zeros_like(run.rates.numbers)
-    for group in _groups([tasks[place] for place in drawn], settings.at_once):
+    for group in groups([tasks[place] for place in drawn], settings.at_once):
         found, gradient, of_rates = _gradients(run, group, step)
         loss += float(found.sum()) / len(drawn)
         for_numbers += gradient / len(drawn)
@@ -327,30 +270,11 @@ def _gradients(run: _Run, group: Sequence[Task], step: int) -> tuple[Tensor, Ten
         return found.detach(), gradient.sum(0), none
     start, log_rates = start.clone().requires_grad_(), log_rates.clone().requires_grad_()
     with differentiable_attention():
-        rates = _of_numbers(log_rates.exp(), losses.slots.parts)
+        rates = of_numbers(log_rates.exp(), losses.slots.parts)
         ended, _ = descend(losses, start.expand(len(group), -1), plans, rates, second=True)
         found = losses.at(ended, queries)
         gradient, of_rates = torch.autograd.grad(found.sum(), (start, log_rates))
     return found.detach(), gradient, of_rates if method == "meta-sgd" else none
-
-
-def _of_start(losses: Losses, start: Start, rate: float) -> tuple[Tensor, Tensor]:
-    """The start's numbers (N,) and the step size of each (N,)."""
-    slots = losses.slots
-    if start.weights.keys() != slots.layers.keys():
-        raise InvalidInput(f"the start has {len(start.weights)} layers, other ones than the {len(slots.layers)} here")
-    sizes = torch.tensor([rate * start.rates.get(part.key, 1.0) for part in slots.parts])
-    device = slots.numbers.device
-    return flatten(start.weights, slots.parts).to(device), _of_numbers(sizes, slots.parts).to(device)
-
-
-def _of_numbers(rates: Tensor, parts: Sequence[Part]) -> Tensor:
-    """Each tensor's rate (P,) for each of its numbers (N,)."""
-    return rates.repeat_interleave(torch.tensor([part.end - part.begin for part in parts], device=rates.device))
-
-
-def _groups(tasks: Sequence[Task], size: int) -> list[Sequence[Task]]:
-    return [tasks[begin : begin + size] for begin in range(0, len(tasks), size)]
 
 
 def _resume(path: Path, key: str, run: _Run) -> list[float]:

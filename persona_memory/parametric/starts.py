@@ -8,10 +8,11 @@ from pathlib import Path
 
 from persona_memory.adapters import LoraSpec, Manifest
 from persona_memory.errors import AdapterRefused
+from persona_memory.parametric.adapting import Start
 from persona_memory.parametric.base import BaseModel
 from persona_memory.parametric.files import Origin, load_adapter, save_adapter
 from persona_memory.parametric.lora import target_shapes
-from persona_memory.parametric.meta import MetaTrained, Start
+from persona_memory.parametric.meta import MetaTrained
 
 
 def save_start(

@@ -17,20 +17,12 @@ from torch import Tensor
 
 from persona_memory.adapters import LoraSpec, Method, Starts
 from persona_memory.errors import AdapterForAnotherBase, AdapterRefused, InvalidInput, TrainingError
+from persona_memory.parametric.adapting import Start, adapt, query_losses
 from persona_memory.parametric.base import BaseModel
 from persona_memory.parametric.files import Origin, save_adapter
 from persona_memory.parametric.inner import Losses, Task, descend, differentiable_attention, functional_losses, plan
 from persona_memory.parametric.lora import Weights, flatten, fresh, layout, target_shapes
-from persona_memory.parametric.meta import (
-    METHODS,
-    MetaProgress,
-    MetaSettings,
-    MetaTrained,
-    Start,
-    adapt,
-    meta_train,
-    query_losses,
-)
+from persona_memory.parametric.meta import METHODS, MetaProgress, MetaSettings, MetaTrained, meta_train
 from persona_memory.parametric.optimising import Optimiser
 from persona_memory.parametric.packing import pack
 from persona_memory.parametric.slots import SlotLinear, attach
@@ -191,7 +183,9 @@ def test_a_learnt_start_is_better_after_the_inner_steps(qwen: BaseModel, tasks: 
     made = meta_train(qwen, tasks, method=method, spec=SPEC, settings=settings, seed=3)
     scratch = Start(fresh(target_shapes(qwen.model, SPEC), SPEC.rank, seed=3))
     before, after = (
-        query_losses(qwen, start, tasks, at=(0, 1), rate=1.0 if start.rates else 0.3, spec=SPEC, settings=settings)
+        query_losses(
+            qwen, start, tasks, at=(0, 1), rate=1.0 if start.rates else 0.3, spec=SPEC, settings=settings.of_batches
+        )
         for start in (scratch, made.start)
     )
     assert all(found[1] < 0.8 * old[1] for found, old in zip(after, before, strict=True)), (before, after)
@@ -213,10 +207,10 @@ def test_step_sizes_of_a_start_are_used(qwen: BaseModel, tasks: list[Task]) -> N
 def test_the_curve_is_that_of_adapters_after_as_many_steps(qwen: BaseModel, tasks: list[Task]) -> None:
     """The loss at 0, 2 and 3 steps is the query's loss of the adapter that `adapt` gives."""
     start = Start(adapter(target_shapes(qwen.model, SPEC), 4))
-    curve = query_losses(qwen, start, tasks[:3], at=(0, 2, 3), rate=0.1, spec=SPEC, settings=SETTINGS)
+    curve = query_losses(qwen, start, tasks[:3], at=(0, 2, 3), rate=0.1, spec=SPEC, settings=SETTINGS.of_batches)
     for task, row in zip(tasks[:3], curve, strict=True):
         for steps, found in zip((0, 2, 3), row, strict=True):
-            made = adapt(qwen, start, task, steps=steps, rate=0.1, spec=SPEC, settings=SETTINGS)
+            made = adapt(qwen, start, task, steps=steps, rate=0.1, spec=SPEC, settings=SETTINGS.of_batches)
             with functional_losses(qwen, SPEC, 1, SETTINGS.of_batches) as losses, torch.no_grad():
                 expected = losses.at(flatten(made, losses.slots.parts)[None], [task.query])
             assert found == pytest.approx(float(expected), abs=1e-4)

@@ -27,8 +27,9 @@ from persona_memory.evaluation.meta.tasks import (
     training_task,
 )
 from persona_memory.parametric import BaseModel
+from persona_memory.parametric.adapting import Start
 from persona_memory.parametric.inner import Task
-from persona_memory.parametric.meta import METHODS, MetaSettings, Start
+from persona_memory.parametric.meta import METHODS, MetaSettings
 
 TAUGHT, HELD_OUT = DOMAINS[:-1], DOMAINS[-1]
 """The domains that starts learn from, and the one that none has seen."""

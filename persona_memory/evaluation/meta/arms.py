@@ -16,19 +16,14 @@ from persona_memory.evaluation.meta.tasks import Who, asked_task
 from persona_memory.evaluation.report import Score
 from persona_memory.evaluation.statistics import difference
 from persona_memory.parametric import BaseModel, fresh, target_shapes
+from persona_memory.parametric.adapting import Start, query_losses
 from persona_memory.parametric.inner import Task
-from persona_memory.parametric.meta import (
-    MetaProgress,
-    MetaSettings,
-    MetaTrained,
-    Start,
-    meta_train,
-    query_losses,
-    tasks_digest,
-)
+from persona_memory.parametric.meta import MetaProgress, MetaSettings, MetaTrained, meta_train, tasks_digest
 
 FACTORS = (0.1, 0.3, 1.0, 3.0, 10.0)
 """The rates that are tried for every arm, as multiples of the settings' own."""
+WORST = 100.0
+"""Nats per token that a loss counts at most: what diverges is as bad as it can be, and means stay finite."""
 STEPS = 3
 """Inner steps after which starts are judged."""
 
@@ -65,11 +60,12 @@ class Bench:
         return Start(fresh(target_shapes(self.base.model, self.spec), self.spec.rank, seed=seed))
 
     def curve(self, start: Start, tasks: Sequence[Task], *, at: Sequence[int], rate: float) -> list[list[float]]:
-        """The query's loss of each task after these numbers of steps; what is not finite is infinite."""
+        """The query's loss of each task after these numbers of steps; at most `WORST`, e.g. after diverging."""
         found = query_losses(
-            self.base, start, tasks, at=at, rate=rate, spec=self.spec, settings=self.settings
+            self.base, start, tasks, at=at, rate=rate, spec=self.spec, settings=self.settings.of_batches,
+            at_once=self.settings.at_once,
         )  # fmt: skip
-        return [[loss if math.isfinite(loss) else math.inf for loss in row] for row in found]
+        return [[min(loss, WORST) if math.isfinite(loss) else WORST for loss in row] for row in found]
 
     def best_rate(self, start: Start, tasks: Sequence[Task], *, steps: int = STEPS) -> float:
         """Of as many rates as any arm gets, the one with the lowest mean loss after `steps` on development people."""
