@@ -100,8 +100,8 @@ def test_feedback_weighs_what_was_misheard(base: BaseModel) -> None:
 
 
 def test_rates_are_chosen_alike_and_the_best_one_wins(base: BaseModel) -> None:
-    """As many tries for a start with its own step sizes; a rate that diverges is not taken."""
-    bench = Bench(base, LoraSpec(rank=2), replace(SMALL, rate=1e6))
+    """For each number of steps by itself; as many tries for a start with its own step sizes; none that diverges."""
+    bench = Bench(base, LoraSpec(rank=2), replace(SMALL, rate=1e3))
     tasks = [asked_task(base, Who("dev", 0, "maths"), asked="dev")]
     start = bench.scratch(0)
     tried: list[float] = []
@@ -113,12 +113,15 @@ def test_rates_are_chosen_alike_and_the_best_one_wins(base: BaseModel) -> None:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Bench, "curve", spy)
-        found = bench.best_rate(start, tasks)
-        assert tried == [1e6 * factor for factor in FACTORS]
-        assert found == min(tried, key=lambda rate: curve(bench, start, tasks, at=(0, 3), rate=rate)[0][-1])
-        tried.clear()
-        bench.best_rate(replace(start, rates={"x": 0.5}), tasks)
-        assert tried == list(FACTORS)
+        found = bench.best_rates(start, tasks, at=(1, 4))
+        bench.best_rates(replace(start, rates={"x": 0.5}), tasks, at=(1,))
+    assert tried == [*(1e3 * factor for factor in FACTORS), *FACTORS]
+    losses = {rate: bench.curve(start, tasks, at=(1, 4), rate=rate)[0] for rate in tried[: len(FACTORS)]}
+    assert found == {steps: min(losses, key=lambda rate: losses[rate][at]) for at, steps in enumerate((1, 4))}
+    best = bench.best_curve(start, tasks, found)
+    assert best[1] == [losses[found[1]][0]]
+    assert best[4] == [losses[found[4]][1]]
+    assert set(best) == {0, 1, 4}
 
 
 def test_a_start_passes_only_where_it_is_surely_better(base: BaseModel, tmp_path: Path) -> None:
@@ -137,9 +140,9 @@ def test_a_start_passes_only_where_it_is_surely_better(base: BaseModel, tmp_path
 
 
 def measured(loss: float, **more: Any) -> dict[str, Any]:
-    curve = [loss, loss / 2, loss / 4, loss / 6, loss / 8]
+    curve = [[loss], [loss / 2], [loss / 4], [loss / 6], [loss / 8]]
     return {
-        "rate": 1.0, "tokens": 6000, "seconds": 2.0, "curve": [curve], "a step": 100.0, "reading": [0.1],
+        "rates": [1.0] * 4, "tokens": 6000, "seconds": 2.0, "curve": curve, "a step": 100.0, "reading": [0.1],
         "none": [1.0], "right": [0.5], "noisy": [0.6], **more,
     }  # fmt: skip
 
@@ -147,7 +150,7 @@ def measured(loss: float, **more: Any) -> dict[str, Any]:
 def test_costs_say_for_how_many_people_a_start_pays() -> None:
     """The tokens of its training over those of the steps that it saves; never, where it saves none."""
     alone = measured(8.0)
-    alone["curve"][0] += [0.8, 0.5]
+    alone["curve"].append([0.8])
     found = {arm: [measured(4.0)] for arm in tables.NAMES} | {"scratch": [alone], "fomaml": [measured(8.0)]}
     rows = {row.name: row.cells for row in tables.costs(found).rows}
     assert rows["MAML"]["steps without"] == "10"  # 4 / 4 after three steps; 8 / 8 after ten

@@ -67,13 +67,29 @@ class Bench:
         )  # fmt: skip
         return [[min(loss, WORST) if math.isfinite(loss) else WORST for loss in row] for row in found]
 
-    def best_rate(self, start: Start, tasks: Sequence[Task], *, steps: int = STEPS) -> float:
-        """Of as many rates as any arm gets, the one with the lowest mean loss after `steps` on development people."""
+    def best_rate(self, start: Start, tasks: Sequence[Task]) -> float:
+        """The rate of the lowest mean loss after `STEPS` steps; see `best_rates`."""
+        return self.best_rates(start, tasks, at=(STEPS,))[STEPS]
+
+    def best_rates(self, start: Start, tasks: Sequence[Task], *, at: Sequence[int]) -> dict[int, float]:
+        """For each number of steps the rate, of as many as any arm gets, with the lowest mean loss on these people."""
+        first = self.first_rate(start)
         tried = {
-            rate: fmean(row[-1] for row in self.curve(start, tasks, at=(0, steps), rate=rate))
-            for rate in (self.first_rate(start) * factor for factor in FACTORS)
+            first * factor: [
+                fmean(column) for column in zip(*self.curve(start, tasks, at=at, rate=first * factor), strict=True)
+            ]
+            for factor in FACTORS
         }
-        return min(tried, key=tried.__getitem__)
+        return {steps: min(tried, key=lambda rate: tried[rate][place]) for place, steps in enumerate(at)}
+
+    def best_curve(self, start: Start, tasks: Sequence[Task], rates: Mapping[int, float]) -> dict[int, list[float]]:
+        """The query's loss of each task after these numbers of steps, each with its own rate; and after none."""
+        found: dict[int, list[float]] = {}
+        for rate in dict.fromkeys(rates.values()):
+            at = (0, *(steps for steps, its in rates.items() if its == rate))
+            columns = zip(*self.curve(start, tasks, at=at, rate=rate), strict=True)
+            found |= {steps: list(column) for steps, column in zip(at, columns, strict=True)}
+        return found
 
     def first_rate(self, start: Start) -> float:
         """The rate that a start was trained with: 1 where it has step sizes of its own, which this multiplies."""
@@ -124,7 +140,7 @@ def beats_scratch(
     tuning, judging = ([asked_task(bench.base, who, asked="dev") for who in some] for some in (tuned_on, judged_on))
     for name, one in (("scratch", bench.scratch(seed)), ("start", start)):
         rates[name] = bench.best_rate(one, tuning)
-        losses[name] = [row[-1] for row in bench.curve(one, judging, at=(0, STEPS), rate=rates[name])]
+        losses[name] = [row[-1] for row in bench.curve(one, judging, at=(STEPS,), rate=rates[name])]
     better: Score = difference(losses["scratch"], losses["start"], [who.person for who in judged_on], seed=seed)
     return {
         "passed": better.low is not None and better.low > 0,

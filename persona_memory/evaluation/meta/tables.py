@@ -13,7 +13,7 @@ from persona_memory.evaluation.statistics import difference, mean
 
 SHOWN = (0, 1, 3, 5, 10)
 """Inner steps of the tables."""
-LONGER = (*SHOWN, 20, 40)
+LONGER = (*SHOWN, 20)
 """Inner steps that are looked at to see when somebody without a start gets as far."""
 FEEDBACK: Mapping[Feedback, str] = {"none": "without", "right": "with feedback", "noisy": "10 % of it wrong"}
 SCRATCH, JOINT = "scratch", "joint"
@@ -28,7 +28,7 @@ Found = Mapping[str, Sequence[Mapping[str, Any]]]
 
 def _of(found: Sequence[Mapping[str, Any]], steps: int, places: Sequence[int]) -> list[float]:
     """The losses after so many steps at these places, of all seeds one after the other."""
-    return [one["curve"][place][LONGER.index(steps)] for one in found for place in places]
+    return [one["curve"][LONGER.index(steps)][place] for one in found for place in places]
 
 
 def _clusters(found: Sequence[Any], places: Sequence[int], test: Sequence[Who]) -> list[str]:
@@ -90,12 +90,14 @@ def feedback(found: Found, test: Sequence[Who], seed: int) -> Table:
 
 def costs(found: Found) -> Table:
     """Tokens of meta-training, and for how many people it pays: those whose saved steps have read as many."""
-    every = range(len(found[SCRATCH][0]["curve"]))
+    every = range(len(found[SCRATCH][0]["curve"][0]))
     scratch = {steps: fmean(_of(found[SCRATCH], steps, every)) for steps in LONGER}
     rows = []
     for arm, all_ in found.items():
-        times = " × own" if arm == "meta-sgd" else ""
-        cells: dict[str, Score | str] = {"inner rate": ", ".join(f"{one['rate']:g}{times}" for one in all_)}
+        cells: dict[str, Score | str] = {
+            f"rate, {_steps(steps)}": _rates([one["rates"][place] for one in all_], own=arm == "meta-sgd")
+            for place, steps in enumerate(SHOWN[1:])
+        }
         if arm != SCRATCH:
             tokens = fmean(one["tokens"] for one in all_)
             cells["tokens"] = Score(round(tokens))
@@ -107,5 +109,12 @@ def costs(found: Found) -> Table:
             people = tokens / (saved * fmean(one["a step"] for one in all_)) if saved > 0 else None
             cells["pays from"] = "never" if people is None else f"{'≤ ' if alone is None else ''}{people:,.0f} people"
         rows.append(Row(NAMES[arm], cells, KINDS.get(arm, "ours")))
-    columns = ("inner rate", "tokens", "CPU seconds", "steps without", "pays from")
+    columns = (
+        *(f"rate, {_steps(steps)}" for steps in SHOWN[1:]), "tokens", "CPU seconds", "steps without", "pays from"
+    )  # fmt: skip
     return Table("What it costs, and when it pays", columns, tuple(rows))
+
+
+def _rates(rates: Sequence[float], *, own: bool) -> str:
+    """What was chosen for each seed; of step sizes of their own, the factor."""
+    return ", ".join(f"{'× ' if own else ''}{rate:g}" for rate in dict.fromkeys(rates))
