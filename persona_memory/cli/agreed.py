@@ -9,10 +9,11 @@ from collections.abc import Sequence
 from sqlalchemy import Connection
 
 from persona_memory.errors import LearningError
+from persona_memory.learning.teaching import CONFIRMED, DISPUTED, rated
 from persona_memory.ledger import Ledger, Person, derived, events
 from persona_memory.parametric import BaseModel, Example, encode
-from persona_memory.parametric.examples import CONFIRMED, DISPUTED, Teacher, rated
 from persona_memory.parametric.inner import Task
+from persona_memory.protocols import Teacher
 from persona_memory.types import Turn
 
 

@@ -14,7 +14,9 @@ from persona_memory import PersonaMemory, __version__, pictures
 from persona_memory.cli.evaluating import evaluate
 from persona_memory.cli.meta import meta_train, starts
 from persona_memory.cli.options import (
+    Command,
     Embeddings,
+    Group,
     Home,
     Index,
     Json,
@@ -48,6 +50,7 @@ TRY, LOOK, CHANGE, WORK = "Begin", "Look", "Feed and erase", "Work and measure"
 
 app = typer.Typer(
     name="persona-memory",
+    cls=Group,
     help=ABOUT,
     epilog="persona-memory COMMAND --help lists the options of a command, with examples.",
     no_args_is_help=True,
@@ -420,6 +423,9 @@ app.command(
     ),
 )(meta_train)
 app.command(rich_help_panel=WORK, epilog=examples("starts", "starts --unpublish start-000003"))(starts)
+
+for registered in app.registered_commands:
+    registered.cls = Command
 
 
 def _owner(memory: PersonaMemory, number: int) -> str:

@@ -152,7 +152,7 @@ def _agreed(bench: Bench, model: str, home: Path | None, url: str | None, namesp
     """
     from persona_memory.cli.agreed import task_of
     from persona_memory.learning.structured import Asking
-    from persona_memory.parametric.examples import LLMTeacher
+    from persona_memory.learning.teaching import LLMTeacher
 
     if not is_there(home, url):
         raise InvalidInput(no_memory(home, url))

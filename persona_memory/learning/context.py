@@ -19,7 +19,7 @@ from persona_memory.learning.storing import Storing
 from persona_memory.ledger import Ledger, Person, events, jobs, people
 from persona_memory.ledger.events import NewEvent
 from persona_memory.profile import ProfileSchema
-from persona_memory.protocols import Extractor, Optimizer, ParametricMemory
+from persona_memory.protocols import Extractor, Optimizer, ParametricMemory, Teacher
 from persona_memory.registry import AdapterRegistry
 from persona_memory.retrieval import Semantic
 from persona_memory.types import Event, Job
@@ -48,6 +48,7 @@ class Learning:
     clock: Clock
     adapters: AdapterRegistry
     parametric: ParametricMemory | None = None
+    teacher: Teacher | None = None
     ending: threading.Event = field(default_factory=threading.Event)
 
     def person(self, user_id: str) -> Person:

@@ -94,6 +94,16 @@ def write(path: Path, key: str, known: Mapping[str, Any], tensors: Mapping[str, 
         aside.unlink(missing_ok=True)
 
 
+def key_of(path: Path) -> str | None:
+    """The `identity` of the training that a checkpoint is of; None where it is none."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            found = json.loads((file.metadata() or {}).get("training", "{}")).get("key")
+            return None if found is None else str(found)
+    except (SafetensorError, FileNotFoundError):
+        return None
+
+
 @torch.no_grad()
 def read(path: Path, key: str, tensors: Mapping[str, Tensor]) -> dict[str, Any] | None:
     """What `write` was told, its tensors copied into these; None where there is no file.

@@ -19,9 +19,9 @@ from persona_memory.cli import meta
 from persona_memory.cli.agreed import halves, ratings, task_of
 from persona_memory.errors import LearningError
 from persona_memory.evaluation.meta import arms
+from persona_memory.learning.teaching import CONFIRMED, DISPUTED
 from persona_memory.ledger import Person
 from persona_memory.parametric import BaseModel, Example
-from persona_memory.parametric.examples import CONFIRMED, DISPUTED
 from persona_memory.retrieval.hashing import HashingEmbedder
 from persona_memory.testing import ScriptedChatModel
 from persona_memory.types import Policy, Turn

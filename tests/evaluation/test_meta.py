@@ -27,10 +27,10 @@ from persona_memory.evaluation.meta.tasks import (
     training_task,
 )
 from persona_memory.evaluation.progress import Checkpoint
-from persona_memory.evaluation.world import SLOTS
 from persona_memory.parametric import BaseModel
 from persona_memory.parametric.adapting import Start
 from persona_memory.parametric.meta import MetaSettings
+from persona_memory.world import SLOTS
 
 SMALL = MetaSettings(steps=2, batch=2, inner=1, rate=0.3)
 

@@ -12,9 +12,9 @@ import torch
 
 from persona_memory.parametric.base import BaseModel
 from persona_memory.parametric.encoding import Reading, encode
-from persona_memory.parametric.examples import Example
 from persona_memory.parametric.inner import Task
 from persona_memory.parametric.meta import MetaProgress, MetaSettings, MetaTrained, meta_train
+from persona_memory.protocols import Example
 
 from .checkpoints import SPEC
 

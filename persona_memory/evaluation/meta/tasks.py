@@ -11,13 +11,13 @@ from functools import lru_cache
 from random import Random
 from typing import Literal
 
-from persona_memory.evaluation.world import Question, Schedule, Session, history, person, scene
-from persona_memory.evaluation.world.forms import Phrasing
-from persona_memory.evaluation.world.people import other_value
-from persona_memory.evaluation.world.values import Domain, Key, Kind, Split
+from persona_memory.learning.teaching import CONFIRMED, DISPUTED, rated
 from persona_memory.parametric import ANSWER_ONLY, BaseModel, Encoded, Example, Reading, encode
-from persona_memory.parametric.examples import CONFIRMED, DISPUTED, rated
 from persona_memory.parametric.inner import Task
+from persona_memory.world import Question, Schedule, Session, history, person, scene
+from persona_memory.world.forms import Phrasing
+from persona_memory.world.people import other_value
+from persona_memory.world.values import Domain, Key, Kind, Split
 
 DOMAINS: tuple[Domain, ...] = ("chit-chat", "programming", "maths")
 SESSION = Schedule(periods=1, sessions=1, sayings=6, questions=2, views=2)
