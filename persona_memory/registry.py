@@ -19,6 +19,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from persona_memory.adapters import (
+    Starts,
     delete_revision,
     owner_of,
     parse_name,
@@ -43,6 +44,9 @@ TRAINING = ".training-"
 
 ERASED = "something that it was trained on was erased"
 
+STARTS_FOLDER = "starts"
+"""Beside the folder of the adapters."""
+
 
 Keep = Callable[[str, Collection[str]], None]
 
@@ -59,6 +63,7 @@ class AdapterRegistry:
         self, ledger: Ledger, folder: Path, keep: Callable[[str, Collection[str]], None] | None = None
     ) -> None:
         self._ledger, self.folder, self._keep = ledger, folder, keep
+        self.starts = Starts(folder.with_name(STARTS_FOLDER))
 
     def versions(self, user_id: str) -> list[Adapter]:
         """All of the person's revisions, oldest first."""
@@ -247,6 +252,22 @@ class AdapterRegistry:
             shutil.rmtree(self.folder / f"{TRAINING}{owner}", ignore_errors=True)
         return sum(delete_revision(self.folder, name) for name in revisions(self.folder, owner) if name not in kept)
 
+    def agreed(self) -> dict[str, tuple[Person, int]]:
+        """Who lets shared starts learn from them: by the keyed hash that a start knows them by, with their epoch."""
+        with self._ledger.read() as connection:
+            found = people.in_meta_learning(connection)
+        return {_in_starts(self._ledger.secret, person): (person, epoch) for person, epoch in found}
+
+    def tidy_starts(self, *, now: datetime) -> list[str]:
+        """Retire the shared starts that learnt from somebody who has erased something since, or agrees no longer.
+
+        Returns:
+            Their names; their files are gone.
+        """
+        if not self.starts.folder.is_dir():
+            return []
+        return self.starts.keep_agreed({mark: epoch for mark, (_, epoch) in self.agreed().items()}, now=now)
+
     def _person(self, user_id: str) -> Person:
         return Person(self._ledger.namespace, people.checked(user_id))
 
@@ -313,3 +334,7 @@ def _servable(connection: Connection, person: Person, adapter_id: str) -> Adapte
 
 def _owner(person: Person) -> str:
     return f"{person.namespace}\0{person.user_id}"
+
+
+def _in_starts(secret: bytes, person: Person) -> str:
+    return people.keyed(secret, "start", person.namespace, person.user_id)

@@ -124,11 +124,13 @@ class Writing:
         self.append(person, "field", data)
 
     def set_policy(self, person: Person, policy: Policy) -> None:
-        """Put a policy in force; what it asks of the past (retention) is a job that is due now."""
+        """Put a policy in force; what it asks of the past is done (starts), or is a job that is due now (retention)."""
         now = self._learning.clock()
         with self._ledger.write() as tx:
             self._record(tx, person, NewEvent("policy", now, data=asdict(policy)), now)
             self.queue(tx, person, now, due=now)
+        if not policy.meta_learning:
+            self._learning.adapters.tidy_starts(now=now)
         self._wake()
 
     def note_import(self, person: Person, source: str, *, digest: str) -> None:

@@ -29,3 +29,17 @@ def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     server = server_package.get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="delete")
     yield server.get_uri().replace("postgresql://", "postgresql+psycopg://")
     server.cleanup()
+
+
+@pytest.fixture(scope="session")
+def tiny_reference(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a reference model with random weights: two layers, 32 wide, its tokenizer trained in a second."""
+    pytest.importorskip("torch", reason='needs pip install "persona-memory[parametric]"')
+    pytest.importorskip("transformers", reason='needs pip install "persona-memory[parametric]"')
+    from persona_memory.evaluation.reference.model import Recipe, build
+    from persona_memory.evaluation.reference.tokenizer import train_tokenizer
+
+    folder = tmp_path_factory.mktemp("tiny-reference")
+    build(Recipe(people=3, hidden=32, layers=2, heads=2, ffn=48, vocabulary=1000)).save_pretrained(folder)
+    train_tokenizer(people=3, dialogues=50, vocabulary=1000).save_pretrained(folder)
+    return folder

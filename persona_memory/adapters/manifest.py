@@ -62,6 +62,33 @@ class LoraSpec:
         return self.alpha / self.rank
 
 
+Method = Literal["joint", "reptile", "fomaml", "maml", "meta-sgd"]
+"""How a shared start can be learnt; see `persona_memory.parametric.meta`."""
+
+
+@dataclass(frozen=True, slots=True)
+class MetaTraining:
+    """How a shared start was learnt, and from whom.
+
+    Attributes:
+        seed: of its first weights and of the order of tasks.
+        steps: of the outer loop.
+        tasks: SHA-256 of all that it was trained on.
+        rates: learnt inner step sizes, by tensor; empty where none were learnt.
+        people: those who agreed and were among the tasks, by keyed hash, each with the epoch of their log at the time:
+            whoever has something erased since has another one. Empty where all people were synthetic.
+    """
+
+    __pydantic_config__ = _STRICT
+
+    method: Method
+    seed: int
+    steps: Annotated[int, Field(ge=1)]
+    tasks: Digest
+    rates: Mapping[str, Annotated[float, Field(gt=0, allow_inf_nan=False)]] = field(default_factory=dict)
+    people: Mapping[str, int] = field(default_factory=dict)
+
+
 @dataclass(frozen=True, slots=True)
 class Manifest:
     """An adapter revision's origin and checksums.
@@ -77,6 +104,7 @@ class Manifest:
         memory_ids: the memories that it was trained on: forgetting one of them retires the revision.
         watermark: the person's last source event (`seq`) that it was trained on.
         metrics: what its evaluation measured.
+        meta: how it was learnt, where it is itself a start; None for a person's adapter.
         created_at: ISO 8601, UTC.
     """
 
@@ -95,6 +123,7 @@ class Manifest:
     meta_start: str | None = None
     memory_ids: Annotated[tuple[str, ...], Field(strict=False)] = ()
     metrics: Mapping[str, float] = field(default_factory=dict)
+    meta: MetaTraining | None = None
     version: Literal[1] = 1
 
 

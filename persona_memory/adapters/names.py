@@ -1,4 +1,4 @@
-"""Opaque, fixed-length names of adapter revisions.
+"""Opaque, fixed-length names of adapter revisions; and of the starts that all people share, "start-000003".
 
 A name tells nothing about the person and is a prefix of no other name: runtimes that match names by substring
 (PEFT's hot swap does) cannot confuse two people.
@@ -15,7 +15,9 @@ from persona_memory.errors import AdapterRefused, InvalidInput
 
 OWNER_CHARACTERS = 26  # of base32: 130 bits
 LAST_REVISION = 999_999
-NAME = re.compile(r"([a-z2-7]{26})-r([0-9]{6})", re.ASCII)
+SHARED = "start"
+"""Stands in names for the owner of what is nobody's own."""
+NAME = re.compile(rf"([a-z2-7]{{26}}(?=-r)|{SHARED}(?=-[0-9]))-r?([0-9]{{6}})", re.ASCII)
 
 
 def owner_of(key: bytes, user_id: str) -> str:
@@ -40,18 +42,32 @@ def revision_name(key: bytes, user_id: str, revision: int) -> str:
     Raises:
         InvalidInput: the revision is not in 1 … 999,999, or the key is short.
     """
+    return f"{owner_of(key, user_id)}-r{_number(revision)}"
+
+
+def start_name(revision: int) -> str:
+    """`start-{revision}`, e.g. "start-000003": a start that all people share.
+
+    Raises:
+        InvalidInput: the revision is not in 1 … 999,999.
+    """
+    return f"{SHARED}-{_number(revision)}"
+
+
+def _number(revision: int) -> str:
     if not 1 <= revision <= LAST_REVISION:
         raise InvalidInput(f"revision {revision!r} is not in 1 … {LAST_REVISION:,}")
-    return f"{owner_of(key, user_id)}-r{revision:06d}"
+    return f"{revision:06d}"
 
 
 def parse_name(name: str) -> tuple[str, int]:
-    """The owner's part and the revision of a name.
+    """The owner's part and the revision of a name; the owner of a start is `SHARED`.
 
     Raises:
         AdapterRefused: it is no such name, e.g. has a dot or a path in it.
     """
     match = NAME.fullmatch(name)
     if match is None:
-        raise AdapterRefused(name, "not a name of an adapter revision; expected 26 characters a–z, 2–7, then -r000123")
+        expected = "26 characters a–z, 2–7, then -r000123, or start-000123"
+        raise AdapterRefused(name, f"not a name of an adapter revision; expected {expected}")
     return match[1], int(match[2])

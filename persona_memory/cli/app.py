@@ -14,6 +14,7 @@ import typer
 from persona_memory import PersonaMemory, __version__, pictures
 from persona_memory.cli.adapters import adapters, consolidate, trainer
 from persona_memory.cli.evaluating import evaluate
+from persona_memory.cli.meta import meta_train, starts
 from persona_memory.cli.options import (
     MODELS,
     Command,
@@ -438,6 +439,15 @@ app.command(
 app.command(
     rich_help_panel=WORK, epilog=examples("consolidate --user me --local Qwen/Qwen3-0.6B --model openai:gpt-5-mini")
 )(consolidate)
+app.command(
+    "meta-train",
+    rich_help_panel=WORK,
+    epilog=examples(
+        "meta-train --local FOLDER", "meta-train --local FOLDER --opted-in --model openai:gpt-5-mini", "starts"
+    ),
+)(meta_train)
+app.command(rich_help_panel=WORK, epilog=examples("starts", "starts --unpublish start-000003"))(starts)
+
 for registered in app.registered_commands:
     registered.cls = Command
 

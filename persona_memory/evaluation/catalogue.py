@@ -75,6 +75,10 @@ EVALUATIONS: Mapping[str, Evaluation] = {
         "the reference model's bars: questions of all kinds about conversations; pass its folder as --local",
         local=True,
     ),
+    "meta": Evaluation(
+        "shared starts for adapters: joint training, Reptile, FOMAML, MAML, Meta-SGD; pass a model's folder as --local",
+        local=True,
+    ),
     "qa": Evaluation(
         "answers to questions about long dialogues, by F1 and by a judge",
         "locomo10.json of the repository snap-research/locomo, or JSON lines of your own conversations with questions",

@@ -52,8 +52,12 @@ def forget_words() -> None:
 
 
 def _clear(learning: Learning, gone: erasure.Outside) -> None:
-    """Delete adapters, and from an index outside the ledger; of the one in it only what is cached is left."""
+    """Delete adapters, retire starts that learnt from the person, and delete from an index outside the ledger.
+
+    Of the one in it only what is cached is left.
+    """
     learning.adapters.tidy(gone.user_id)
+    learning.adapters.tidy_starts(now=learning.clock())
     space = learning.semantic.known_space
     if not learning.semantic.in_ledger:
         withdraw(learning, learning.semantic.space(), learning.person(gone.user_id), points=gone.points)

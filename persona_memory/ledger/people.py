@@ -180,6 +180,13 @@ def with_retention(connection: Connection, namespace: str) -> list[str]:
     return list(connection.execute(select(users.c.user_id).where(users.c.namespace == namespace, limited)).scalars())
 
 
+def in_meta_learning(connection: Connection) -> list[tuple[Person, int]]:
+    """Everybody, of all namespaces, whose policy lets shared starts learn from them, with the epoch of their log."""
+    agrees = users.c.policy["meta_learning"].as_boolean().is_(True)
+    query = select(users.c.namespace, users.c.user_id, users.c.epoch).where(agrees, users.c.last_seq > 0)
+    return [(Person(*key), epoch) for *key, epoch in connection.execute(query.order_by(*users.primary_key))]
+
+
 def _counters(row: tuple[Any, ...]) -> Counters:
     values = dict(zip(Counters.__dataclass_fields__, row, strict=True))
     return Counters(**{**values, "overflows": tuple(values["overflows"])})

@@ -22,7 +22,15 @@ import torch
 from safetensors.torch import save as dump_tensors
 from torch import Tensor
 
-from persona_memory.adapters import Fingerprint, LoraSpec, Manifest, check_base, read_revision, write_revision
+from persona_memory.adapters import (
+    Fingerprint,
+    LoraSpec,
+    Manifest,
+    MetaTraining,
+    check_base,
+    read_revision,
+    write_revision,
+)
 from persona_memory.adapters.files import CONFIG, MANIFEST, WEIGHTS
 from persona_memory.adapters.manifest import from_json, to_json
 from persona_memory.errors import AdapterRefused, InvalidInput
@@ -78,6 +86,7 @@ class Origin:
     meta_start: str | None = None
     memory_ids: tuple[str, ...] = ()
     metrics: Mapping[str, float] | None = None
+    meta: MetaTraining | None = None
 
 
 def save_adapter(store: Path, name: str, weights: Weights, **known: Any) -> Stored:
@@ -129,6 +138,7 @@ def adapter_files(
         meta_start=origin.meta_start,
         memory_ids=origin.memory_ids,
         metrics=dict(origin.metrics or {}),
+        meta=origin.meta,
     )
     described = to_json(manifest)
     files = {WEIGHTS: data, CONFIG: config, MANIFEST: described}

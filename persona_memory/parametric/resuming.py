@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -29,17 +29,20 @@ def identity(fingerprint: Fingerprint, spec: LoraSpec, settings: Settings, lesso
     state = hashlib.sha256(json.dumps([asdict(fingerprint), asdict(spec), asdict(settings)]).encode())
     for lesson in lessons:
         state.update(f"{lesson.seed}/{len(lesson.examples)}/{len(lesson.readings)}".encode())
-        for one in (*lesson.examples, *lesson.readings):
-            _add(state, one)
+        state.update(digest((*lesson.examples, *lesson.readings)))
         for path, pair in sorted((lesson.start or {}).items()):
             state.update(path.encode() + b"".join(_bytes(tensor.float()) for tensor in pair))
     return state.hexdigest()
 
 
-def _add(state: Any, one: Encoded) -> None:
-    state.update(repr((one.ids, one.weights, one.answer, one.near_base)).encode())
-    if one.soft:
-        state.update(_bytes(one.soft.ids) + _bytes(one.soft.log_p))
+def digest(examples: Iterable[Encoded]) -> bytes:
+    """SHA-256 of examples in their order."""
+    state = hashlib.sha256()
+    for one in examples:
+        state.update(repr((one.ids, one.weights, one.answer, one.near_base)).encode())
+        if one.soft:
+            state.update(_bytes(one.soft.ids) + _bytes(one.soft.log_p))
+    return state.digest()
 
 
 def _bytes(tensor: Tensor) -> bytes:
@@ -47,10 +50,39 @@ def _bytes(tensor: Tensor) -> bytes:
 
 
 def store(path: Path, key: str, step: int, pupils: Sequence[Pupil], optimiser: Optimiser, kept: Tensor) -> None:
-    """Replace the checkpoint. A kill leaves the old one or the new one; only its owner can read it."""
+    """Replace the checkpoint of people's training; see `write`."""
     progress = [{name: getattr(pupil, name) for name in _FIELDS} for pupil in pupils]
-    known = {"key": key, "step": step, "steps": optimiser.steps, "pupils": progress}
-    data = dump_tensors(_tensors(optimiser, kept), metadata={"training": json.dumps(known)})
+    write(path, key, {"step": step, "steps": optimiser.steps, "pupils": progress}, _tensors(optimiser, kept))
+
+
+def resume(path: Path, key: str, pupils: Sequence[Pupil], optimiser: Optimiser, kept: Tensor) -> int:
+    """The step that the checkpoint was written after, with everything as it was then; 0 where there is no file.
+
+    Raises:
+        InvalidInput: it is no checkpoint, or that of another training.
+    """
+    known = read(path, key, _tensors(optimiser, kept))
+    if known is None:
+        return 0
+    optimiser.steps[:] = known["steps"]
+    for pupil, progress in zip(pupils, known["pupils"], strict=True):
+        for name in _FIELDS:
+            setattr(pupil, name, progress[name])
+    return int(known["step"])
+
+
+def _tensors(optimiser: Optimiser, kept: Tensor) -> dict[str, Tensor]:
+    return {"numbers": optimiser.numbers, "mean": optimiser.mean, "square": optimiser.square, "kept": kept}
+
+
+def write(path: Path, key: str, known: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
+    """Replace a checkpoint. A kill leaves the old one or the new one; only its owner can read it.
+
+    Args:
+        key: what the result follows from, hashed.
+        known: JSON.
+    """
+    data = dump_tensors(dict(tensors), metadata={"training": json.dumps({**known, "key": key})})
     aside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
@@ -73,29 +105,21 @@ def key_of(path: Path) -> str | None:
 
 
 @torch.no_grad()
-def resume(path: Path, key: str, pupils: Sequence[Pupil], optimiser: Optimiser, kept: Tensor) -> int:
-    """The step that the checkpoint was written after, with everything as it was then; 0 where there is no file.
+def read(path: Path, key: str, tensors: Mapping[str, Tensor]) -> dict[str, Any] | None:
+    """What `write` was told, its tensors copied into these; None where there is no file.
 
     Raises:
         InvalidInput: it is no checkpoint, or that of another training.
     """
     if not path.exists():
-        return 0
+        return None
     try:
         with safe_open(path, framework="pt") as file:
-            known = json.loads((file.metadata() or {}).get("training", "{}"))
+            known: dict[str, Any] = json.loads((file.metadata() or {}).get("training", "{}"))
             if known.get("key") != key:
                 raise InvalidInput(f"{str(path)!r} is of another training: pass another path, or delete it")
-            for name, tensor in _tensors(optimiser, kept).items():
+            for name, tensor in tensors.items():
                 tensor.copy_(file.get_tensor(name))
     except SafetensorError as error:
         raise InvalidInput(f"{str(path)!r} is not a checkpoint of a training ({error}); delete it") from error
-    optimiser.steps[:] = known["steps"]
-    for pupil, progress in zip(pupils, known["pupils"], strict=True):
-        for name in _FIELDS:
-            setattr(pupil, name, progress[name])
-    return int(known["step"])
-
-
-def _tensors(optimiser: Optimiser, kept: Tensor) -> dict[str, Tensor]:
-    return {"numbers": optimiser.numbers, "mean": optimiser.mean, "square": optimiser.square, "kept": kept}
+    return known

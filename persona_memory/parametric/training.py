@@ -178,7 +178,7 @@ def _step(run: _Run, going: Sequence[Pupil], step: int) -> list[float]:
     """One step for each person; the loss of each slot before it."""
     settings = run.settings
     taught = [(pupil.slot, row) for pupil in going for row in pack(pupil.batch(settings), run.row)]
-    with _enough_memory(step, settings):
+    with enough_memory(step, settings):
         losses = losses_of(run.base, run.slots, taught, settings)  # (S,)
         gradients = gradients_of(losses, run.slots)  # (S, N)
         found: list[float] = losses.detach().tolist()
@@ -233,7 +233,8 @@ def _end_epoch(run: _Run, pupil: Pupil, guard: Guard | None) -> None:
 
 
 @contextmanager
-def _enough_memory(step: int, settings: Settings) -> Iterator[None]:
+def enough_memory(step: int, settings: Settings) -> Iterator[None]:
+    """Running out of memory within the block is a `TrainingError` that says what to lower."""
     try:
         yield
     except (MemoryError, RuntimeError) as error:

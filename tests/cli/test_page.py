@@ -36,4 +36,4 @@ def test_the_commands_of_the_page_run(cli: Cli, ana: str, tmp_path: Path, monkey
 def test_the_page_names_every_command() -> None:
     """In the order in which --help lists them."""
     commands = [one.name or getattr(one.callback, "__name__", "") for one in app.registered_commands]
-    assert re.findall(r"^\| `(\w+)` \| ", PAGE, re.MULTILINE)[: len(commands)] == commands
+    assert re.findall(r"^\| `([\w-]+)` \| ", PAGE, re.MULTILINE)[: len(commands)] == commands
