@@ -37,7 +37,7 @@ def identity(fingerprint: Fingerprint, spec: LoraSpec, settings: Settings, lesso
 
 
 def _add(state: Any, one: Encoded) -> None:
-    state.update(repr((one.ids, one.weights, one.answer, one.near_base)).encode())
+    state.update(repr((one.ids, one.weights, one.answer, one.near_base, one.rating)).encode())
     if one.soft:
         state.update(_bytes(one.soft.ids) + _bytes(one.soft.log_p))
 
