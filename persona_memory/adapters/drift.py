@@ -1,6 +1,8 @@
 """What of a period is worth training on: drift, its alternatives, and a test that trains nothing where nothing drifts.
 
-After SPRInG (arXiv 2601.09974). An interaction is a question q with the person's own words a; its drift score is
+After SPRInG (arXiv 2601.09974). An interaction is a question q with an answer a: the
+assistant's remark and the person's own words, or a pair that a teacher wrote of the turn before anything was selected.
+Its drift score is
 
     S = −log p_adapter(a|q) + α · log p_base(a|q),
 
@@ -51,7 +53,7 @@ class Scored:
 
     Attributes:
         seq: of the person's turn.
-        tokens: of the answer.
+        tokens: of the answer; 0 where the turn says nothing that could be learnt.
         adapted: −log p_adapter(a|q).
         base: −log p_base(a|q).
     """
@@ -95,16 +97,19 @@ class Continual:
     def trained(self, arrived: Sequence[Mark], learnt: Sequence[Mark], *, buffer: int) -> Continual:
         """The same after a training.
 
+        Marks of −∞, of turns that say nothing, are not kept.
+
         Args:
             arrived: marks of what was selected, from before the training.
             learnt: marks by the new adapter, of what was selected and of the old buffer.
             buffer: how many turns the new one keeps.
         """
-        chosen = {mark.seq for mark in arrived}
+        before, after = ([mark for mark in marks if math.isfinite(mark.score)] for marks in (arrived, learnt))
+        chosen = {mark.seq for mark in before}
         return Continual(
-            (*self.arrived, *arrived)[-MOST:],
-            (*self.learnt, *(mark for mark in learnt if mark.seq in chosen))[-MOST:],
-            worst_explained(learnt, buffer),
+            (*self.arrived, *before)[-MOST:],
+            (*self.learnt, *(mark for mark in after if mark.seq in chosen))[-MOST:],
+            worst_explained(after, buffer),
             self.relevance,
         )
 
@@ -157,7 +162,12 @@ class Worth(Protocol):
 
 
 def drift_score(one: Scored, *, alpha: float = 1.0, per_token: bool = True) -> float:
-    """S = −log p_adapter + α · log p_base, in nats per token or in all; at α = ∞ log p_base alone."""
+    """S = −log p_adapter + α · log p_base, in nats per token or in all; at α = ∞ log p_base alone.
+
+    −∞ where there is nothing to learn.
+    """
+    if not one.tokens:
+        return -math.inf
     score = -one.base if math.isinf(alpha) else one.adapted - alpha * one.base
     return score / one.tokens if per_token else score
 
@@ -173,6 +183,32 @@ class Drift:
     def __call__(self, fresh: Sequence[Interaction], /) -> list[float]:
         """S of each."""
         return [drift_score(one, alpha=self.alpha, per_token=self.per_token) for one in self.score(fresh)]
+
+
+@dataclass(frozen=True, slots=True)
+class LearnedDrift:
+    """By a logistic of both likelihoods, fitted on people who are nobody's users: b + w₁·adapted + w₂·base + w₃·ln n.
+
+    `adapted` and `base` are −log p in nats per token, n the answer's tokens. The worth is the logit, so that τ = 0 is
+    even odds. One α cannot tell noise from news: the adapter knows neither; the base can find one of them unusual.
+    """
+
+    score: Callable[[Sequence[Interaction]], Sequence[Scored]]
+    intercept: float
+    adapted: float
+    base: float
+    length: float
+
+    def __call__(self, fresh: Sequence[Interaction], /) -> list[float]:
+        """The logit of each."""
+        weights = np.array([self.adapted, self.base, self.length])
+        scored = self.score(fresh)
+        return [float(np.dot(features(one), weights)) + self.intercept if one.tokens else -math.inf for one in scored]
+
+
+def features(one: Scored) -> tuple[float, float, float]:
+    """What `LearnedDrift` weighs: −log p per token by adapter and base, ln of the tokens."""
+    return one.adapted / one.tokens, one.base / one.tokens, math.log(one.tokens)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ padding where the model allows for packing.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -34,7 +35,7 @@ class Likelihood:
     """How likely a model finds the weighted tokens of an example after those before.
 
     Attributes:
-        nats: Σ w · −log p.
+        nats: Σ −log p over the tokens that have a weight, whatever it is.
         tokens: how many they are.
         exact: each of them is the likeliest there: greedy decoding writes just them.
     """
@@ -80,10 +81,10 @@ def score(
     fresh: Sequence[Interaction],
     *,
     before: Mapping[int, Scored] | None = None,
-    encoded: Sequence[Encoded] | None = None,
+    read: Mapping[int, Sequence[Encoded]] | None = None,
     tokens: int = TOKENS,
 ) -> list[Scored]:
-    """−log p of what the person said, by the adapter in this slot and by the base, in order.
+    """−log p of each interaction, by the adapter in this slot and by the base, in order.
 
     Score what is new before anything is selected or trained: the adapter has not seen it then.
 
@@ -93,20 +94,28 @@ def score(
         slot: the adapter's.
         fresh: the interactions.
         before: by turn, what was scored before: what the base finds of it does not change and is not computed again.
-        encoded: `said` of each, where it is known already.
+        read: by turn, what is scored: pairs that a teacher wrote of it, encoded with `ANSWER_ONLY`, none where it holds
+            nothing to remember. By default `said`, the person's own words.
         tokens: of a forward, at most; fewer take less memory.
 
     Raises:
         InvalidInput: as `said`.
     """
     known = before or {}
-    read = [said(base, one) for one in fresh] if encoded is None else list(encoded)
-    new = [place for place, one in enumerate(fresh) if one.seq not in known]
-    found = likelihoods(base, slots, [*((slot, one) for one in read), *((BASE, read[at]) for at in new)], tokens=tokens)
-    of_base = {fresh[place].seq: one.nats for place, one in zip(new, found[len(read) :], strict=True)}
+    examples = [(one.seq, each) for one in fresh for each in ((said(base, one),) if read is None else read[one.seq])]
+    new = [(seq, one) for seq, one in examples if seq not in known]
+    asked = [*((slot, one) for _, one in examples), *((BASE, one) for _, one in new)]
+    found = likelihoods(base, slots, asked, tokens=tokens)
+    adapted, of_base = defaultdict[int, float](float), defaultdict[int, float](float)
+    sizes = defaultdict[int, int](int)
+    for (seq, _), mine in zip(examples, found, strict=False):
+        adapted[seq] += mine.nats
+        sizes[seq] += mine.tokens
+    for (seq, _), theirs in zip(new, found[len(examples) :], strict=True):
+        of_base[seq] += theirs.nats
     return [
-        Scored(one.seq, mine.tokens, mine.nats, known[one.seq].base if one.seq in known else of_base[one.seq])
-        for one, mine in zip(fresh, found, strict=False)
+        Scored(seq, sizes[seq], adapted[seq], known[seq].base if seq in known else of_base[seq])
+        for seq in (one.seq for one in fresh)
     ]
 
 
@@ -130,7 +139,7 @@ def likelihoods(
         sizes = torch.tensor([sum(map(bool, one.weights)) for _, one in examples], device=base.device)  # (E,)
         owner = torch.arange(len(examples), device=base.device).repeat_interleave(sizes)  # (N,)
         nats = torch.zeros(len(examples), device=base.device)
-        nats.index_add_(0, owner, token_losses(logits, read.targets) * read.weights)
+        nats.index_add_(0, owner, token_losses(logits, read.targets))
         missed = torch.zeros_like(sizes).index_add_(0, owner, (logits.argmax(-1) != read.targets).long())
         told = zip(examples, nats.tolist(), sizes.tolist(), missed.tolist(), strict=True)
         found |= {(slot, id(one)): Likelihood(total, size, wrong == 0) for (slot, one), total, size, wrong in told}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import pytest
@@ -85,6 +86,21 @@ def test_what_the_base_finds_is_read_once(qwen: BaseModel) -> None:
     assert both == 2 * alone
 
 
+def test_pairs_that_a_teacher_wrote_are_scored_by_turn(qwen: BaseModel) -> None:
+    """All of a turn's pairs together; a turn that holds nothing to remember is never worth training on."""
+    slots = slotted(qwen)
+    pairs = encode(
+        qwen, [Example("positive", q, a, (2,)) for q, a in (("Town?", "Porto."), ("Where?", "In Porto."))],
+        weighting=ANSWER_ONLY,
+    )  # fmt: skip
+    found, nothing = score(qwen, slots, 1, SAYS[:2], read={2: pairs, 3: []})
+    alone = likelihoods(qwen, slots, [(slot, one) for slot in (1, BASE) for one in pairs])
+    assert found.tokens == alone[0].tokens + alone[1].tokens
+    assert found.adapted == pytest.approx(alone[0].nats + alone[1].nats, abs=1e-3)
+    assert found.base == pytest.approx(alone[2].nats + alone[3].nats, abs=1e-3)
+    assert (nothing.seq, nothing.tokens, drift_score(nothing)) == (3, 0, -math.inf)
+
+
 def test_many_people_are_scored_in_one_call(qwen: BaseModel) -> None:
     """Each by their own adapter, in the order that was asked."""
     slots = slotted(qwen)
@@ -95,6 +111,16 @@ def test_many_people_are_scored_in_one_call(qwen: BaseModel) -> None:
         (alone,) = likelihoods(qwen, slots, [one])
         assert together[place].nats == pytest.approx(alone.nats, abs=1e-3)
         assert together[place].tokens == alone.tokens
+
+
+def test_a_likelihood_is_of_tokens_whatever_their_weights_are(qwen: BaseModel) -> None:
+    """Those without a weight are read and do not count."""
+    slots, (one,) = slotted(qwen), encode(qwen, [Example("positive", "Where?", "You live in Porto.", (1,))])
+    (found,) = likelihoods(qwen, slots, [(1, one)])
+    places = [place for place, weight in enumerate(one.weights) if weight]
+    assert len(set(one.weights)) > 2
+    assert found.tokens == len(places)
+    assert found.nats == pytest.approx(slowly(qwen, slots, 1, one.ids, places), abs=2e-3)
 
 
 def test_exact_is_what_greedy_decoding_writes(qwen: BaseModel) -> None:
