@@ -422,7 +422,7 @@ def main() -> None:
         "Adapters: rank 8 on all linear layers, bfloat16 files. Ours verifies checksum, keys, shapes and numbers at "
         "each load; PEFT does not. Equal logits (float32) and the mixture's probabilities are checked in the same run.",
     )
-    made = provenance([Path(sys.argv[0]).name, *sys.argv[1:]])
+    made = provenance(["python", f"benchmarks/{Path(__file__).name}", *sys.argv[1:]])
     report = Report("adapters", "Adapters at run time", (*(table for table, _ in parts), bars), notes, made)
     print(report.to_markdown())
     if args.markdown:

@@ -28,6 +28,7 @@ from benchmarks.side_by_side.common import LEARNERS, Job, pace
 from benchmarks.side_by_side.llm_server import serving
 from benchmarks.side_by_side.sides import BASE, LANGMEM, MEM0, NORMAL, ROOT, SIDES, Result, Side, interpreter, run
 from persona_memory.evaluation import Report, Table
+from persona_memory.evaluation.catalogue import quick
 from persona_memory.evaluation.provenance import provenance
 from persona_memory.importers.locomo import read_locomo
 
@@ -58,7 +59,7 @@ class Bench:
 
     def side(self, side: Side, kind: str, job: Job, *, size: str = "") -> None:
         """Run one side, if it can be."""
-        python = interpreter(side, self.pythons)
+        python = interpreter(side, kind, self.pythons)
         if python is None:
             return
         print(f"  {side.name}: {kind} {size}", file=sys.stderr, flush=True)
@@ -72,7 +73,7 @@ class Bench:
     def as_json(self) -> dict[str, Any]:
         """All that was found."""
         return {
-            "provenance": provenance([Path(sys.argv[0]).name, *sys.argv[1:]]),
+            "provenance": provenance(["python", f"benchmarks/{Path(__file__).name}", *sys.argv[1:]]),
             "versions": {name: one.version for name, one in self.installed.items()},
             "results": [asdict(one) for one in self.results],
             "problems": self.problems,
@@ -99,8 +100,8 @@ def main() -> None:
 
 
 def install(bench: Bench) -> None:
-    """A venv for each peer, and one for a plain installation of ours."""
-    for name, packages in {"ours": (str(ROOT),), **venvs.PEERS}.items():
+    """A venv for each peer, and one for a plain installation of ours, to which the client of an LLM comes later."""
+    for name, packages in {"ours": (str(ROOT), venvs.CLIENT), **venvs.PEERS}.items():
         try:
             bench.installed[name] = venvs.install(name, packages, Path(bench.args.peers))
             bench.pythons[name] = bench.installed[name].python
@@ -222,13 +223,15 @@ def as_report(bench: Bench, small: Sequence[Table], sizes: Sequence[str], alone:
         "“observe”: ours is durable when it returns, and leaves the vector to the worker (embedding is free here); "
         "mem0's `add` and plain qdrant-client index inside the timed call.",
         "Learning: from the first observe until all is learnt and has its vectors, as the peers' calls do; the same "
-        "scripted server; ours asks it over plain connections, the peers with the OpenAI client "
-        "that they bring.",
+        "scripted server, asked by ours and LangMem with LangChain's OpenAI client, by mem0 with the one inside it.",
         *bench.problems,
     )
-    kept = [one for one in (*tables, *small, bars.against(found)) if any(row.cells for row in one.rows)]
+    kept = [
+        one for one in (*tables, *small, bars.against(found, [*sizes, *alone])) if any(row.cells for row in one.rows)
+    ]
     made = bench.as_json()["provenance"]
-    return Report("speed", "Speed, cost and size", tuple(kept), notes, made)
+    report = Report("speed", "Speed, cost and size", tuple(kept), notes, made)
+    return quick(report, f"first {job_of(bench).samples} calls of each row") if bench.args.quick else report
 
 
 def job_of(bench: Bench, *, users: int = 10) -> Job:

@@ -114,7 +114,7 @@ def main() -> None:
         f"Load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores; {args.threads} threads of torch.",
     )
     table = Table(f"{args.steps} steps each, tiny, float32", columns, tuple(rows))
-    made = provenance([Path(sys.argv[0]).name, *sys.argv[1:]])
+    made = provenance(["python", f"benchmarks/{Path(__file__).name}", *sys.argv[1:]])
     report = Report("training", "Training many adapters at once", (table,), notes, made).to_markdown()
     print(report)
     if args.markdown:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         inject,
         latest_question,
         resolve_user,
+        with_memory,
     )
     from persona_memory.learning.worker import Retry
     from persona_memory.memory import PersonaMemory
@@ -69,6 +70,7 @@ _ROOMS = {
     "learning.worker": ("Retry",),
     "hosting": (
         "Doors", "Identity", "Placement", "Resolver", "identify", "inject", "latest_question", "resolve_user",
+        "with_memory",
     ),
     "graph": ("PersonaChannel", "add_persona_nodes", "persona_graph", "recall_subgraph"),
     "nodes": ("optimize_profile_node", "retrieve_node", "route_adapter_node", "track_state_node"),
@@ -118,6 +120,7 @@ __all__ = [
     "retrieve_node",
     "route_adapter_node",
     "track_state_node",
+    "with_memory",
 ]
 
 

@@ -22,7 +22,7 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.graph.message import add_messages
 
 from persona_memory.errors import InvalidInput
-from persona_memory.hosting import Doors, Resolver, inject, resolve_user
+from persona_memory.hosting import Doors, Resolver, resolve_user, with_memory
 from persona_memory.nodes import (
     DEFAULT_BUDGET,
     Node,
@@ -69,7 +69,7 @@ def add_persona_nodes(
 
     Wires START → track_state → retrieve → route_adapter → `model_node`, and adds optimize_profile, to which you draw
     the edge from where your graph is done; it leads to END. Your model node calls
-    `inject(state[messages], state[persona])`.
+    `inject(state[messages], state[persona])`, or `with_memory(model, …)` for a model that has adapters.
 
     Raises:
         InvalidInput: your state has no such keys: a graph would drop what the nodes say without a word.
@@ -106,14 +106,16 @@ def persona_graph(
     """
     opening = [SystemMessage(system_prompt)] if system_prompt else []
 
-    def prompt(state: Mapping[str, Any]) -> list[AnyMessage]:
-        return inject([*opening, *state["messages"]], state.get("persona"))
+    def prompt(state: Mapping[str, Any]) -> tuple[BaseChatModel, list[AnyMessage]]:
+        return with_memory(model, [*opening, *state["messages"]], state.get("persona"))
 
     def call(state: Mapping[str, Any], config: RunnableConfig) -> dict[str, Any]:
-        return {"messages": [model.invoke(prompt(state), config)]}
+        asked, messages = prompt(state)
+        return {"messages": [asked.invoke(messages, config)]}
 
     async def acall(state: Mapping[str, Any], config: RunnableConfig) -> dict[str, Any]:
-        return {"messages": [await model.ainvoke(prompt(state), config)]}
+        asked, messages = prompt(state)
+        return {"messages": [await asked.ainvoke(messages, config)]}
 
     builder: StateGraph[Any, Any, Any, Any] = StateGraph(PersonaGraphState, context_schema=context_schema)
     answer: Node = RunnableLambda(call, acall, name="model")

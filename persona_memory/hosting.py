@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from langchain_core.messages import AnyMessage, HumanMessage, SystemMessage, convert_to_messages
 
@@ -167,6 +167,27 @@ def inject(
     system = "\n\n".join(text for place, text in pairs if place == "system" and text)
     beside = "\n\n".join(text for place, text in pairs if place == "message" and text)
     return _beside(_behind(given, system), beside)
+
+
+Model = TypeVar("Model")
+
+
+def with_memory(
+    model: Model, messages: Sequence[Any], recall: Recall | Mapping[str, Any] | None, **places: Placement
+) -> tuple[Model, list[AnyMessage]]:
+    """The model and the messages for one call, with what is remembered in one of them.
+
+    A model that has adapters (`PersonaChatModel`) takes what was recalled itself, as the route says; any other finds it
+    in the messages.
+
+    Args:
+        places: as for `inject`.
+    """
+    remembering = getattr(model, "remembering", None)
+    if remembering is None or not recall:
+        return model, inject(messages, recall, **places)
+    given: list[Any] = convert_to_messages(messages)
+    return remembering(recall), given
 
 
 def _behind(messages: list[AnyMessage], text: str) -> list[AnyMessage]:

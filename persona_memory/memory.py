@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -26,11 +27,12 @@ from persona_memory.learning.worker import Retry, Worker
 from persona_memory.ledger import Durability, Ledger, Person, derived, erasure, events, jobs, people, vectors
 from persona_memory.messages import text_of, utc
 from persona_memory.profile import ProfileSchema, default_schema, fold_profile, schema_of
-from persona_memory.protocols import Embedder, ParametricMemory, TokenCounter, VectorIndex
+from persona_memory.protocols import Embedder, ParametricMemory, Teacher, TokenCounter, VectorIndex
 from persona_memory.reading import Reading
 from persona_memory.recalling import Asked, Found
 from persona_memory.registry import AdapterRegistry
 from persona_memory.types import (
+    Adapter,
     Backlog,
     ErasureReceipt,
     Hit,
@@ -81,7 +83,7 @@ class PersonaMemory:
         self._erasing = Erasing(learning, wake=self._wake, forgotten=self._drop, queue=self._writing.queue)
         self._recalls_lock = threading.Lock()
         self._executor = ThreadPoolExecutor(8, thread_name_prefix="persona-memory-host")
-        self._last_recalls: LRUCache[tuple[str, str], tuple[str, ...]] = LRUCache(4096)
+        self._last_recalls: LRUCache[tuple[str, str], _Used] = LRUCache(4096)
 
     @classmethod
     def open(
@@ -103,6 +105,7 @@ class PersonaMemory:
         retry: Retry = Retry(),  # noqa: B008 - frozen
         lease: timedelta = timedelta(seconds=60),
         parametric: ParametricMemory | None = None,
+        teacher: Teacher | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> PersonaMemory:
         """Open a memory: embedded in a folder, or on Postgres. Needs no server and no key.
@@ -124,7 +127,8 @@ class PersonaMemory:
             optimize_every: sessions between two optimisations of the profile; default 3 with a model, 1 without.
             quiet: learn once a conversation has paused for this long, a `timedelta` …
             learn_after: … or once this many turns wait.
-            parametric: per-user adapters, from the parametric extra.
+            parametric: trains and serves adapters, e.g. `persona_memory.parametric.LocalAdapters`.
+            teacher: writes what adapters are trained on; default `model`, asked for question/answer pairs.
 
         Raises:
             LedgerError: the ledger cannot be opened; the message says what to do.
@@ -137,6 +141,7 @@ class PersonaMemory:
             raise InvalidInput(f"learn_after is {learn_after!r}; pass a number of turns, at least 1")
         # What cannot be used is refused before a home is made.
         extractor, optimizer = opening.learners(model, optimize_every=optimize_every)
+        teacher = opening.teacher(teacher, model) if parametric is not None else None
         embedder = models.embedder(embeddings)
         folder = opening.home_folder(home)
         ledger = Ledger(url or opening.ledger_url(folder), namespace=namespace, durability=durability)
@@ -150,9 +155,14 @@ class PersonaMemory:
             executor=executor,
             storing=Storing(ledger, executor),
             clock=clock,
-            adapters=AdapterRegistry(ledger, folder / opening.ADAPTERS_FOLDER),
+            adapters=AdapterRegistry(
+                ledger, folder / opening.ADAPTERS_FOLDER, keep=parametric.keep if parametric is not None else None
+            ),
             parametric=parametric,
+            teacher=teacher,
         )
+        if parametric is not None:
+            parametric.serve(learning.adapters)
         made = Worker(learning, lease=lease, retry=retry)
         return cls(
             learning, worker=made, background=worker, count=counter_for(reader), quiet=quiet, learn_after=learn_after
@@ -236,8 +246,9 @@ class PersonaMemory:
         """Take a rating ("up", "down") or a correction (any other text) of a reply, a memory or a profile field.
 
         A rating moves the confidence of `memory_id`, or of the memories that were used in the reply: those of `recall`,
-        else of this thread's last recall. A correction replaces the memory or the field's value; memories that say
-        otherwise of the field end, and what the old memory said leaves the profile.
+        else of this thread's last recall; an adapter whose replies are rated down again and again is rolled back. A
+        correction replaces the memory or the field's value; memories that say otherwise of the field end, and what the
+        old memory said leaves the profile.
 
         Raises:
             NotFound: the person has no such memory.
@@ -247,9 +258,11 @@ class PersonaMemory:
         if memory_id is not None:
             self.memory(memory_id, user_id=user_id)
         if rating_or_correction in ("up", "down"):
-            used = [memory_id] if memory_id else self._used(user_id, thread_id, recall)
-            data = {"rating": rating_or_correction, "memories": used}
+            used = _Used((memory_id,)) if memory_id else self._used(user_id, thread_id, recall)
+            data = {"rating": rating_or_correction, "memories": list(used.memories), "adapter": used.adapter}
             self._writing.append(person, "feedback", data, thread_id=thread_id)
+            if used.adapter is not None:
+                self._learning.adapters.rated(user_id, used.adapter, now=self._learning.clock())
         elif field is not None:
             self._writing.set_field(person, field, rating_or_correction, basis="stated")
         else:
@@ -389,7 +402,8 @@ class PersonaMemory:
         parametric = self._learning.parametric
         texts = self._reading.texts(found.user_id)
         weighed = recalling.weigh(found, budget=max_tokens, count=self._count, texts=texts)
-        route = recalling.decide(found, weighed, budget=max_tokens, parametric=parametric)
+        active = self._active(found, weighed.needed > max_tokens)
+        route = recalling.decide(found, weighed, budget=max_tokens, parametric=parametric, active=active)
         recall = recalling.compose(found, weighed, route)
         if found.closed is None:
             self._note_route(found, route)
@@ -399,9 +413,8 @@ class PersonaMemory:
             data = {"field": recall.question.field, "outcome": "offered"}
             self._writing.append(self._person(found.user_id), "question", data, thread_id=thread_id)
         if thread_id is not None:
-            used = tuple(hit.id for hit in recall.hits if hit.kind == "memory")
             with self._recalls_lock:
-                self._last_recalls[found.user_id, thread_id] = used
+                self._last_recalls[found.user_id, thread_id] = _used_in(recall)
         return recall
 
     async def aroute(self, found: Found, *, max_tokens: int = DEFAULT_BUDGET, thread_id: str | None = None) -> Recall:
@@ -465,6 +478,38 @@ class PersonaMemory:
         """Everything that is stored of a person, as JSON values; `messages` in it can be imported again."""
         return export_person(self._ledger, self._person(user_id), profile=self.profile(user_id=user_id))
 
+    # ── adapters ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def adapters(self, *, user_id: str) -> list[Adapter]:
+        """All revisions of the person's adapter, oldest first, each with its state and why it is in it."""
+        return self._learning.adapters.versions(user_id)
+
+    def consolidate(self, *, user_id: str) -> None:
+        """Queue the training of the person's next adapter; `flush` waits for it, `adapters` tells what became of it.
+
+        Nothing is trained where little was said since the last training.
+
+        Raises:
+            InvalidInput: the memory was opened without `parametric`.
+            NotFound: nothing is known of the person.
+        """
+        if self._learning.parametric is None:
+            raise InvalidInput("this memory trains no adapters; open it with parametric=…")
+        person, now = self._person(user_id), self._learning.clock()
+        with self._ledger.write() as tx:
+            if people.lock_known(tx, person) is None:
+                raise NotFound(f"nothing is known of user {user_id!r}, so there is nothing to train on")
+            jobs.enqueue(tx, person, "consolidate", due=now, now=now)
+        self._wake()
+
+    def rollback(self, *, user_id: str, reason: str) -> Adapter | None:
+        """Retire the person's active adapter and return to the one before it; None where there is none.
+
+        Raises:
+            NotFound: the person has no active adapter.
+        """
+        return self._learning.adapters.rollback(user_id, reason=reason, now=self._learning.clock())
+
     # ── erase ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def forget(self, memory_ids: Collection[str], *, user_id: str) -> ErasureReceipt:
@@ -516,6 +561,8 @@ class PersonaMemory:
         progress: Callable[[Backlog], None] | None = None,
     ) -> None:
         """Wait until what was observed is learnt or parked, of one person or of all; `progress` hears what is left.
+
+        Trainings of adapters are waited for where the memory was opened with `parametric`.
 
         Raises:
             TimeoutError: it took longer than `timeout` seconds; the work goes on.
@@ -582,7 +629,7 @@ class PersonaMemory:
 
     def close(self, *, timeout: float = 10.0) -> None:
         """Stop the worker cleanly and close all files. What is not learnt yet waits in the ledger."""
-        self._worker.stop(timeout=timeout)
+        self._worker.close(timeout=timeout)
         self._learning.semantic.close()
         for executor in (self._executor, self._learning.executor):
             executor.shutdown(wait=True, cancel_futures=True)
@@ -622,7 +669,7 @@ class PersonaMemory:
         looked = self._worker.looked  # before counting: what it has found to do is counted, too
         namespace, now = self._ledger.namespace, self._learning.clock()
         with self._ledger.read() as connection:
-            left = jobs.active(connection, namespace, user_id=user_id)
+            left = jobs.active(connection, namespace, user_id=user_id, kinds=self._learning.kinds)
             early = jobs.early(connection, namespace, now=now, user_id=user_id)
         if early:
             with self._ledger.write() as tx:
@@ -649,12 +696,18 @@ class PersonaMemory:
             embed_ms=embed_ms,
         )  # fmt: skip
 
-    def _used(self, user_id: str, thread_id: str | None, recall: Recall | None) -> list[str]:
-        """The memories that the reply, which is rated, was given with."""
+    def _used(self, user_id: str, thread_id: str | None, recall: Recall | None) -> _Used:
+        """What the reply, which is rated, was given with."""
         if recall is not None:
-            return [hit.id for hit in recall.hits if hit.kind == "memory"]
+            return _used_in(recall)
         with self._recalls_lock:
-            return list(self._last_recalls.get((user_id, thread_id or ""), ()))
+            return self._last_recalls.get((user_id, thread_id or ""), _Used())
+
+    def _active(self, found: Found, overflows: bool) -> Adapter | None:
+        """The person's active adapter, which is asked for only where what is relevant does not fit."""
+        if self._learning.parametric is None or not overflows or found.closed is not None:
+            return None
+        return self._learning.adapters.active(found.user_id)
 
     def _note_route(self, found: Found, route: Route) -> None:
         """Remember whether this turn fitted; a recall writes nothing unless an adapter is to be trained."""
@@ -672,6 +725,18 @@ class PersonaMemory:
             people.bump(tx, person, overflows=list(recent))
             jobs.enqueue(tx, person, "consolidate", due=now, now=now)
         self._wake()
+
+
+@dataclass(frozen=True, slots=True)
+class _Used:
+    """What a reply was given with."""
+
+    memories: tuple[str, ...] = ()
+    adapter: str | None = None
+
+
+def _used_in(recall: Recall) -> _Used:
+    return _Used(tuple(hit.id for hit in recall.hits if hit.kind == "memory"), recall.route.adapter_id)
 
 
 def _schema(schema: type[BaseModel] | ProfileSchema | None) -> ProfileSchema:

@@ -11,7 +11,7 @@ from persona_memory.ledger.engine import Ledger
 from persona_memory.ledger.index import LedgerIndex
 from persona_memory.models import chat_model
 from persona_memory.profile import LLMOptimizer, RuleOptimizer
-from persona_memory.protocols import Embedder, Extractor, Optimizer, VectorIndex
+from persona_memory.protocols import Embedder, Extractor, Optimizer, Teacher, VectorIndex
 from persona_memory.retrieval import Semantic
 from persona_memory.retrieval.semantic import MakeIndex, NamedFailures
 
@@ -94,6 +94,24 @@ def learners(
     chat = chat_model(model)
     every = 3 if optimize_every is None else optimize_every
     return LLMExtractor(chat), optimizer or LLMOptimizer(Asking(chat).ask, every=every)
+
+
+def teacher(given: Teacher | None, model: BaseChatModel | str | None) -> Teacher:
+    """Who writes what adapters are trained on: the one that is given, else the chat model.
+
+    Raises:
+        InvalidInput: there is neither.
+    """
+    if given is not None:
+        return given
+    if model is None:
+        raise InvalidInput(
+            "adapters are trained on pairs that a chat model writes: pass model=…, or a teacher=… of your own"
+        )
+    from persona_memory.learning.structured import Asking
+    from persona_memory.learning.teaching import LLMTeacher
+
+    return LLMTeacher(Asking(chat_model(model)).ask)
 
 
 def semantic(embedder: Embedder, index: str | VectorIndex | None, *, ledger: Ledger, home: Path) -> Semantic:

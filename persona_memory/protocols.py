@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -180,9 +181,106 @@ class Ask(Protocol):
 
 # ── parametric memory ───────────────────────────────────────────────────────────────────────────────────────────────
 
+ExampleKind = Literal["positive", "negative", "view", "update"]
+"""What was said; what was not; the same facts in other words; what would be right if the context said so."""
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One thing that an adapter is trained on (PLUM, arXiv 2411.13405).
+
+    Attributes:
+        question: "" for a view.
+        turns: sequence numbers of the turns that it rests on.
+        weight: how much it counts in the loss beside the others, > 0.
+        context: of an update: what the person could say one day that changes what was said, and with it the answer.
+    """
+
+    kind: ExampleKind
+    question: str
+    answer: str
+    turns: tuple[int, ...]
+    weight: float = 1.0
+    context: str = ""
+
+
+class Teacher(Protocol):
+    """Writes examples from conversations."""
+
+    @property
+    def name(self) -> str:
+        """What is noted with every recorded answer; a teacher of another name is asked anew."""
+
+    async def teach(self, conversation: Sequence[Turn]) -> Sequence[Example]:
+        """Examples from one conversation, in order of importance; empty where it holds nothing to remember.
+
+        Raises:
+            LearningError: nothing usable could be had; the adapter in service stays.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """What a person's next adapter is trained on.
+
+    Attributes:
+        adapter_id: the candidate's name.
+        examples: of all conversations, oldest first, without what is no longer true or was rated down.
+        held_out: pairs about the same facts in other words, which only examine.
+        workspace: a folder for what a training that is cut short goes on from. It is deleted with what was erased.
+        watermark: the newest of the person's events that the examples could rest on.
+        memory_ids: memories that the examples' turns are sources of.
+        seed: of everything that is random.
+    """
+
+    adapter_id: str
+    examples: tuple[Example, ...]
+    held_out: tuple[Example, ...]
+    workspace: Path
+    watermark: int
+    memory_ids: tuple[str, ...]
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Studied:
+    """A trained adapter: the files of its revision, and what its examination measured.
+
+    Attributes:
+        files: by name, see `persona_memory.adapters.files.FILES`.
+        report: {"passed": bool, "reason": str, …measures}; only one that passed is ever served.
+    """
+
+    files: Mapping[str, bytes]
+    report: Mapping[str, Any]
+
+
+class Revisions(Protocol):
+    """Where adapters' files are, and which of them may be served."""
+
+    @property
+    def folder(self) -> Path:
+        """The folder of all revisions."""
+
+    def digest(self, adapter_id: str) -> str | None:
+        """SHA-256 of the manifest.json that was registered for a revision.
+
+        Raises:
+            AdapterRetired: it may not be served any more.
+            NotFound: there is no such revision.
+        """
+
 
 class ParametricMemory(Protocol):
-    """The parametric side of the router: what can be trained and what is active for a person."""
+    """Trains people's adapters for one base model, and serves them."""
+
+    @property
+    def base_model(self) -> str:
+        """The base model, as people call it."""
+
+    @property
+    def fingerprint(self) -> Mapping[str, str]:
+        """Hashes of the base's weights, tokenizer and chat template: an adapter serves no other."""
 
     def trainable(self) -> bool:
         """Whether adapters for the served base model can be trained and run."""
@@ -190,11 +288,21 @@ class ParametricMemory(Protocol):
     def interpolates(self) -> bool:
         """Whether the served model can mix two streams at each decoding step."""
 
-    def active_adapter(self, user_id: str) -> str | None:
-        """The id of the person's evaluated, active adapter for the current base model."""
+    def serve(self, revisions: Revisions) -> None:
+        """Told once, when the memory is opened: where the adapters are that it trains and serves."""
 
     def route(self, user_id: str, route: Route) -> None:
         """Told of every decision, so that the serving side can load what the next step needs."""
 
-    async def consolidate(self, user_id: str) -> None:
-        """Train the person's next adapter; idempotent, since a job may run again after a kill."""
+    def keep(self, owner: str, adapter_ids: Collection[str]) -> None:
+        """Told at once which revisions of an owner (the first part of their names) may go on being used.
+
+        Replies that are being written with another one end, and so does its training.
+        """
+
+    async def train(self, study: Study) -> Studied:
+        """Train and examine an adapter. Where it was cut short, the same study goes on from the workspace.
+
+        Raises:
+            TrainingError: it cannot be trained; the one in service stays.
+        """

@@ -15,17 +15,18 @@ from cachetools import LRUCache
 from sqlalchemy import Connection
 
 from persona_memory.budget import inert, line_cost
-from persona_memory.knowledge import QuestionEvent, fold_topics
+from persona_memory.knowledge import QuestionEvent, Traced, as_of, trace_topics
 from persona_memory.learning.erasures import forget_words
 from persona_memory.ledger import Counters, Ledger, Person, derived, events, people
 from persona_memory.memo import Memo
 from persona_memory.profile import ProfileSchema, fold_profile
 from persona_memory.profile.statements import closed_by
 from persona_memory.retrieval import PersonView, tokens
-from persona_memory.types import Policy, Profile, ProfileEdit, Topic, TopicEvidence, Turn
+from persona_memory.types import Policy, Profile, ProfileEdit, Topic, Turn
 
 CACHED_ROWS = 100_000
-"""Turns and memories of all people together that are kept at hand, about 1.5 KB each; a person alone may have more."""
+"""Turns and memories of all people together that are kept at hand, about 1.5 KB each, and what is remembered of them by
+the same measure; a person alone may have more."""
 
 PERSON_ROWS = 20
 """What keeping a person costs besides, in rows."""
@@ -35,6 +36,12 @@ LAST_TURNS = 8
 
 TEXTS = 4096
 """Texts of one person about which is remembered what they come to."""
+
+LINES = 8
+"""Lines whose text and cost are remembered take as much as a row."""
+
+STILL_READ = 8
+"""People who were read last and whose texts may still be looked at: what is remembered of them is counted later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +57,11 @@ class Texts:
     words: Memo[frozenset[str]] = field(default_factory=lambda: Memo(lambda text: frozenset(tokens(text)), most=TEXTS))
     inert: Memo[str] = field(default_factory=lambda: Memo(inert, most=TEXTS))
     cost: Memo[tuple[int, int]] = field(default_factory=lambda: Memo(line_cost, most=TEXTS))
+
+    @property
+    def rows(self) -> int:
+        """What they take, in rows of the cache."""
+        return len(self.words) + (len(self.inert) + len(self.cost)) // LINES
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +91,7 @@ class PersonState:
     texts: Texts = field(default_factory=Texts)
     edits: list[ProfileEdit] = field(default_factory=list)
     profile: Profile = field(default_factory=Profile)
-    evidence: list[TopicEvidence] = field(default_factory=list)
-    aliases: dict[str, str] = field(default_factory=dict)
+    traced: tuple[Traced, ...] = ()
     questions: list[QuestionEvent] = field(default_factory=list)
     threads: dict[str, deque[Turn]] = field(default_factory=dict)
     waiting: frozenset[int] = frozenset()
@@ -90,7 +101,7 @@ class PersonState:
         """Begin anew: something was taken away or replaced, maybe by another process."""
         forget_words()
         self.view, self.texts, self.threads, self.questions = PersonView(), Texts(), {}, []
-        self.edits, self.profile, self.evidence, self.aliases = [], Profile(), [], {}
+        self.edits, self.profile, self.traced = [], Profile(), ()
         self.overflows, self.noted = (), False
 
     @property
@@ -100,16 +111,21 @@ class PersonState:
 
     def topics(self, now: datetime) -> tuple[Topic, ...]:
         """The person's topics as of `now`."""
-        return fold_topics(self.evidence, aliases=self.aliases, now=now)
+        return as_of(self.traced, now)
 
 
 class Reading:
-    """Cached states of the people who were read last."""
+    """Cached states of the people who were read last.
+
+    A state grows while it is read: each new question brings up texts that were not looked at before. It is counted
+    again when the person is read next, or when a few others have been.
+    """
 
     def __init__(self, ledger: Ledger, schema: ProfileSchema) -> None:
         self.ledger = ledger
         self.schema = schema
         self._states: LRUCache[str, PersonState] = LRUCache(CACHED_ROWS, getsizeof=_rows)
+        self._read: deque[str] = deque()
         self._lock = threading.Lock()
 
     def state(self, user_id: str) -> PersonState:
@@ -118,18 +134,24 @@ class Reading:
             state = self._states.get(user_id)
             if state is None:
                 state = self._states[user_id] = PersonState(Person(self.ledger.namespace, user_id))
+            self._read.append(user_id)
+            if len(self._read) > STILL_READ:
+                self._count(self._read.popleft())
         with state.lock:
-            before = _rows(state)
             row = people.glance(self.ledger, state.person)
             if row != state.row:
                 with self.ledger.read() as connection:
                     self._refresh(connection, state)
                 state.row = row  # what came between the two looks is looked at again
-        if _rows(state) != before:
-            with self._lock:
-                if self._states.get(user_id) is state:  # put in again, so that the cache knows its size
-                    self._states[user_id] = state
+        with self._lock:
+            self._count(user_id)
         return state
+
+    def _count(self, user_id: str) -> None:
+        """Put the person's state in again, so that the cache knows its size. Hold the lock."""
+        state = self._states.get(user_id)
+        if state is not None:
+            self._states[user_id] = state
 
     def texts(self, user_id: str) -> Texts:
         """What is remembered of the person's texts; nothing where their state is not at hand."""
@@ -199,9 +221,10 @@ class Reading:
         state.view.set_memories([one for one in memories if not closed_by(one.text, self.schema, policy)])
         state.edits = derived.read_edits(connection, state.person)
         state.profile = fold_profile(state.edits, self.schema)
-        state.evidence, state.aliases = derived.read_evidence(connection, state.person)
+        evidence, aliases = derived.read_evidence(connection, state.person)
+        state.traced = trace_topics(evidence, aliases=aliases)
 
 
 def _rows(state: PersonState) -> int:
     """What the state counts for in the cache; the largest still fits in, alone."""
-    return min(PERSON_ROWS + len(state.view), CACHED_ROWS)
+    return min(PERSON_ROWS + len(state.view) + state.view.remembered + state.texts.rows, CACHED_ROWS)

@@ -21,7 +21,7 @@ from persona_memory.profile import ProfileSchema
 from persona_memory.protocols import ParametricMemory, TokenCounter, Vector, VectorIndex
 from persona_memory.reading import PersonState, Texts
 from persona_memory.retrieval import PersonView, Query, Space, Weights, passage, rank, tokens, understand
-from persona_memory.types import Hit, Policy, Profile, ProfileGap, Recall, Route, Topic
+from persona_memory.types import Adapter, Hit, Policy, Profile, ProfileGap, Recall, Route, Topic
 
 CANDIDATES = 60
 """Hits that the ranking hands to the budget."""
@@ -54,6 +54,7 @@ class Found:
 
     Attributes:
         asked: what each index word of the message is worth, see `worth`.
+        last_seq: number of the person's newest event.
     """
 
     user_id: str
@@ -64,6 +65,7 @@ class Found:
     topics: tuple[Topic, ...] = ()
     question: ProfileGap | None = None
     overflows: tuple[bool, ...] = ()
+    last_seq: int = 0
     timings: Mapping[str, float] = field(default_factory=dict)
     degraded: str | None = None
     closed: str | None = None
@@ -156,6 +158,7 @@ def find(
         _touched(state.topics(asked.now), asked.query),
         question,
         state.overflows,
+        state.seen.last_seq,
         {**asked.timings, "embed": embed_ms, **watch.timings},
         degraded,
     )
@@ -191,24 +194,34 @@ def weigh(found: Found, *, budget: int, count: TokenCounter, texts: Texts | None
         room = max(0, budget - used - between)
         render = memories_renderer(now=found.now, inert=texts.inert)
         packed = pack(
-            hits, budget=room, count=count, render=render, passage=lambda text: passage(text, found.asked)
+            hits, budget=room, count=count, render=render, passage=lambda text: passage(text, found.asked),
+            words=texts.words,
         )  # fmt: skip
     needed = packed.needed + (count(whole) if whole else 0)
     tokens_taken = used + (between + packed.tokens if packed.text else 0)
     return Weighed(profile_text, packed, tokens_taken, needed, watch.timings)
 
 
-def decide(found: Found, weighed: Weighed, *, budget: int, parametric: ParametricMemory | None) -> Route:
-    """How what was found reaches the model."""
+def decide(
+    found: Found, weighed: Weighed, *, budget: int, parametric: ParametricMemory | None, active: Adapter | None = None
+) -> Route:
+    """How what was found reaches the model.
+
+    Args:
+        active: the person's active adapter, for whichever base.
+    """
     if found.closed is not None:
         return Route("none", found.closed, 0, budget)
+    fits = active is not None and parametric is not None and active.fingerprint == dict(parametric.fingerprint)
     return decide_route(
         needed=weighed.needed,
         budget=budget,
         recent_overflows=found.overflows,
         trainable=parametric is not None and parametric.trainable(),
         interpolates=parametric is not None and parametric.interpolates(),
-        active_adapter=None if parametric is None else parametric.active_adapter(found.user_id),
+        active_adapter=active.adapter_id if active and fits else None,
+        behind=found.last_seq - active.watermark if active else 0,
+        other_base=active.base_model if active and not fits else None,
     )
 
 

@@ -9,23 +9,42 @@ Rows live in the ledger, files in a folder. The row decides: files without a row
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+import hashlib
+import shutil
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection
 
-from persona_memory.adapters import delete_revision, owner_of, revision_name, revisions, write_revision
-from persona_memory.errors import AdapterError, NotFound, StaleJob
-from persona_memory.ledger import Ledger, Person, people
+from persona_memory.adapters import (
+    delete_revision,
+    owner_of,
+    parse_name,
+    revision_name,
+    revisions,
+    write_revision,
+)
+from persona_memory.adapters.files import MANIFEST
+from persona_memory.errors import AdapterError, AdapterRetired, NotFound, StaleJob
+from persona_memory.ledger import Ledger, Person, events, people
 from persona_memory.ledger import adapters as rows
 from persona_memory.types import Adapter
 
 KEPT = 3
 """Revisions of one person that may be served or returned to; older ones are retired."""
 
+DISLIKED = 3
+"""How many more of an adapter's replies have to be rated down than up for it to be rolled back."""
+
+TRAINING = ".training-"
+"""Begins the names of workspaces."""
+
 ERASED = "something that it was trained on was erased"
+
+
+Keep = Callable[[str, Collection[str]], None]
 
 
 class AdapterRegistry:
@@ -33,10 +52,13 @@ class AdapterRegistry:
 
     Args:
         folder: where the files of all revisions are.
+        keep: told after each change, with the owner's part of names and the revisions that may go on being used.
     """
 
-    def __init__(self, ledger: Ledger, folder: Path) -> None:
-        self._ledger, self.folder = ledger, folder
+    def __init__(
+        self, ledger: Ledger, folder: Path, keep: Callable[[str, Collection[str]], None] | None = None
+    ) -> None:
+        self._ledger, self.folder, self._keep = ledger, folder, keep
 
     def versions(self, user_id: str) -> list[Adapter]:
         """All of the person's revisions, oldest first."""
@@ -49,6 +71,25 @@ class AdapterRegistry:
             found = rows.read(connection, self._person(user_id), state="active")
         fits = [one for one in found if fingerprint is None or one.fingerprint == dict(fingerprint)]
         return fits[0] if fits else None
+
+    def digest(self, adapter_id: str) -> str | None:
+        """SHA-256 of the manifest.json that was registered with a revision; None while it is a candidate.
+
+        Raises:
+            AdapterRetired: it may not be served any more.
+            NotFound: there is no such revision.
+        """
+        with self._ledger.read() as connection:
+            found = rows.named(connection, self._ledger.namespace, adapter_id)
+        if found is None:
+            raise NotFound(f"there is no adapter {adapter_id!r}")
+        if found.state == "retired":
+            raise AdapterRetired(adapter_id, f"it is retired: {found.reason}")
+        return found.report.get("manifest")
+
+    def workspace(self, adapter_id: str) -> Path:
+        """The folder for what a training of this person goes on from; it goes with the last candidate."""
+        return self.folder / f"{TRAINING}{parse_name(adapter_id)[0]}"
 
     def begin(
         self,
@@ -100,7 +141,7 @@ class AdapterRegistry:
         """Store the trained candidate's files, and then what its evaluation measured.
 
         Args:
-            report: {"passed": bool, …}; only a revision that passed can be promoted.
+            report: {"passed": bool, "reason": str, …}; only a revision that passed can be promoted.
 
         Raises:
             StaleJob: it is no candidate any more, e.g. because something was erased since; its files are gone.
@@ -115,12 +156,15 @@ class AdapterRegistry:
             with self._ledger.write() as tx:
                 people.lock_known(tx, person)
                 found = _candidate(tx, person, adapter_id)
-                reason = "it passed" if report["passed"] else "it did not pass"
-                rows.change(tx, person, found.revision, state="evaluated", report=dict(report), reason=reason)
-                return _of(tx, person, adapter_id)
+                reason = str(report.get("reason") or ("it passed" if report["passed"] else "it did not pass"))
+                known = {**report, "manifest": hashlib.sha256(files[MANIFEST]).hexdigest()}
+                rows.change(tx, person, found.revision, state="evaluated", report=known, reason=reason)
+                evaluated = _of(tx, person, adapter_id)
         except BaseException:  # raised on; weights that nobody may serve do not stay, whatever ended this
             delete_revision(self.folder, adapter_id)
             raise
+        self.tidy(user_id)
+        return evaluated
 
     def promote(self, user_id: str, adapter_id: str, *, now: datetime, replacing: str | None) -> Adapter:
         """Serve this revision from now on.
@@ -172,6 +216,16 @@ class AdapterRegistry:
         self.tidy(user_id)
         return found[0] if found else None
 
+    def rated(self, user_id: str, adapter_id: str, *, now: datetime) -> None:
+        """Roll the adapter back if it is active and `DISLIKED` more of its replies were rated down than up."""
+        person = self._person(user_id)
+        with self._ledger.read() as connection:
+            active = rows.read(connection, person, state="active", name=adapter_id)
+            marks = events.in_order(connection, person, kinds=("feedback",)) if active else []
+        ratings = [mark.data["rating"] for mark in marks if mark.data.get("adapter") == adapter_id]
+        if ratings.count("down") - ratings.count("up") >= DISLIKED:
+            self.rollback(user_id, reason=f"{ratings.count('down')} replies were rated down", now=now)
+
     def retire(self, user_id: str, adapter_id: str, *, reason: str) -> None:
         """Never serve this revision again, and delete its files."""
         person = self._person(user_id)
@@ -184,9 +238,14 @@ class AdapterRegistry:
         """Delete the files of revisions that may not be served; returns how many. Safe to run again at any time."""
         person = self._person(user_id)
         with self._ledger.read() as connection:
-            kept = {one.adapter_id for one in rows.read(connection, person) if one.state != "retired"}
-        stored = revisions(self.folder, owner_of(self._ledger.secret, _owner(person)))
-        return sum(delete_revision(self.folder, name) for name in stored if name not in kept)
+            stand = [one for one in rows.read(connection, person) if one.state != "retired"]
+        kept = {one.adapter_id for one in stand}
+        owner = owner_of(self._ledger.secret, _owner(person))
+        if self._keep is not None:
+            self._keep(owner, kept)
+        if all(one.state != "candidate" for one in stand):
+            shutil.rmtree(self.folder / f"{TRAINING}{owner}", ignore_errors=True)
+        return sum(delete_revision(self.folder, name) for name in revisions(self.folder, owner) if name not in kept)
 
     def _person(self, user_id: str) -> Person:
         return Person(self._ledger.namespace, people.checked(user_id))

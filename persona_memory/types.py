@@ -180,6 +180,8 @@ class Topic:
 
     Attributes:
         p_known: BKT's probability that the topic is mastered, in [0, 1].
+        p_correct: the probability that the next answer to an exercise on it is right, in [0, 1]: from mastery, from how
+            able the person has shown themselves in all, and from practice.
         retrievability: FSRS's probability that it would be recalled now, in [0, 1]; None before the first review.
         stability: FSRS's S in days (time until retrievability falls to 0.9); None before the first review.
         aliases: other names under which it came up.
@@ -189,6 +191,7 @@ class Topic:
     name: str
     status: TopicStatus
     p_known: float
+    p_correct: float
     retrievability: float | None
     stability: float | None
     aliases: tuple[str, ...]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from benchmarks.side_by_side.common import LAPS
 from benchmarks.side_by_side.sides import BASE, LANGMEM, MEM0, NORMAL, Result
 from benchmarks.side_by_side.table import ms
 from persona_memory.evaluation import Row, Table
@@ -13,7 +14,7 @@ COLUMNS = ("bar", "seen", "reached")
 SIDES = {"FULL": BASE, "NORMAL": NORMAL}
 FASTER_MEM0 = ("mem0 on FAISS", "mem0 on Chroma")
 FLAT = 1.02
-"""Memory counts as flat if another lap over everybody adds no more than this."""
+"""Memory counts as flat if the laps after the second add no more than this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,18 +71,24 @@ class Bar:
         return self.number(one.p50) + ("" if one.best is None else f" ({self.number(one.best)})")
 
 
-def against(results: Sequence[Result]) -> Table:
-    """All bars that this benchmark can tell about."""
-    seen = Seen(results)
+def against(results: Sequence[Result], sizes: Sequence[str]) -> Table:
+    """All bars that this benchmark can tell about.
+
+    Args:
+        sizes: those that were asked for, e.g. "100,000" and "one, 10,000". What was stopped at the size that a bar is
+            about was not measured, however it did at smaller ones.
+    """
+    seen = Seen(results, sizes)
     bars = [*_reading(seen), *_mem0(seen), *_added(seen), *_learning(seen), *_plain(seen)]
     return Table("Against the bars", COLUMNS, tuple(one.row() for one in bars))
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What one run has measured."""
+    """What one run has measured, at the sizes that it was asked for."""
 
     results: Sequence[Result]
+    asked: Sequence[str]
 
     def figure(self, side: str, row: str, size: str, name: str = "p50") -> Figure | None:
         """One figure; None where it was not measured."""
@@ -100,14 +107,13 @@ class Seen:
         return min((one for one in told if one is not None), key=lambda one: one.p50, default=None)
 
     def sizes(self, *, alone: bool) -> list[str]:
-        """The sizes that our side was run with, smallest first: memories of one person, or of many up to 100,000."""
-        found = {one.size for one in self.results if one.side in SIDES.values() and one.row == "recall"}
-        kept = [one for one in found if one.startswith("one, ") == alone and (alone or _number(one) <= 100_000)]
+        """The sizes, smallest first: memories of one person, or of many up to 100,000."""
+        kept = {one for one in self.asked if one.startswith("one, ") == alone and (alone or _number(one) <= 100_000)}
         return sorted(kept, key=_number)
 
     def walked(self) -> list[str]:
-        """The sizes at which everybody was recalled for, three times."""
-        return [one.size for one in self.results if (one.side, one.row) == (BASE, "resident after 3 laps")]
+        """The sizes at which everybody was asked something new in all laps."""
+        return [one.size for one in self.results if (one.side, one.row) == (BASE, f"resident after {LAPS} laps")]
 
 
 def _reading(seen: Seen) -> Iterator[Bar]:
@@ -126,11 +132,10 @@ def _reading(seen: Seen) -> Iterator[Bar]:
 
 
 def _mem0(seen: Seen) -> Iterator[Bar]:
-    """recall and observe against mem0's, at the largest size that both were run with."""
+    """recall and observe against mem0's, at the largest size."""
+    size = (seen.sizes(alone=False) or ["100,000"])[-1]
     for row in ("recall", "observe"):
         for kind, stores, bar in (("default", [MEM0], 20.0), ("fastest embedded", FASTER_MEM0, 1.0)):
-            both = [size for size in seen.sizes(alone=False) if seen.fastest(stores, row, size) is not None]
-            size = both[-1] if both else "100,000"
             theirs = dict.fromkeys(SIDES, seen.fastest(stores, row, size))
             times = _each(_ratio, theirs, seen.ours(row, size))
             shown = f"≥ {bar:.0f} ×" if bar > 1 else "faster"
@@ -175,10 +180,12 @@ def _plain(seen: Seen) -> Iterator[Bar]:
     what = "import" + (f" (with the main class: {shown})" if shown else "")
     yield Bar(what, "≤ .3 s", {"": seen.figure("ours", "import", "")}, most(0.3), "s")
     for size in seen.walked():
-        laps = [seen.figure(BASE, f"resident after {lap} laps", size, "value") for lap in (1, 2, 3)]
+        laps = [seen.figure(BASE, f"resident after {lap + 1} laps", size, "value") for lap in range(LAPS)]
         mb = ", ".join(f"{one.p50:.0f}" for one in laps if one is not None)
-        what = f"MB in RAM after 1, 2, 3 laps over everybody of {size} memories: {mb}; third of second"
-        yield Bar(what, "flat", {"": _ratio(laps[2], laps[1])}, most(FLAT), "×")
+        what = (
+            f"MB in RAM after 1 to {LAPS} laps of new questions to everybody of {size} memories: {mb}; last of second"
+        )
+        yield Bar(what, "flat", {"": _ratio(laps[-1], laps[1])}, most(FLAT), "×")
 
 
 def _each(

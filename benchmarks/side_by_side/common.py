@@ -22,6 +22,9 @@ POOL = 512
 LEARNERS = 64
 """People who are learnt from at once."""
 
+LAPS = 5
+"""How often everybody is asked something new, to see whether memory in RAM stays as it is."""
+
 _WHO = "my sister|a friend|our neighbour|the new colleague|my old teacher|grandma|the landlord|Tom".split("|")
 _DID = "visited|repaired|painted|lost|bought|sold|found|borrowed|forgot|planted".split("|")
 _WHAT = "the bicycle|a guitar|two tickets|the garden fence|an old camera|the kayak|a recipe book|the tent".split("|")
@@ -76,8 +79,9 @@ def sentence(number: int) -> str:
 
 
 def question(number: int) -> str:
-    """A question that some statements answer; the first 960 all differ, more than the rows of a run ask for."""
-    return f"Who {' '.join(_ALL_QUESTIONS[number % len(_ALL_QUESTIONS)])}?"
+    """A question that some statements answer; no two numbers ask the same."""
+    asked = f"Who {' '.join(_ALL_QUESTIONS[number % len(_ALL_QUESTIONS)])}"
+    return f"{asked}?" if number < len(_ALL_QUESTIONS) else f"{asked}, and did it take {number} minutes?"
 
 
 def unasked(job: Job) -> int:

@@ -50,16 +50,17 @@ def input_tokens(body: dict[str, Any]) -> int:
 
 def answer(body: dict[str, Any]) -> dict[str, Any]:
     """The scripted message for a request."""
-    tools = [tool["function"]["name"] for tool in body.get("tools") or []]
+    forms = {tool["function"]["name"] for tool in body.get("tools") or []}
+    forms.add((body.get("response_format") or {}).get("json_schema", {}).get("name", ""))
     shown = str(body["messages"][-1].get("content") or "")
-    if "LearnAnswer" in tools:
+    if "LearnAnswer" in forms:
         turns = len(_TURN.findall(shown.rpartition("Turns to learn from:")[2]))
         facts = [{"text": fact(), "turns": [_own_turn(shown, place)]} for place in range(max(1, turns // 2))]
-        return _call("LearnAnswer", {"memories": facts})
-    if "ProfileAnswer" in tools:
-        return _call("ProfileAnswer", {"edits": []})
-    if "Memory" in tools:
-        return _call("Memory", {"content": fact()})
+        return _filled("LearnAnswer", {"memories": facts}, body)
+    if "ProfileAnswer" in forms:
+        return _filled("ProfileAnswer", {"edits": []}, body)
+    if "Memory" in forms:
+        return _filled("Memory", {"content": fact()}, body)
     memories = [{"id": str(place), "text": fact(), "attributed_to": "user"} for place in range(_facts_for(shown))]
     return {"role": "assistant", "content": json.dumps({"memory": memories})}
 
@@ -80,9 +81,12 @@ def _facts_for(shown: str) -> int:
     return max(1, len(re.findall(r"(?:user|assistant):|\"role\"", new)) // 2)
 
 
-def _call(name: str, arguments: dict[str, Any]) -> dict[str, Any]:
+def _filled(name: str, values: dict[str, Any], body: dict[str, Any]) -> dict[str, Any]:
+    """The form as it was asked for: as a call of the tool, or as the reply itself."""
+    if not body.get("tools"):
+        return {"role": "assistant", "content": json.dumps(values)}
     made = {"id": f"call_{next(_NUMBERS)}", "type": "function"}
-    function = {"name": name, "arguments": json.dumps(arguments)}
+    function = {"name": name, "arguments": json.dumps(values)}
     return {"role": "assistant", "content": None, "tool_calls": [{**made, "function": function}]}
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
 import sys
 import threading
 import time
@@ -13,12 +11,12 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
 from typing import Any
-from urllib.parse import SplitResult, urlsplit
 
 from sqlalchemy import Connection, text
 
 from benchmarks.side_by_side.common import (
     DIMENSION,
+    LAPS,
     LEARNERS,
     Job,
     Vectors,
@@ -51,35 +49,15 @@ PENDING = text("SELECT 1 FROM events WHERE state = 'pending' LIMIT 1")
 TOGETHER = 10_000
 """Memories that one transaction of the filling writes, of one person or of many."""
 
-
-class ServedModel:
-    """A chat model behind the scripted server: just what `with_structured_output` needs, a plain connection a call."""
-
-    model_name = "scripted"
-
-    def __init__(self, server: str) -> None:
-        self.url = urlsplit(server)
-
-    def with_structured_output(self, schema: type[Any], *, include_raw: bool) -> _Structured:
-        from langchain_core.utils.function_calling import convert_to_openai_tool
-
-        return _Structured(self.url, convert_to_openai_tool(schema))
+NEVER_ASKED = 1_000
+"""The first question of the laps: the rows before them ask those below it."""
 
 
-class _Structured:
-    def __init__(self, url: SplitResult, tool: dict[str, Any]) -> None:
-        self._url, self._tool = url, tool
+def served_model(job: Job) -> Any:
+    """The scripted server's model, through the same client as LangMem's."""
+    from langchain_openai import ChatOpenAI
 
-    async def ainvoke(self, messages: Sequence[Any], config: Any = None) -> dict[str, Any]:
-        shown = [{"role": one.type, "content": one.content} for one in messages]
-        body = json.dumps({"messages": shown, "tools": [self._tool]}).encode()
-        reader, writer = await asyncio.open_connection(self._url.hostname, self._url.port)
-        head = f"POST {self._url.path}/chat/completions HTTP/1.1\r\nConnection: close\r\nContent-Length: {len(body)}"
-        writer.write(f"{head}\r\n\r\n".encode() + body)
-        _, _, answer = (await reader.read()).partition(b"\r\n\r\n")
-        writer.close()
-        (call,) = json.loads(answer)["choices"][0]["message"]["tool_calls"]
-        return {"parsed": json.loads(call["function"]["arguments"])}
+    return ChatOpenAI(model="gpt-4o-mini", base_url=job.server, api_key="none", max_retries=0)
 
 
 def open_memory(job: Job, **more: Any) -> PersonaMemory:
@@ -163,16 +141,16 @@ def reading_and_writing(job: Job) -> None:
 
 
 def flat(memory: PersonaMemory, job: Job) -> None:
-    """Memory in RAM after recalling for everybody once, twice, three times."""
-    for lap in (1, 2, 3):
+    """Memory in RAM after asking everybody something new once, twice, …"""
+    for lap in range(LAPS):
         for number in range(job.users):
-            memory.recall(question(number), user_id=f"u{number}")
-        emit(f"resident after {lap} laps", value=resident_mb())
+            memory.recall(question(NEVER_ASKED + lap * job.users + number), user_id=f"u{number}")
+        emit(f"resident after {lap + 1} laps", value=resident_mb())
 
 
 def learn(job: Job) -> None:
     """Seconds from the first observe until all is learnt and has vectors, and until the profiles are made, too."""
-    with closing(open_memory(job, model=ServedModel(job.server), worker=True, quiet=timedelta(hours=1))) as memory:
+    with closing(open_memory(job, model=served_model(job), worker=True, quiet=timedelta(hours=1))) as memory:
         memory.observe(exchange(0), user_id="first")
         memory.flush(timeout=60)
         while memory.backlog().unindexed:
@@ -198,7 +176,7 @@ def _unlearnt(memory: PersonaMemory) -> bool:
 def economy(job: Job) -> None:
     """Live one dialogue, turn by turn, learning when it is due; the server counts."""
     moment = [NOW]
-    model, clock = ServedModel(job.server), lambda: moment[0]
+    model, clock = served_model(job), lambda: moment[0]
     with closing(open_memory(job, model=model, clock=clock)) as memory:
         for session in dialogue(job):
             moment[0] = datetime.fromisoformat(session[0]["at"])

@@ -44,6 +44,9 @@ NORMAL = "ours: ledger, NORMAL"
 MEM0 = "mem0, its default store"
 LANGMEM = "LangMem, InMemoryStore (RAM)"
 
+ASKING = frozenset({"learn", "economy"})
+"""Kinds of run that ask an LLM: ours, too, are run in a venv, where the same client is."""
+
 SIDES = (
     Side(BASE, "ours", options={"durability": "FULL"}, scales=True),
     Side(NORMAL, "ours", options={"durability": "NORMAL"}, scales=True),
@@ -100,6 +103,7 @@ def _lines(out: str) -> list[dict[str, Any]]:
     return found
 
 
-def interpreter(side: Side, pythons: Mapping[str, str]) -> str | None:
-    """What runs the side; None where its venv could not be made."""
-    return pythons.get(side.venv) if side.venv else sys.executable
+def interpreter(side: Side, kind: str, pythons: Mapping[str, str]) -> str | None:
+    """What runs the side: its venv, or this interpreter; None where the venv could not be made."""
+    venv = side.venv or ("ours" if kind in ASKING else "")
+    return pythons.get(venv) if venv else sys.executable

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from benchmarks.side_by_side.common import LAPS
 from benchmarks.side_by_side.sides import BASE, SIDES, Result
 from persona_memory.evaluation import Row, Table
 
@@ -43,7 +44,7 @@ def steps(
 def laps(results: Sequence[Result], *, title: str) -> Table:
     """Memory in RAM after each lap over everybody, a row for each side and size."""
     found = {(one.side, one.size, one.row): one.values["value"] for one in results if one.row.startswith("resident")}
-    columns = {"before": "resident", **{f"lap {lap}": f"resident after {lap} laps" for lap in (1, 2, 3)}}
+    columns = {"before": "resident", **{f"lap {lap + 1}": f"resident after {lap + 1} laps" for lap in range(LAPS)}}
     made = [
         Row(
             f"{side}, {size} memories",

@@ -12,9 +12,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+CLIENT = "langchain-openai"
+"""What LangMem and ours ask an LLM with; mem0 brings OpenAI's own, which is inside it."""
+
 PEERS = {
     "mem0": ("mem0ai", "faiss-cpu", "chromadb"),
-    "LangMem": ("langmem", "langchain-openai", "numpy"),
+    "LangMem": ("langmem", CLIENT, "numpy"),
 }
 """What is installed for a peer; its stores and its model come on top of its own package, which is measured alone."""
 

@@ -35,9 +35,9 @@ from persona_memory import (
     Recall,
     Resolver,
     identify,
-    inject,
     latest_question,
     resolve_user,
+    with_memory,
 )
 from persona_memory_langchain.tools import memory_tools
 
@@ -187,10 +187,12 @@ class PersonaMemoryMiddleware(AgentMiddleware[PersonaMemoryState, Any, Any]):
             return request
         with self.doors.open("inject"):
             opening: list[AnyMessage] = [request.system_message] if request.system_message else []
-            messages = inject([*opening, *request.messages], recalled, profile=self.profile, memories=self.memories)
+            model, messages = with_memory(
+                request.model, [*opening, *request.messages], recalled, profile=self.profile, memories=self.memories
+            )
             system = messages[0] if isinstance(messages[0], SystemMessage) else None
             rest = messages[1:] if system is not None else messages
-            return request.override(system_message=system, messages=rest)
+            return request.override(model=model, system_message=system, messages=rest)
         return request
 
 

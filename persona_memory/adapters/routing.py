@@ -7,6 +7,9 @@ from collections.abc import Sequence
 from persona_memory.errors import InvalidInput
 from persona_memory.types import Route, RouteName
 
+RENEW_AFTER = 48
+"""Events after which an adapter that is in use is trained again."""
+
 
 def decide(
     *,
@@ -18,10 +21,12 @@ def decide(
     trainable: bool,
     interpolates: bool,
     active_adapter: str | None,
+    behind: int = 0,
+    other_base: str | None = None,
 ) -> Route:
     """How the person's memory reaches the model this turn, with a reason in plain English.
 
-    Nothing is consolidated for a base that can only be prompted, as it could never be served.
+    Nothing is consolidated for a base that takes no adapters, as it could never be served.
 
     Args:
         needed: tokens of everything that is relevant this turn; 0 when nothing is.
@@ -32,6 +37,8 @@ def decide(
         trainable: adapters for the served base can be trained and run.
         interpolates: the served model can mix two streams at each decoding step.
         active_adapter: id of the person's evaluated, active adapter for this base, or None.
+        behind: events of the person that came after those that it was trained on.
+        other_base: where there is an active adapter, but for another base: the name of that base.
 
     Raises:
         InvalidInput: numbers that make no sense.
@@ -52,13 +59,17 @@ def decide(
         return route("context", f"all that is relevant fits: {needed} of {budget} tokens")
     short = f"{needed} tokens are relevant, {budget} fit"
     if not trainable:
-        return route("context_overflow", f"{short}; this model can only be prompted, so the best that fits is used")
-    if active_adapter is not None and interpolates:
-        reason = f"{short}; adapter {active_adapter} knows the rest and is mixed with the best that fits at every token"
-        return route("interpolated", reason, adapter=active_adapter)
+        return route("context_overflow", f"{short}; the model in use takes no adapters, so the best that fits is used")
     if active_adapter is not None:
-        reason = f"{short}; adapter {active_adapter} is used beside the best that fits"
-        return route("parametric", reason, adapter=active_adapter)
+        renew = behind >= RENEW_AFTER
+        later = f"; {behind} events came since it was trained, so it is to be trained again" if renew else ""
+        if interpolates:
+            how = f"adapter {active_adapter} knows the rest and is mixed with the best that fits at every token"
+            return route("interpolated", f"{short}; {how}{later}", adapter=active_adapter, consolidate=renew)
+        how = f"adapter {active_adapter} is used beside the best that fits"
+        return route("parametric", f"{short}; {how}{later}", adapter=active_adapter, consolidate=renew)
+    if other_base is not None:
+        short = f"{short}; the active adapter is for another base model, {other_base}"
     often = f"it did not fit in {overflows} of the last {window} turns" if window > 1 else "it is the first turn"
     if overflows < n:
         reason = f"{short}; {often} (an adapter is trained at {n} of {m}), so the best that fits is used"

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import heapq
 import re
 import unicodedata
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -59,16 +60,33 @@ def from_the_start(text: str) -> int:
     return 0
 
 
+Words = Callable[[str], Set[str]]
+"""The words of a text by which two texts say the same."""
+
+
+def no_words(text: str) -> Set[str]:
+    """The words of a text of which nothing is known: no two say the same."""
+    return frozenset()
+
+
 def pack(
-    hits: Sequence[Hit], *, budget: int, count: TokenCounter, render: Render, passage: Passage = from_the_start
+    hits: Sequence[Hit],
+    *,
+    budget: int,
+    count: TokenCounter,
+    render: Render,
+    passage: Passage = from_the_start,
+    words: Words = no_words,
 ) -> Packed:
     """The best set of hits whose rendered text, with all that is around it, stays within the budget.
 
-    The best score goes first, then whatever still fits, in order of score: value per token, the usual rule for a
-    knapsack, buys many short remarks for the one that matters (docs/lab-log.md). A memory and a turn that it was
-    learnt from are paid for together only where room is left over. As the tokens of parts do not add up to those of
-    the whole, the whole text is counted, and the worst hit dropped until it fits. A hit that is too large even alone
-    is shortened to the passage that matters. Ties go by recency, then by id.
+    The best score goes first, then whatever adds most to what is chosen and still fits: score · (1 − r), r being 2a − 1
+    where the most alike of the chosen says more than half of the same (a > ½), else 0 (maximal marginal relevance,
+    Carbonell and Goldstein 1998). A memory says what a turn says that it was learnt from: both are paid for only where
+    room is left over. Value per token, the usual rule for a knapsack, buys many short remarks for the one that matters
+    (docs/lab-log.md). As the tokens of parts do not add up to those of the whole, the whole text is counted, and what
+    adds least dropped until it fits. A hit that is too large even alone is shortened to the passage that matters. Ties
+    go by recency, then by id.
 
     Args:
         budget: in tokens.
@@ -76,6 +94,7 @@ def pack(
         render: the whole text for a set of hits, guards included. With no hits it may return text that is there in any
             case (a profile); if that alone exceeds the budget, nothing is chosen and `text` is "".
         passage: where to begin in a text that has to be shortened.
+        words: what a text says, for finding out what others say already.
 
     Raises:
         InvalidInput: the budget is negative.
@@ -86,7 +105,7 @@ def pack(
     chosen, text = ranked, render(ranked)
     needed = tokens = count(text)
     if tokens > budget:
-        chosen = _best(ranked, _Room(budget, count(render([])), count, render, passage))
+        chosen = _best(ranked, _Room(budget, count(render([])), count, render, passage, words))
         text = render(chosen)
         tokens = count(text)
     if tokens > budget:
@@ -123,6 +142,7 @@ class _Room:
     count: TokenCounter
     render: Render
     passage: Passage
+    words: Words
 
     def holds(self, hits: Sequence[Hit]) -> bool:
         return self.count(self.render(hits)) <= self.budget
@@ -156,11 +176,11 @@ def _best(ranked: Sequence[Hit], room: _Room) -> list[Hit]:
 
 
 def _fill(candidates: Sequence[Hit], costs: Mapping[str, int], room: _Room) -> list[Hit]:
-    """Hits in order as long as there is room, then what still fits, including what had to wait as redundant."""
+    """Hits in order of what they add as long as there is room, then what still fits."""
     chosen: list[Hit] = []
     spent = room.base
-    for hit in candidates:
-        if spent + costs[hit.id] <= room.budget and not any(_redundant(hit, other) for other in chosen):
+    for hit in _by_gain(candidates, chosen, room.words):
+        if spent + costs[hit.id] <= room.budget:
             chosen.append(hit)
             spent += costs[hit.id]
     while chosen and not room.holds(chosen):
@@ -174,9 +194,33 @@ def _fill(candidates: Sequence[Hit], costs: Mapping[str, int], room: _Room) -> l
     return chosen
 
 
-def _redundant(one: Hit, other: Hit) -> bool:
-    """Whether one is a memory and the other a turn that it was learnt from."""
-    return one.kind != other.kind and not set(one.sources).isdisjoint(other.sources)
+def _by_gain(candidates: Sequence[Hit], chosen: Sequence[Hit], words: Words) -> Iterator[Hit]:
+    """The candidates, best first, each by what it adds to those that were chosen of the ones before it.
+
+    What a hit adds only shrinks as others are chosen, so it is weighed again only when it seems to be the best.
+    """
+    said = [words(hit.text) for hit in candidates]
+    told = [0.0] * len(candidates)
+    heap = [(-hit.score, place, 0) for place, hit in enumerate(candidates)]
+    heapq.heapify(heap)
+    places = {hit.id: place for place, hit in enumerate(candidates)}
+    while heap:
+        _, place, seen = heap[0]
+        hit = candidates[place]
+        if seen == len(chosen):
+            heapq.heappop(heap)
+            yield hit
+            continue
+        for other in chosen[seen:]:
+            told[place] = max(told[place], _alike(hit, said[place], other, said[places[other.id]]))
+        heapq.heapreplace(heap, (-hit.score * (1 - max(0.0, 2 * told[place] - 1)), place, len(chosen)))
+
+
+def _alike(hit: Hit, said: Set[str], other: Hit, theirs: Set[str]) -> float:
+    """How far two hits say the same, in [0, 1]: Dice's share of their words; 1 where one was learnt from the other."""
+    if hit.kind != other.kind and not set(hit.sources).isdisjoint(other.sources):
+        return 1.0
+    return 2 * len(said & theirs) / (len(said) + len(theirs)) if said or theirs else 0.0
 
 
 def _shorten(hit: Hit, room: _Room, *, alone: bool) -> Hit | None:

@@ -13,7 +13,9 @@ import typer
 from persona_memory import PersonaMemory, __version__, pictures
 from persona_memory.cli.evaluating import evaluate
 from persona_memory.cli.options import (
+    Command,
     Embeddings,
+    Group,
     Home,
     Index,
     Json,
@@ -47,6 +49,7 @@ TRY, LOOK, CHANGE, WORK = "Begin", "Look", "Feed and erase", "Work and measure"
 
 app = typer.Typer(
     name="persona-memory",
+    cls=Group,
     help=ABOUT,
     epilog="persona-memory COMMAND --help lists the options of a command, with examples.",
     no_args_is_help=True,
@@ -411,6 +414,8 @@ app.command(
         "eval", "eval locomo --data locomo10.json --quick", "eval fsrs --data reviews.csv --markdown fsrs.md"
     ),
 )(evaluate)
+for registered in app.registered_commands:
+    registered.cls = Command
 
 
 def _owner(memory: PersonaMemory, number: int) -> str:

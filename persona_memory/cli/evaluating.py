@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import signal
+import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
@@ -17,6 +18,7 @@ from persona_memory.cli.output import check_folder, check_writable, err, note, o
 from persona_memory.cli.reports import print_catalogue, print_report
 from persona_memory.cli.signals import Interrupted, raise_on
 from persona_memory.evaluation import Settings, run
+from persona_memory.evaluation.cache import CACHE, tidy, unfinished
 from persona_memory.evaluation.catalogue import evaluation
 from persona_memory.evaluation.plotting import check as can_be_drawn
 from persona_memory.evaluation.plotting import plot as draw
@@ -29,7 +31,22 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-CACHE = Path("~/.cache/persona-memory")
+EVERY_S = 10.0
+"""Seconds between two lines about how far a run is, where there is no terminal for a bar."""
+
+
+class _Lines:
+    """Lines on stderr where nobody sees a bar: that a part begins, and now and then how far it is."""
+
+    def track(self, items: Iterable[T], label: str, *, total: int) -> Iterator[T]:
+        """The items, one by one."""
+        note(f"{label}: {total} to do")
+        said = time.monotonic()
+        for done, item in enumerate(items, 1):
+            yield item
+            if time.monotonic() - said >= EVERY_S:
+                note(f"{label}: {done} of {total}")
+                said = time.monotonic()
 
 
 class _Bars:
@@ -103,7 +120,10 @@ def evaluate(
     ] = None,
     plot: Annotated[
         Path | None,
-        typer.Option("--plot", metavar="FOLDER", help="Draw the tables into this folder, too.", rich_help_panel=FILES),
+        typer.Option(
+            "--plot", metavar="FOLDER", help="Draw the tables into this folder, too; it must exist.",
+            rich_help_panel=FILES,
+        ),
     ] = None,
 ) -> None:  # fmt: skip
     """Measure on public data, with baselines from the same run. An interrupted run goes on where it stopped."""
@@ -114,11 +134,13 @@ def evaluate(
         raise typer.BadParameter(f"{name} needs {evaluation(name).data}: pass it with --data")
     data = data or Path()
     _check_outputs(markdown, plot)
-    checkpoint = Checkpoint(
-        _unfinished(cache.expanduser(), name, data, model, local, adapter, by, embeddings, quick, seed)
-    )
+    cache = cache.expanduser()
+    tidy(cache, now=time.time())
+    checkpoint = Checkpoint(_unfinished(cache, name, data, model, local, adapter, by, embeddings, quick, seed))
     if len(checkpoint):
         note(f"going on with an interrupted run: {_parts(checkpoint)} already done")
+    if not err.is_terminal:
+        note(f"measuring {name}")
     raise_on(signal.SIGTERM)
     try:
         models = [_resumable(one, checkpoint) for one in model or ()]
@@ -126,7 +148,7 @@ def evaluate(
             settings = Settings(
                 data=data, model=next(iter(models), None), others=tuple(models[1:]), local=local, adapter=adapter,
                 by=by, embedder=None if embeddings is None else embedder(embeddings), quick=quick, seed=seed,
-                cache=cache.expanduser(), checkpoint=checkpoint, watch=_Bars(progress),
+                cache=cache, checkpoint=checkpoint, watch=_Bars(progress) if err.is_terminal else _Lines(),
             )  # fmt: skip
             report = run(name, settings)
     except KeyboardInterrupt:
@@ -174,7 +196,7 @@ def _resumable(name: str, checkpoint: Checkpoint) -> BaseChatModel:
 def _unfinished(cache: Path, name: str, data: Path, *choices: object) -> Path:
     """The file of an interrupted run with the same settings, the same data and the same code."""
     mark = hashlib.sha256(repr((*choices, *_state(data), __version__, code())).encode()).hexdigest()[:12]
-    return cache / "unfinished" / f"{name}-{mark}.jsonl"
+    return unfinished(cache) / f"{name}-{mark}.jsonl"
 
 
 def _state(data: Path) -> Iterator[tuple[str, int, int]]:

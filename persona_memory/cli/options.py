@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperCommand, TyperGroup
 
 from persona_memory import PersonaMemory
 from persona_memory.cli.signals import stoppable
@@ -76,6 +77,26 @@ Learner = Annotated[
     ),
 ]  # fmt: skip
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
+
+
+class _Flags:
+    """Help in which a flag has no type beside it: some versions of typer print "<bool>" there."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """The parameters, flags without a type."""
+        params: list[Any] = super().get_params(ctx)  # type: ignore[misc]
+        for param in params:
+            if getattr(param, "is_flag", False) and param.metavar is None:
+                param.metavar = ""
+        return params
+
+
+class Command(_Flags, TyperCommand):
+    """A command of ours."""
+
+
+class Group(_Flags, TyperGroup):
+    """All commands of ours."""
 
 
 def opened(home: Path | None, url: str | None, namespace: str, **options: Any) -> PersonaMemory:

@@ -53,13 +53,14 @@ def check_writable(path: Path) -> None:
 
 
 def check_folder(path: Path) -> None:
-    """Pass if files can be written into the folder, which is made where it is missing.
+    """Pass if files can be written into the folder.
 
     Raises:
-        InvalidInput: they cannot; the message says why.
+        InvalidInput: there is no such folder, or they cannot; the message says why.
     """
+    if not path.exists():
+        raise InvalidInput(f"there is no folder {str(path)!r}; make it first, or pass one that is there")
     with _named(path):
-        path.mkdir(parents=True, exist_ok=True)
         TemporaryFile(dir=path).close()
 
 

@@ -12,10 +12,14 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-from persona_memory.errors import InvalidInput
+from persona_memory.errors import ImportFileError
+from persona_memory.importers.files import decode
 
 TRAIN = "assist2009_updated_train.csv"
 TEST = "assist2009_updated_test.csv"
+_FORMAT = (
+    "three lines a student (how many rows, skills, answers of 0 or 1), as ASSISTments 2009 (updated) of DKVMN has them"
+)
 OFTEN = 20
 ALWAYS = 1.0
 NEARLY_ALWAYS = 0.93
@@ -40,20 +44,23 @@ def read(path: Path) -> tuple[Student, ...]:
     """The students of a file, each row an answer, as shipped.
 
     Raises:
-        InvalidInput: the file is missing, or is not in this format.
+        ImportFileError: the file is missing, or is not in this format.
     """
     if not path.is_file():
-        raise InvalidInput(f"{path.name!r} is not in {str(path.parent)!r}; take ASSISTments 2009 (updated) of DKVMN")
-    lines = [line.strip().rstrip(",") for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+        raise ImportFileError(str(path), None, f"is not there; expected {_FORMAT}")
+    text = decode(path.read_bytes(), source=str(path), line=1)
+    lines = [(number, line.strip().rstrip(",")) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
     if len(lines) % 3:
-        raise InvalidInput(f"{path.name!r} has {len(lines)} lines; a student takes three (rows, skills, answers)")
-    return tuple(_student(path, number, lines[number : number + 3]) for number in range(0, len(lines), 3))
+        raise ImportFileError(str(path), None, f"has {len(lines)} lines, not a multiple of three; expected {_FORMAT}")
+    return tuple(_student(path, lines[start : start + 3]) for start in range(0, len(lines), 3))
 
 
-def _student(path: Path, number: int, lines: Sequence[str]) -> Student:
-    count, skills, marks = lines[0], lines[1].split(","), lines[2].split(",")
+def _student(path: Path, lines: Sequence[tuple[int, str]]) -> Student:
+    (number, count), (_, skilled), (_, marked) = lines
+    skills, marks = skilled.split(","), marked.split(",")
     if not count.isdigit() or not len(skills) == len(marks) == int(count) or not set(marks) <= {"0", "1"}:
-        raise InvalidInput(f"{path.name!r}, line {number + 1}: {count!r} rows were announced, and cannot be read")
+        problem = f"{count!r} rows are announced, {len(skills)} skills and {len(marks)} answers follow"
+        raise ImportFileError(str(path), number, f"{problem}; expected {_FORMAT}")
     return tuple(Answer((skill,), mark == "1") for skill, mark in zip(skills, marks, strict=True))
 
 

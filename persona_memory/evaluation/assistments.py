@@ -35,7 +35,9 @@ from persona_memory.knowledge.tracing import FEATURES, GROUPS, Tracker
 
 LOGISTIC: Final = "logistic: counts, recency; slopes by skill"
 OURS: Final = "ours"
+TOLD_RIGHT, TOLD_KNOWN = "memory.knowledge(): p_correct", "memory.knowledge(): p_known"
 QUICK_STUDENTS: Final = 40
+QUICK_PART = f"first {QUICK_STUDENTS} students of each file"
 PATIENCE: Final = 5.0
 """Answers at the population's rate that a student's mean starts with."""
 
@@ -111,6 +113,9 @@ def _notes(pairs: Mapping[float, frozenset[Pair]], tables: Sequence[Table]) -> t
         "is merged there still tells part of the answers to whoever looks at the row before.",
         "Links between skills (what the answer before, on another skill, says of this one) are never fitted for the "
         f"{len(pairs[NEARLY_ALWAYS])} pairs, in no form of the data: there they would read the answer.",
+        "memory.knowledge(): what the library tells of a person's topics, with the shipped priors, which know no skill "
+        "by name; 'ours' is the same mathematics with priors of the very skills that are asked about. p_known is "
+        "mastery, put through BKT's guess and slip.",
         "Intervals: 1,000 resamples of the students (AUC), 2,000 (log loss); differences are paired.",
     )
 
@@ -124,6 +129,7 @@ def _measured(data: _Fitted, *, whole: bool, seed: int) -> list[dict[str, Any]]:
     """Each system's scores, as JSON."""
     systems: list[tuple[str, RowKind, Array]] = [*_baselines(data)]
     systems.append((OURS, "ours", _online(data.test, data.ours())))
+    systems += [(name, "ours", p) for name, p in told(data.test).items()]
     if whole:
         systems += _ablations(data)
     y, people = data.after.y, data.after.people
@@ -204,6 +210,23 @@ def _online(students: Sequence[Student], priors: Priors) -> Array:
             found.append(tracker.p_correct(answer.topics))
             tracker.observe(answer.topics, answer.correct)
     return np.array(found)
+
+
+def told(students: Sequence[Student]) -> dict[str, Array]:
+    """What `memory.knowledge()` tells of each question's topics before it is answered, the mean over the topics.
+
+    Its numbers are the tracker's, with the shipped priors (`topics.trace_topics`): the answers are seen as evidence of
+    the kinds "correct" and "wrong", and a topic that is new counts as one that has just come up.
+    """
+    known, right = list[float](), list[float]()
+    for student in students:
+        tracker = Tracker()
+        for answer in student:
+            p_known = [tracker.p_known(topic) for topic in answer.topics]
+            known.append(bkt.p_correct_together(p_known, tracker.priors.bkt))
+            right.append(sum(tracker.p_correct([topic]) for topic in answer.topics) / len(answer.topics))
+            tracker.see(answer.topics, "correct" if answer.correct else "wrong")
+    return {TOLD_RIGHT: np.array(right), TOLD_KNOWN: np.array(known)}
 
 
 def _ablations(data: _Fitted) -> list[tuple[str, RowKind, Array]]:

@@ -18,7 +18,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from persona_memory.errors import ImportFileError, InvalidInput
 from persona_memory.evaluation import recall, supersession
-from persona_memory.evaluation.datasets.reading import first_problem
+from persona_memory.evaluation.datasets.reading import broken
 from persona_memory.evaluation.rankings import Conversation, Question
 from persona_memory.evaluation.report import Report
 from persona_memory.evaluation.settings import Settings
@@ -26,12 +26,16 @@ from persona_memory.evaluation.supersession import Chat, Update
 from persona_memory.evaluation.systems import systems
 from persona_memory.types import Turn
 
+QUICK_PART = recall.QUICK_PART
+
 CHATS = (
     "chat_trunecated.json",
     "chat.json",
 )  # [sic]; the first is what the questions were asked about, where it exists
 QUESTIONS = "probing_questions.json"
 UPDATES = supersession.UPDATES.replace(" ", "_")
+
+_FORMAT = f"a folder of BEAM's for each chat, with {' or '.join(CHATS)}, and {QUESTIONS}"
 
 _MARK = re.compile(r"\s*->->.*$")
 """Numbers of the plan that BEAM leaves at the end of the person's messages."""
@@ -74,6 +78,9 @@ def run(settings: Settings) -> Report:
         f"{asked:,} questions with source messages, {len(conversations)} chats; 95 % intervals by drawing chats. "
         "Choices were made on even chat numbers (dev.). 'in budget' is the share of the evidence in what is injected "
         "under the default budget of 800 tokens; a text too long for it is shortened to a passage.",
+        "dense: each message embedded in one piece, of which MiniLM reads the first 256 tokens; best of chunks: every "
+        "piece of a long message is embedded, and the best counts, as in ours.",
+        recall.THROUGH_THE_PRODUCT,
         "Supersession: 'updated, current' has the message with the update among the first ten, not marked as changed "
         "since; 'old, unmarked' has the message with the old value there without such a mark. The rules for figures "
         "were written with all pairs in view, their thresholds chosen on even chats.",
@@ -172,6 +179,6 @@ def _parse(shape: TypeAdapter[Any], path: Path) -> Any:
     try:
         return shape.validate_json(path.read_bytes())
     except OSError as error:
-        raise ImportFileError(path.name, None, f"cannot be read: {error.strerror}") from error
+        raise ImportFileError(path.name, None, f"cannot be read ({error.strerror}); expected {_FORMAT}") from error
     except ValidationError as error:
-        raise ImportFileError(path.name, None, f"not what BEAM has: {first_problem(error)}") from error
+        raise broken(path.name, error, row="batch", expected=_FORMAT) from error

@@ -86,7 +86,7 @@ EVALUATIONS: Mapping[str, Evaluation] = {
         needs_model=True,
     ),
 }
-"""By name; the module of the same name in this room runs it."""
+"""By name; the module of the same name in this room runs it, and says in QUICK_PART what a quick run looks at."""
 
 
 def evaluation(name: str) -> Evaluation:
@@ -114,8 +114,12 @@ def run(name: str, settings: Settings) -> Report:
         raise InvalidInput(f"{name} measures a chat model; pass --model provider:name{other}")
     if settings.others and not known.several:
         raise InvalidInput(f"{name} measures one chat model at a time; pass --model once")
-    report: Report = import_module(f"persona_memory.evaluation.{name}").run(settings)
-    notes = report.notes
-    if settings.quick:
-        notes = ("A quick run on a small part of the data: it shows that all works, not how well.", *notes)
-    return replace(report, notes=notes, provenance=provenance())
+    module = import_module(f"persona_memory.evaluation.{name}")
+    report: Report = replace(module.run(settings), provenance=provenance())
+    return quick(report, module.QUICK_PART) if settings.quick else report
+
+
+def quick(report: Report, part: str) -> Report:
+    """The report of a run on this part of the data, which its title says."""
+    notes = ("A quick run on a small part of the data: it shows that all works, not how well.", *report.notes)
+    return replace(report, title=f"{report.title} (quick: {part})", notes=notes)

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 CHATS, STUDENTS = 8, 3
 QUICK_CHATS, QUICK_STUDENTS = 2, 1
+QUICK_PART = f"first {QUICK_CHATS} chats, first student of each subject"
 ASKED_ALIKE = 0.6
 """Token F1 from which a model's sentence counts as the question that it was offered."""
 DISTANCES = ((1, 1), (2, 3), (4, 9))

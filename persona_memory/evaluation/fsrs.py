@@ -16,7 +16,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from persona_memory.errors import InvalidInput
+from persona_memory.errors import ImportFileError, InvalidInput
 from persona_memory.evaluation.logistic import Array, fit, sigmoid
 from persona_memory.evaluation.prediction import auc, binned_rmse, calibration_error, losses
 from persona_memory.evaluation.report import Report, Row, RowKind, Score, Table
@@ -36,9 +36,10 @@ from persona_memory.knowledge.forgetting import (
 
 GRADES: Final[dict[str, Grade]] = {"1": "again", "2": "hard", "3": "good", "4": "easy"}
 QUICK_REVIEWS: Final = 1500
+QUICK_PART = f"first {QUICK_REVIEWS:,} reviews"
 LEAST: Final = 20
 """Reviews a day or more after the last; fewer say nothing, and one half may have none."""
-_FORMAT: Final = "card_id, review_rating (1 to 4), review_time (ISO 8601)"
+_FORMAT: Final = "a CSV as FSRS's optimizer reads it: card_id, review_rating (1 to 4), review_time (ISO 8601)"
 COLUMNS: Final = ("log loss", "ECE", "RMSE (bins)", "AUC")
 
 
@@ -72,19 +73,19 @@ def read(path: Path) -> tuple[tuple[str, Review], ...]:
         path: the file, or a folder: then its first .csv.
 
     Raises:
-        InvalidInput: there is no such file, it is no CSV, a column is missing, or a value is not what it should be.
+        ImportFileError: there is no such file, it is no CSV, a column is missing, or a value is not what it should be.
     """
     file = next(iter(sorted(path.glob("*.csv"))), None) if path.is_dir() else path
     if file is None or not file.is_file():
-        missing = f"there is no .csv in {str(path.resolve())!r}" if file is None else f"{str(file)!r} is not there"
-        raise InvalidInput(f"{missing}; take a CSV of reviews as FSRS's optimizer reads it: {_FORMAT}")
+        missing = "there is no .csv in it" if file is None else "is not there"
+        raise ImportFileError(str(path.resolve() if file is None else file), None, f"{missing}; expected {_FORMAT}")
     try:
         with file.open(encoding="utf-8-sig", newline="") as lines:
             found = [_review(row, number, file) for number, row in enumerate(csv.DictReader(lines), start=2)]
     except (UnicodeDecodeError, csv.Error) as error:
-        raise InvalidInput(f"{str(file)!r} is no CSV in UTF-8 ({error}); expected {_FORMAT}") from error
+        raise ImportFileError(str(file), None, f"is no CSV in UTF-8 ({error}); expected {_FORMAT}") from error
     if not found:
-        raise InvalidInput(f"{str(file)!r} has no reviews; expected {_FORMAT}")
+        raise ImportFileError(str(file), None, f"has no reviews; expected {_FORMAT}")
     return tuple(sorted(found, key=lambda one: one[1].at))
 
 
@@ -93,7 +94,8 @@ def _review(row: Mapping[str, str], number: int, file: Path) -> tuple[str, Revie
         at = datetime.fromisoformat(row["review_time"])
         grade, card = GRADES[row["review_rating"]], row["card_id"]
     except (KeyError, TypeError, ValueError) as error:
-        raise InvalidInput(f"{str(file)!r}, line {number} is no review ({error!r}); expected {_FORMAT}") from error
+        told = ", ".join(f"{name} {row.get(name)!r}" for name in ("card_id", "review_rating", "review_time"))
+        raise ImportFileError(str(file), number, f"no review ({told}); expected {_FORMAT}") from error
     return card, Review(grade, at if at.tzinfo else at.replace(tzinfo=UTC))
 
 

@@ -19,17 +19,20 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from persona_memory.errors import ImportFileError
 from persona_memory.evaluation import recall
 from persona_memory.evaluation.datasets.dialogues import locomo_file
-from persona_memory.evaluation.datasets.reading import first_problem
+from persona_memory.evaluation.datasets.reading import broken
 from persona_memory.evaluation.rankings import Conversation, Question, Results
 from persona_memory.evaluation.report import Report, Row, Score, Table
 from persona_memory.evaluation.settings import Settings
-from persona_memory.evaluation.systems import PLAIN, System, systems
+from persona_memory.evaluation.systems import PLAIN_NAMED, System, systems
 from persona_memory.importers import ImportedMessage, read_locomo
 from persona_memory.types import Turn
+
+QUICK_PART = recall.QUICK_PART
 
 DEVELOPMENT = frozenset({"conv-26", "conv-30", "conv-41", "conv-42", "conv-43"})
 CATEGORIES = {1: "multi-hop", 2: "temporal", 3: "open domain", 4: "single hop"}
 AUDIT = "audit_errors.json"
+_FORMAT = f"LoCoMo's locomo10.json, or its {AUDIT}"
 
 _ID = re.compile(r"D\d+:\d+")
 
@@ -60,7 +63,7 @@ def run(settings: Settings) -> Report:
         recall.overall("LoCoMo turn recall", conversations, found, compared, seed=settings.seed),
         recall.halves(conversations, found, compared, seed=settings.seed),
         recall.costs(conversations, found, compared, seed=settings.seed),
-        recall.by_category(conversations, found, seed=settings.seed),
+        recall.by_category(conversations, found, plain=PLAIN_NAMED, seed=settings.seed),
     ]
     if not unaudited:
         tables.append(_audited(conversations, found, settings.seed))
@@ -69,6 +72,7 @@ def run(settings: Settings) -> Report:
         "95 % intervals by drawing dialogues. Choices were made on the first five dialogues (dev.).",
         "'in budget' is the share of the evidence in what is injected under the default budget of 800 tokens; 'tokens' "
         "what that takes, by an estimate that never undercounts.",
+        recall.THROUGH_THE_PRODUCT,
     ]
     if missing:
         notes.append(f"Evidence ids that do not exist, left out: {'; '.join(missing)}.")
@@ -154,7 +158,9 @@ def _corrections(found: Sequence[_Correction]) -> dict[tuple[int, int], list[str
 
 def _audited(conversations: Sequence[Conversation], found: Results, seed: int) -> Table:
     """Recall on the corrected evidence beside the raw one."""
-    compared = [System(name, "ours" if name == "ours" else "baseline", lambda *_: []) for name in (*PLAIN, "ours")]
+    compared = [
+        System(name, "ours" if name == "ours" else "baseline", lambda *_: []) for name in (*PLAIN_NAMED, "ours")
+    ]
     right = recall.overall("", conversations, found, compared, evidence=recall.corrected, seed=seed)
     asis = recall.overall("", conversations, found, compared, seed=seed)
     rows = []
@@ -171,4 +177,6 @@ def _parse(shape: TypeAdapter[Any], path: Path) -> Any:
     try:
         return shape.validate_json(path.read_bytes())
     except ValidationError as error:
-        raise ImportFileError(str(path), None, f"not what LoCoMo has: {first_problem(error)}") from error
+        raise broken(
+            str(path), error, row="dialogue" if path.name != AUDIT else "correction", expected=_FORMAT
+        ) from error

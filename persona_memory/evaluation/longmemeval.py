@@ -15,13 +15,15 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from persona_memory.errors import ImportFileError
 from persona_memory.evaluation import recall
-from persona_memory.evaluation.datasets.reading import first_problem
+from persona_memory.evaluation.datasets.reading import broken
 from persona_memory.evaluation.rankings import Conversation, Question, Results
 from persona_memory.evaluation.report import Report, Row, Table
 from persona_memory.evaluation.settings import Settings
 from persona_memory.evaluation.statistics import mean
 from persona_memory.evaluation.systems import System, systems
 from persona_memory.types import Turn
+
+QUICK_PART = recall.QUICK_PART
 
 SESSION_DEPTHS = (1, 3, 5, 10)
 ENOUGH = 30
@@ -61,6 +63,7 @@ def run(settings: Settings) -> Report:
     notes = (
         f"{len(conversations)} haystacks with one question each; no choice was made on them. The evidence of a turn is "
         "'has_answer'; a session counts as found with its first turn.",
+        recall.THROUGH_THE_PRODUCT,
         *([_FEW] if len(conversations) < ENOUGH else []),
     )
     return Report("longmemeval", "LongMemEval: finding what answers among many sessions", tables, notes)
@@ -76,7 +79,7 @@ def read(path: Path) -> list[Conversation]:
     try:
         items = TypeAdapter(list[_Item]).validate_json(file.read_bytes())
     except ValidationError as error:
-        raise ImportFileError(str(file), None, f"{first_problem(error)}; expected {_FORMAT}") from error
+        raise broken(str(file), error, row="item", expected=_FORMAT) from error
     return [_conversation(item, file) for item in items if not item.question_id.endswith("_abs")]
 
 

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from operator import attrgetter
 from pathlib import Path
 from typing import Final, Literal
 
@@ -19,11 +20,12 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field, ValidationError
 
-from persona_memory.errors import InvalidInput
-from persona_memory.evaluation.datasets.reading import first_problem
+from persona_memory.errors import ImportFileError, InvalidInput
+from persona_memory.evaluation.datasets.reading import broken
 from persona_memory.evaluation.prediction import auc, interval
 from persona_memory.evaluation.report import Report, Row, RowKind, Score, Table
 from persona_memory.evaluation.settings import Settings
+from persona_memory.importers.files import load_json_lines
 from persona_memory.knowledge import fold_topics
 from persona_memory.learning.rules.topics import topic_evidence
 from persona_memory.protocols import Window
@@ -39,8 +41,13 @@ START: Final = datetime(2025, 1, 6, 15, tzinfo=UTC)
 RESAMPLES: Final = 2000
 LAST_TURNS: Final = 2
 QUICK_DIALOGUES: Final = 60
-MAJORITY, WORDS, STATUS, MASTERY = "majority: understood", "words of the last turns", "ours: status", "ours: p_known"
+QUICK_PART = f"first {QUICK_DIALOGUES} dialogues"
+MAJORITY, WORDS = "majority: understood", "words of the last turns"
+STATUS, MASTERY, NEXT = "ours: status", "ours: p_known", "ours: p_correct"
 _TURN = re.compile(r"^(?P<who>[^:]{1,40}):\s*(?:\((?P<act>\w+)\)\s*)?(?P<text>.*)$", re.DOTALL)
+
+
+_FORMAT = 'test.jsonl of the data set eth-nlped/mathdial, {"conversation": …, "self-correctness": …} in each line'
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,22 +67,18 @@ def read(path: Path) -> tuple[Dialogue, ...]:
     """The dialogues of a JSON-lines file.
 
     Raises:
-        InvalidInput: a line is no dialogue of MathDial.
+        ImportFileError: the file is not there, or a line is no dialogue of MathDial.
     """
     if path.is_dir():
         path = path / "test.jsonl"
     if not path.is_file():
-        raise InvalidInput(f"{str(path)!r} is not there; take test.jsonl of the data set eth-nlped/mathdial")
+        raise ImportFileError(str(path), None, f"is not there; expected {_FORMAT}")
     found = []
-    for number, line in enumerate(path.read_text(encoding="utf-8-sig").split("\n"), start=1):
-        if not line.strip():
-            continue
+    for number, value in load_json_lines(path, expected=_FORMAT):
         try:
-            one = _Line.model_validate_json(line)
+            one = _Line.model_validate(value)
         except ValidationError as error:
-            raise InvalidInput(
-                f"{path.name!r}, line {number} is no dialogue of MathDial: {first_problem(error)}"
-            ) from error
+            raise broken(str(path), error, line=number, expected=_FORMAT) from error
         found.append(Dialogue(tuple(_turns(one.conversation)), one.label))
     return tuple(found)
 
@@ -111,6 +114,7 @@ class _Seen:
     understood: bool
     revealed: bool
     p_known: float
+    p_correct: float
     familiar: bool
     words: frozenset[str]
 
@@ -144,7 +148,8 @@ def run(settings: Settings) -> Report:
 _NOTES: Final = (
     "Label: whether the student solved the problem by the end, as the tutor said afterwards. Dialogues in which the "
     "tutor had to reveal the answer are left out of the first table. Every second dialogue of the file is the "
-    "development half: the rules' phrases, the threshold of p_known and the baseline's words were chosen there.",
+    "development half: the rules' phrases, the thresholds of p_known and p_correct, and the baseline's words were "
+    "chosen there.",
     f"Turns are read one by one, each with the turns before it only. Each dialogue begins with {REQUEST!r}, because "
     "the rules count evidence for a topic that was named. The tutor's annotated acts are not read.",
     "Balanced accuracy: the mean of the shares of understood and of confused dialogues that are told rightly; 2,000 "
@@ -161,6 +166,7 @@ def _seen(dialogue: Dialogue) -> _Seen | None:
         understood=dialogue.label == UNDERSTOOD,
         revealed=dialogue.label == REVEALED,
         p_known=topic.p_known,
+        p_correct=topic.p_correct,
         familiar=topic.status == "familiar",
         words=frozenset(re.findall(r"[a-z']+", last.casefold())),
     )
@@ -174,14 +180,16 @@ def _systems(development: Sequence[_Seen]) -> _Systems:
     def words(one: _Seen) -> float:
         return sum(evidence.get(word, 0.0) for word in one.words)
 
-    def p_known(one: _Seen) -> float:
-        return one.p_known
+    def best(score: Callable[[_Seen], float]) -> float:
+        return _threshold(np.array([score(one) for one in development]), y)
 
+    known, right = attrgetter("p_known"), attrgetter("p_correct")
     return {
         MAJORITY: ("baseline", lambda one: 0.0, 0.0),
-        WORDS: ("baseline", words, _threshold(np.array([words(one) for one in development]), y)),
+        WORDS: ("baseline", words, best(words)),
         STATUS: ("ours", lambda one: float(one.familiar), 0.5),
-        MASTERY: ("ours", p_known, _threshold(np.array([p_known(one) for one in development]), y)),
+        MASTERY: ("ours", known, best(known)),
+        NEXT: ("ours", right, best(right)),
     }
 
 

@@ -23,6 +23,7 @@ from persona_memory.installing import pip_install
 
 SHOTS = 5
 QUICK_SUBJECTS, QUICK_QUESTIONS = 3, 4
+QUICK_PART = f"first {QUICK_SUBJECTS} subjects, first {QUICK_QUESTIONS} questions of each"
 OPENING = "The following are multiple choice questions (with answers) about {subject}."
 
 Marks = Mapping[str, Sequence[bool]]

@@ -42,6 +42,7 @@ from persona_memory.types import Turn
 ROOM = 1000
 """Tokens that are kept free for the question, its options and the answer."""
 QUICK_HISTORIES, QUICK_QUESTIONS = 2, 4
+QUICK_PART = f"first {QUICK_HISTORIES} histories, first {QUICK_QUESTIONS} questions of each"
 BEGIN = datetime(2025, 1, 1, tzinfo=UTC)
 """The histories have no dates."""
 MINUTE = timedelta(minutes=1)

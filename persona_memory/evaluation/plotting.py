@@ -24,7 +24,6 @@ def plot(report: Report, folder: Path) -> list[Path]:
     check()
     from matplotlib.figure import Figure
 
-    folder.mkdir(parents=True, exist_ok=True)
     files = []
     for number, table in enumerate((one for one in report.tables if one.plot is not None), 1):
         points = [(row, cell) for row in table.rows if isinstance(cell := row.cells.get(table.plot or ""), Score)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
+import shlex
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -16,10 +17,10 @@ PACKAGES = ("persona-memory", "numpy", "torch", "transformers", "qdrant-client",
 
 
 def provenance(command: Sequence[str] | None = None) -> dict[str, str]:
-    """Command, commit, date, versions and machine of this run."""
+    """Command, commit, date, versions and machine of this run; the command can be pasted where its files lie."""
     words = ["persona-memory", *sys.argv[1:]] if command is None else list(command)
     return {
-        "command": " ".join(_portable(word) for word in words),
+        "command": shlex.join(_portable(word) for word in words),
         "commit": commit(),
         "date": f"{datetime.now(UTC):%Y-%m-%d}",
         "versions": ", ".join(f"{name} {found}" for name in PACKAGES if (found := _version(name))),
@@ -30,7 +31,7 @@ def provenance(command: Sequence[str] | None = None) -> dict[str, str]:
 
 def _portable(word: str) -> str:
     """The word, an absolute path as its last part."""
-    return f"…/{Path(word).name}" if Path(word).is_absolute() else word
+    return Path(word).name if Path(word).is_absolute() else word
 
 
 def _version(package: str) -> str | None:

@@ -55,6 +55,7 @@ if TYPE_CHECKING:
 
 ROOM = 1000
 QUICK_DIALOGUES, QUICK_QUESTIONS = 1, 6
+QUICK_PART = f"first dialogue, first {QUICK_QUESTIONS} questions"
 BEGIN = datetime(2025, 1, 1, tzinfo=UTC)
 """For plain retrieval, where messages have no dates."""
 REFERENCE_UNKNOWN = "The conversation does not say."

@@ -12,10 +12,20 @@ from datetime import datetime
 import numpy as np
 
 from persona_memory.evaluation.settings import Settings
-from persona_memory.evaluation.vectors import Matrix, embedded
-from persona_memory.protocols import Embedder
-from persona_memory.retrieval import PersonView, Query, Weights, chunks, default_embedder, fingerprint, understand
-from persona_memory.retrieval import weights_for as measured_weights
+from persona_memory.evaluation.vectors import Kept, Matrix
+from persona_memory.retrieval import (
+    UNRELATED,
+    PersonView,
+    Query,
+    Weights,
+    background,
+    chunks,
+    default_embedder,
+    tokens,
+    understand,
+    weights_for,
+)
+from persona_memory.retrieval.bm25 import Bm25
 from persona_memory.types import Turn
 
 
@@ -58,7 +68,11 @@ class Prepared:
     Attributes:
         of_turn: which turn (from 0) each chunk belongs to, shape (c,).
         cosines: of each question with each chunk, shape (questions, c).
+        whole: of each question with each turn, embedded in one piece: of a long one an embedder may read the beginning
+            only. Shape (questions, turns).
         named: of each question with "Speaker: turn", shape (questions, turns); None where nobody has a name.
+        named_words: word statistics of "Speaker: turn".
+        embedder: gives the same vectors again without embedding anything.
     """
 
     conversation: Conversation
@@ -66,8 +80,11 @@ class Prepared:
     queries: tuple[Query, ...]
     of_turn: np.ndarray[tuple[int], np.dtype[np.intp]]
     cosines: Matrix
+    whole: Matrix
     named: Matrix | None
+    named_words: Bm25
     weights: Weights
+    embedder: Kept
 
     def dense(self, question: int) -> dict[str, float]:
         """Cosine by point id, as a vector index answers."""
@@ -81,8 +98,8 @@ class Prepared:
         said, rows = self.conversation.turns[:count], self.of_turn < count
         return replace(
             self, conversation=replace(self.conversation, turns=said), view=PersonView(said),
-            of_turn=self.of_turn[rows], cosines=self.cosines[:, rows],
-            named=None if self.named is None else self.named[:, :count],
+            of_turn=self.of_turn[rows], cosines=self.cosines[:, rows], whole=self.whole[:, :count],
+            named=None if self.named is None else self.named[:, :count], named_words=_words_with_names(said),
         )  # fmt: skip
 
     def best_cosines(self, question: int) -> Matrix:
@@ -94,14 +111,14 @@ class Prepared:
 
 def prepare(conversation: Conversation, settings: Settings) -> Prepared:
     """Embed turns (by chunk, as indexing does) and questions, and understand the questions."""
-    embedder = settings.embedder or default_embedder()
+    embedder = Kept(settings.embedder or default_embedder(), settings.cache)
     turns, view = conversation.turns, PersonView(conversation.turns)
     pieces = [(row, piece) for row, turn in enumerate(turns) for piece in chunks(turn.text)]
-    asked = embedded([one.text for one in conversation.questions], embedder, settings.cache)
-    said = embedded([piece for _, piece in pieces], embedder, settings.cache)
+    asked = embedder.queries([one.text for one in conversation.questions])
+    said = embedder.documents([piece for _, piece in pieces])
     named = None
     if view.speakers:
-        named = asked @ embedded([f"{turn.speaker}: {turn.text}" for turn in turns], embedder, settings.cache).T
+        named = asked @ embedder.documents(list(map(_with_name, turns))).T
     return Prepared(
         conversation=conversation,
         view=view,
@@ -110,14 +127,29 @@ def prepare(conversation: Conversation, settings: Settings) -> Prepared:
         ),
         of_turn=np.array([row for row, _ in pieces]),
         cosines=asked @ said.T,
+        whole=asked @ embedder.documents([turn.text for turn in turns]).T,
         named=named,
+        named_words=_words_with_names(turns),
         weights=weights(embedder),
+        embedder=embedder,
     )
 
 
-def weights(embedder: Embedder) -> Weights:
-    """The weights that recall uses with this embedder."""
-    return measured_weights(fingerprint(embedder))
+def weights(embedder: Kept) -> Weights:
+    """The weights that recall uses with this embedder; as there, one that is not ours embeds a few texts."""
+    unrelated = 0.0 if embedder.dimension is not None else background(list(embedder.documents(UNRELATED)))
+    return weights_for(embedder.fingerprint, background=unrelated)
+
+
+def _with_name(turn: Turn) -> str:
+    return f"{turn.speaker}: {turn.text}" if turn.speaker else turn.text
+
+
+def _words_with_names(turns: Sequence[Turn]) -> Bm25:
+    found = Bm25()
+    for turn in turns:
+        found.add(tokens(_with_name(turn)))
+    return found
 
 
 @dataclass(frozen=True, slots=True)

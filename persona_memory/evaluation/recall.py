@@ -9,7 +9,7 @@ from persona_memory.evaluation.rankings import Conversation, Found, Question, Re
 from persona_memory.evaluation.report import Row, Score, Table
 from persona_memory.evaluation.settings import Settings
 from persona_memory.evaluation.statistics import mean
-from persona_memory.evaluation.systems import PLAIN, System, answers
+from persona_memory.evaluation.systems import LEARNED, PLAIN, System, answers
 from persona_memory.memory import DEFAULT_BUDGET
 
 DEPTHS = (5, 10, 25, 50)
@@ -18,6 +18,14 @@ HALVES = (10, 25)
 
 QUICK = (2, 12)
 """Conversations, and questions of each, in a quick run."""
+QUICK_PART = f"first {QUICK[0]} conversations, first {QUICK[1]} questions of each"
+
+THROUGH_THE_PRODUCT = (
+    f"{LEARNED}: a memory observes the conversation, learns it by its rules and answers by `recall`; the turns behind "
+    "its hits are counted, as far as recall holds them worth telling, and 'tokens' have the profile in them. The other "
+    "rows rank the turns alone."
+)
+"""A note that reports of recall have in common."""
 
 Evidence = Callable[[Question], frozenset[int]]
 Asked = tuple[Conversation, Question, Found]
@@ -111,6 +119,7 @@ def by_category(
     conversations: Sequence[Conversation],
     found: Results,
     *,
+    plain: Sequence[str] = PLAIN,
     evidence: Evidence = raw,
     seed: int = 0,
 ) -> Table:
@@ -121,11 +130,11 @@ def by_category(
         part = [one for one in ours if one[1].category == category]
         cells: dict[str, Score | str] = {"questions": f"{len(part)}"}
         cells |= {f"@{depth}": _recall(part, depth, evidence, seed) for depth in DEPTHS}
-        for name in PLAIN:
+        for name in plain:
             theirs = [one for one in _asked(conversations, found, name, evidence) if one[1].category == category]
             cells[f"{name} @10"] = Score(_recall(theirs, 10, evidence, seed).value)
         rows.append(Row(category, cells))
-    columns = ("questions", *(f"@{depth}" for depth in DEPTHS), *(f"{name} @10" for name in PLAIN))
+    columns = ("questions", *(f"@{depth}" for depth in DEPTHS), *(f"{name} @10" for name in plain))
     return Table("ours, by category", columns, tuple(rows))
 
 

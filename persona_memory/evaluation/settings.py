@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from persona_memory.evaluation.cache import CACHE
 from persona_memory.evaluation.progress import Checkpoint, Quiet, Watch
 
 if TYPE_CHECKING:
@@ -43,6 +44,6 @@ class Settings:
     embedder: Embedder | None = None
     quick: bool = False
     seed: int = 0
-    cache: Path = field(default_factory=lambda: Path.home() / ".cache" / "persona-memory")
+    cache: Path = field(default_factory=CACHE.expanduser)
     checkpoint: Checkpoint = field(default_factory=Checkpoint)
     watch: Watch = field(default_factory=Quiet)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from persona_memory.budget import Packed, memories_renderer, pack
 from persona_memory.budget.tokens import estimate
+from persona_memory.evaluation.learned import recalled
 from persona_memory.evaluation.rankings import Found, Prepared
 from persona_memory.evaluation.report import RowKind
 from persona_memory.evaluation.vectors import Matrix
@@ -23,11 +24,17 @@ from persona_memory.types import Hit, Turn
 Rank = Callable[[Prepared, int], list[Hit]]
 """(conversation, question number) to hits, best first."""
 
+LEARNED = "PersonaMemory (after learning)"
+"""The row of the product itself."""
+
 RRF_K = 60
 """Reciprocal rank fusion's constant (Cormack, Clarke and Büttcher 2009)."""
 
 PLAIN = ("BM25", "dense", "hybrid RRF")
 """Names of the baselines that tables by category and the like compare ours with."""
+
+PLAIN_NAMED = tuple(f'{name}, of "speaker: turn"' for name in PLAIN)
+"""The same where speakers have names: all three are better with them."""
 
 KEPT = 50
 """Best turns that are kept of a ranking: the deepest that is reported."""
@@ -35,26 +42,34 @@ KEPT = 50
 
 @dataclass(frozen=True, slots=True)
 class System:
-    """One way to rank turns."""
+    """One way to rank turns; a rank of None: by `memory.recall` of a memory that has learnt the conversation."""
 
     name: str
     kind: RowKind
-    rank: Rank
+    rank: Rank | None
 
 
 def systems(*, named: bool) -> tuple[System, ...]:
     """All that are compared; `named`: where speakers have names."""
-    return (*_baselines(named=named), System("ours", "ours", _ours()), *_ablations(named=named))
+    return (
+        *_baselines(named=named),
+        System("ours", "ours", _ours()),
+        System(LEARNED, "ours", None),
+        *_ablations(named=named),
+    )
 
 
 def _baselines(*, named: bool) -> Iterator[System]:
     yield System("no memory", "baseline", lambda *_: [])
     yield System("BM25", "baseline", _by(_words))
-    yield System("dense", "baseline", _by(lambda one, q: one.best_cosines(q)))
-    yield System("hybrid RRF", "baseline", _by(lambda one, q: _fused(_words(one, q), one.best_cosines(q))))
-    if named:
+    yield System("dense", "baseline", _by(lambda one, q: one.whole[q]))
+    yield System("hybrid RRF", "baseline", _by(lambda one, q: _fused(_words(one, q), one.whole[q])))
+    if not named:  # long messages
+        yield System("dense, best of chunks", "baseline", _by(lambda one, q: one.best_cosines(q)))
+    else:
+        yield System('BM25, of "speaker: turn"', "baseline", _by(_named_words))
         yield System('dense, of "speaker: turn"', "baseline", _by(_named))
-        yield System(
+        yield System(  # with words of "speaker: turn", too, it is worse: docs/lab-log.md
             'hybrid RRF, of "speaker: turn"', "baseline", _by(lambda one, q: _fused(_words(one, q), _named(one, q)))
         )
 
@@ -80,16 +95,22 @@ def _ablations(*, named: bool) -> Iterator[System]:
 
 def answers(system: System, prepared: Prepared) -> list[Found]:
     """What the system finds for each question of the conversation."""
+    if system.rank is None:
+        return recalled(prepared)
     return [_found(system, prepared, question) for question in range(len(prepared.queries))]
 
 
 def told(system: System, prepared: Prepared, question: int, *, count: TokenCounter = estimate) -> Packed:
     """What the system puts into a prompt for the question, under the default budget in tokens of this counter."""
-    return _packed(system, prepared, question, system.rank(prepared, question), count)
+    return _packed(system, prepared, question, _ranked(system, prepared, question), count)
+
+
+def _ranked(system: System, prepared: Prepared, question: int) -> list[Hit]:
+    return [] if system.rank is None else system.rank(prepared, question)
 
 
 def _found(system: System, prepared: Prepared, question: int) -> Found:
-    hits = system.rank(prepared, question)
+    hits = _ranked(system, prepared, question)
     packed = _packed(system, prepared, question, hits, estimate)
     return Found(
         turns=tuple(hit.sources[0] for hit in hits[:KEPT]),
@@ -107,7 +128,7 @@ def _packed(system: System, prepared: Prepared, question: int, hits: Sequence[Hi
     asked = worth(prepared.queries[question], prepared.view)
     return pack(
         worth_telling(hits), budget=DEFAULT_BUDGET, count=count, render=render,
-        passage=lambda text: passage(text, asked),
+        passage=lambda text: passage(text, asked), words=lambda text: frozenset(tokens(text)),
     )  # fmt: skip
 
 
@@ -149,8 +170,16 @@ def _hit(turn: Turn, score: float) -> Hit:
 
 def _words(one: Prepared, question: int) -> NDArray[np.float32]:
     """Plain BM25 over turns, with the index words of ours."""
-    asked = dict.fromkeys(tokens(one.conversation.questions[question].text), 1.0)
-    return one.view.words.match(asked)[0]
+    return one.view.words.match(_asked(one, question))[0]
+
+
+def _named_words(one: Prepared, question: int) -> NDArray[np.float32]:
+    """Plain BM25 over "Speaker: turn"."""
+    return one.named_words.match(_asked(one, question))[0]
+
+
+def _asked(one: Prepared, question: int) -> dict[str, float]:
+    return dict.fromkeys(tokens(one.conversation.questions[question].text), 1.0)
 
 
 def _named(one: Prepared, question: int) -> Matrix:

@@ -8,7 +8,8 @@ With guess g, slip s, transit T and mastery pL (METHODS §2):
     p(correct)     = pL (1 - s) + (1 - pL) g
 
 Evidence from dialogue is softer than an answer to an exercise, so it carries a weight w in [0, 1]: the likelihoods are
-raised to the power w. w = 1 is the formula above, w = 0 leaves pL as it is.
+raised to the power w. w = 1 is the formula above, w = 0 leaves pL as it is. The parameters are fitted (`priors`), the
+weights are not: no public data have both kinds of evidence of the same people.
 """
 
 from __future__ import annotations
@@ -39,10 +40,10 @@ class BKT:
             mastery.
     """
 
-    prior: float = 0.2
-    transit: float = 0.15
-    guess: float = 0.2
-    slip: float = 0.1
+    prior: float
+    transit: float
+    guess: float
+    slip: float
 
     def __post_init__(self) -> None:
         limits = {"prior": 1.0, "transit": 1.0, "guess": LARGEST_GUESS, "slip": LARGEST_SLIP}
@@ -54,7 +55,8 @@ class BKT:
             raise InvalidInput(f"BKT's guess + slip is {self.guess + self.slip!r}; it has to be below 1")
 
 
-DEFAULT: Final = BKT()
+GRADED: Final = 1.0
+"""The weight of an answer that was marked right or wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +75,8 @@ class Observation:
 
 
 OBSERVATIONS: Final[dict[EvidenceKind, Observation]] = {
-    "correct": Observation(True, 1.0, learns=True),
-    "wrong": Observation(False, 1.0, learns=True),  # a mistake that is talked about also teaches
+    "correct": Observation(True, GRADED, learns=True),
+    "wrong": Observation(False, GRADED, learns=True),  # a mistake that is talked about also teaches
     "claimed": Observation(True, 0.6, learns=False),  # people overrate what they know
     "confused": Observation(False, 0.6, learns=False),
     "asked": Observation(False, 0.25, learns=True),  # one also asks about what one half knows; an answer follows
@@ -85,24 +87,24 @@ OBSERVATIONS: Final[dict[EvidenceKind, Observation]] = {
 learn, and "mentioned" says nothing about mastery."""
 
 
-def posterior(p: float, correct: bool, bkt: BKT = DEFAULT, *, weight: float = 1.0) -> float:
+def posterior(p: float, correct: bool, bkt: BKT, *, weight: float = 1.0) -> float:
     """Mastery after seeing an answer, before learning from it; `p` is the mastery before, all in [0, 1]."""
     known = p * ((1 - bkt.slip) if correct else bkt.slip) ** weight
     unknown = (1 - p) * (bkt.guess if correct else (1 - bkt.guess)) ** weight
     return known / (known + unknown) if known + unknown > 0 else p
 
 
-def learn(p: float, bkt: BKT = DEFAULT) -> float:
+def learn(p: float, bkt: BKT) -> float:
     """Mastery after one opportunity to learn."""
     return p + (1 - p) * bkt.transit
 
 
-def p_correct(p: float, bkt: BKT = DEFAULT) -> float:
+def p_correct(p: float, bkt: BKT) -> float:
     """The probability of a right answer to the next exercise."""
     return p * (1 - bkt.slip) + (1 - p) * bkt.guess
 
 
-def p_correct_together(ps: Sequence[float], bkt: BKT = DEFAULT) -> float:
+def p_correct_together(ps: Sequence[float], bkt: BKT) -> float:
     """The same for an exercise that touches several topics: from the mean of their masteries.
 
     Raises:
@@ -113,22 +115,14 @@ def p_correct_together(ps: Sequence[float], bkt: BKT = DEFAULT) -> float:
     return p_correct(sum(ps) / len(ps), bkt)
 
 
-def update(p: float, correct: bool, bkt: BKT = DEFAULT, *, weight: float = 1.0) -> float:
+def update(p: float, correct: bool, bkt: BKT, *, weight: float = 1.0) -> float:
     """Mastery after an answer and what was learnt from it: `learn(posterior(p, correct))`."""
     return learn(posterior(p, correct, bkt, weight=weight), bkt)
 
 
-def observe(p: float, kind: EvidenceKind, bkt: BKT = DEFAULT) -> float:
+def observe(p: float, kind: EvidenceKind, bkt: BKT) -> float:
     """Mastery after one piece of evidence from dialogue, as `OBSERVATIONS` says that it counts."""
     seen = OBSERVATIONS[kind]
     if seen.correct is not None:
         p = posterior(p, seen.correct, bkt, weight=seen.weight)
     return learn(p, bkt) if seen.learns else p
-
-
-def trace(kinds: Sequence[EvidenceKind], bkt: BKT = DEFAULT) -> float:
-    """Mastery after all the evidence, in order."""
-    p = bkt.prior
-    for kind in kinds:
-        p = observe(p, kind, bkt)
-    return p

@@ -60,7 +60,7 @@ class Priors:
     """
 
     difficulty: float
-    bkt: BKT = field(default_factory=BKT)
+    bkt: BKT
     ability_variance: float = 0.6
     ability_drift: float = 0.001
     topic_variance: float = 0.5

@@ -20,6 +20,7 @@ from persona_memory.errors import InvalidInput
 from persona_memory.knowledge import bkt
 from persona_memory.knowledge.ability import Belief, assimilate, logit, shifted, sigmoid
 from persona_memory.knowledge.priors import Priors, SkillPrior, shipped
+from persona_memory.types import EvidenceKind
 
 GROUPS: Final[Mapping[str, tuple[str, ...]]] = {
     "difficulty": ("difficulty", "hardest", "topics"),
@@ -117,17 +118,29 @@ class Tracker:
         Raises:
             InvalidInput: no topic is given.
         """
+        self.see(topics, "correct" if correct else "wrong")
+
+    def see(self, topics: Sequence[str], kind: EvidenceKind) -> None:
+        """Take one piece of evidence from dialogue in; `bkt.OBSERVATIONS` says how each kind counts.
+
+        An answer moves all that is kept. What is softer moves by its weight what is believed (mastery, ability, what
+        is special to the topic), but is no practice: counts, form and runs are of answers, as the mixture was fitted.
+
+        Raises:
+            InvalidInput: no topic is given.
+        """
         if not topics:
-            raise InvalidInput("an answer without a topic tells nothing; pass at least one")
+            raise InvalidInput("evidence of no topic tells nothing; pass at least one")
+        seen = bkt.OBSERVATIONS[kind]
+        if seen.correct is None and not seen.learns:
+            return
         states = [self._topics.setdefault(topic, self._new(topic)) for topic in topics]
-        difficulty = sum(self._skill(topic).difficulty for topic in topics) / len(topics)
-        self._believe(states, difficulty, correct)
+        if seen.correct is not None:
+            surprise = self._believe(states, topics, seen.correct, seen.weight)
+            if seen.weight == bkt.GRADED:
+                self._practise(states, tuple(topics), seen.correct, surprise)
         for state in states:
-            state.p_known = bkt.update(state.p_known, correct, self.priors.bkt)
-            state.right += correct
-            state.wrong += not correct
-            state.at, state.last, state.run = self._right + self._wrong, correct, _longer(state.run, correct)
-        self._remember(tuple(topics), correct)
+            state.p_known = bkt.observe(state.p_known, kind, self.priors.bkt)
 
     def _skill(self, topic: str) -> SkillPrior:
         return self.priors.skills.get(topic, self._unknown)
@@ -137,24 +150,38 @@ class Tracker:
         known = shifted(self.priors.bkt.prior, self._ability.mean + easier, self.priors.share)
         return TopicState(Belief(0.0, self.priors.topic_variance), known)
 
-    def _believe(self, states: Sequence[TopicState], difficulty: float, correct: bool) -> None:
-        """Ability and deviations after the answer; form is what it was better or worse than ability foretold."""
+    def _believe(
+        self, states: Sequence[TopicState], topics: Sequence[str], correct: bool, weight: float
+    ) -> tuple[float, float]:
+        """Move ability and deviations; returns how much better it was than all together foretold, and than ability."""
         priors, count = self.priors, len(states)
+        difficulty = sum(self._skill(topic).difficulty for topic in topics) / count
         expected = sigmoid(difficulty + self._ability.mean + sum(s.deviation.mean for s in states) / count)
         by_ability = sigmoid(difficulty + self._ability.mean)
         spread = sum(state.deviation.variance for state in states) / count**2
         theta = self._ability.variance
-        self._ability = assimilate(self._ability, expected, correct, others=spread, drift=priors.ability_drift)
+        self._ability = assimilate(
+            self._ability, expected, correct, others=spread, drift=weight * priors.ability_drift, weight=weight
+        )
         for state in states:
             others = theta + spread - state.deviation.variance / count**2
             state.deviation = assimilate(
-                state.deviation, expected, correct, others=others, drift=priors.topic_drift, weight=1 / count
-            )
-            state.form = TOPIC_FORM * state.form + correct - expected
-        self._form = FORM * self._form + correct - by_ability
-        self._long_form = LONG_FORM * self._long_form + correct - by_ability
+                state.deviation, expected, correct, others=others, drift=weight * priors.topic_drift,
+                weight=weight / count,
+            )  # fmt: skip
+        return correct - expected, correct - by_ability
 
-    def _remember(self, topics: tuple[str, ...], correct: bool) -> None:
+    def _practise(
+        self, states: Sequence[TopicState], topics: tuple[str, ...], correct: bool, surprise: tuple[float, float]
+    ) -> None:
+        """Count the answer, and remember how much better or worse it was than foretold."""
+        for state in states:
+            state.form = TOPIC_FORM * state.form + surprise[0]
+            state.right += correct
+            state.wrong += not correct
+            state.at, state.last, state.run = self._right + self._wrong, correct, _longer(state.run, correct)
+        self._form = FORM * self._form + surprise[1]
+        self._long_form = LONG_FORM * self._long_form + surprise[1]
         self._right += correct
         self._wrong += not correct
         self._streak = _longer(self._streak, correct)

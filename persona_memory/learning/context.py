@@ -19,10 +19,10 @@ from persona_memory.learning.storing import Storing
 from persona_memory.ledger import Ledger, Person, events, jobs, people
 from persona_memory.ledger.events import NewEvent
 from persona_memory.profile import ProfileSchema
-from persona_memory.protocols import Extractor, Optimizer, ParametricMemory
+from persona_memory.protocols import Extractor, Optimizer, ParametricMemory, Teacher
 from persona_memory.registry import AdapterRegistry
 from persona_memory.retrieval import Semantic
-from persona_memory.types import Event, Job
+from persona_memory.types import Event, Job, JobKind
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -48,7 +48,13 @@ class Learning:
     clock: Clock
     adapters: AdapterRegistry
     parametric: ParametricMemory | None = None
+    teacher: Teacher | None = None
     ending: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def kinds(self) -> tuple[JobKind, ...]:
+        """Of jobs that can be done here: adapters may be trained by another process only."""
+        return tuple(kind for kind in jobs.KINDS if kind != "consolidate" or self.parametric is not None)
 
     def person(self, user_id: str) -> Person:
         """The person in the ledger's namespace."""

@@ -45,7 +45,7 @@ def apply(tx: Connection, person: Person, event: Event, *, standing: frozenset[i
         people.bump(tx, person, policy=dict(event.data))
     elif event.kind == "answer" and event.data["job"] == "learn":
         _apply_learnt(tx, person, event, standing=standing, identify=identify)
-    elif event.kind == "answer":
+    elif event.kind == "answer" and event.data["job"] == "optimize":
         _apply_optimized(tx, person, event.data, standing)
     people.bump(tx, person, derived=1)
 
@@ -56,7 +56,7 @@ def cited(answer: Event) -> set[int]:
     if data["job"] == "learn":
         sources = chain.from_iterable(one["sources"] for one in (*data["memories"], *data["support"]))
         return {*sources, *(one["seq"] for one in data["topics"])}
-    return set(chain.from_iterable(one["evidence"] for one in data["edits"]))
+    return set(chain.from_iterable(one["evidence"] for one in data.get("edits", ())))
 
 
 def rebuild(tx: Connection, person: Person, *, identify: Identify) -> None:

@@ -154,6 +154,8 @@ def without(
     if event.kind == "field":
         return {} if data.get("field") in fields else None
     gone = set(turns)
+    if data["job"] == "teach":  # the teacher has read them all, and is to be asked again
+        return None if gone.isdisjoint(data["read"]) else {**data, "read": [], "examples": []}
 
     def stands(one: Mapping[str, Any]) -> bool:
         return gone.isdisjoint(one["sources"]) and one["id"] not in memory_ids

@@ -84,6 +84,7 @@ class Worker:
         self.learning = learning
         self.concurrency, self.lease, self.retry, self.poll = concurrency, lease, retry, poll
         self._running: dict[int, tuple[Job, asyncio.Task[None]]] = {}
+        self._runner = asyncio.Runner()  # one loop from start to start: a chat model's open connections belong to it
         self._loop: asyncio.AbstractEventLoop | None = None
         self._wake: asyncio.Event | None = None
         self._stop = learning.ending
@@ -129,6 +130,12 @@ class Worker:
                 self._thread = None
                 self._stop.clear()
 
+    def close(self, *, timeout: float = 10.0) -> None:
+        """Stop for good: the event loop goes, too."""
+        self.stop(timeout=timeout)
+        if not self.running:
+            self._runner.close()
+
     def request_stop(self) -> None:
         """End `run` when what runs is done; safe in a signal handler."""
         self._stop.set()
@@ -146,7 +153,7 @@ class Worker:
 
     def _run_thread(self) -> None:
         with suppress(asyncio.CancelledError):  # the process ends; what is left waits in the ledger
-            asyncio.run(self.run())
+            self._runner.run(self.run())
 
     async def run(self) -> None:
         """Work until `stop`; what runs comes to its next safe point, else it is given back."""
@@ -208,10 +215,11 @@ class Worker:
     def _claim_now(self, limit: int) -> list[Job]:
         ledger, now = self.learning.ledger, self.learning.clock()
         with ledger.read() as connection:
-            if not jobs.waiting(connection, ledger.namespace, now=now):
+            if not jobs.waiting(connection, ledger.namespace, now=now, kinds=self.learning.kinds):
                 return []
         with ledger.write() as tx:
-            return jobs.claim(tx, ledger.namespace, now=now, lease=self.lease, limit=limit)
+            kinds = self.learning.kinds
+            return jobs.claim(tx, ledger.namespace, now=now, lease=self.lease, limit=limit, kinds=kinds)
 
     async def _work(self, job: Job) -> None:
         try:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, Row, func, insert, select, update
 
 from persona_memory.ledger.people import Person
 from persona_memory.ledger.schema import adapters
@@ -48,10 +48,14 @@ def read(connection: Connection, person: Person, **wanted: Any) -> list[Adapter]
     """The person's revisions, oldest first: those whose columns have the wanted values, e.g. `state="active"`."""
     conditions = [adapters.c[name] == value for name, value in wanted.items()]
     query = select(*_FIELDS).where(person.owns(adapters), *conditions).order_by(adapters.c.revision)
-    return [
-        Adapter(**{**row._mapping, "turns": tuple(row.turns), "memory_ids": tuple(row.memory_ids)})
-        for row in connection.execute(query)
-    ]
+    return [_adapter(row) for row in connection.execute(query)]
+
+
+def named(connection: Connection, namespace: str, name: str) -> Adapter | None:
+    """The revision of this name, whoever's it is."""
+    query = select(*_FIELDS).where(adapters.c.namespace == namespace, adapters.c.name == name)
+    row = connection.execute(query).one_or_none()
+    return None if row is None else _adapter(row)
 
 
 def last_active(connection: Connection, person: Person) -> int | None:
@@ -67,3 +71,7 @@ def last_active(connection: Connection, person: Person) -> int | None:
 def change(tx: Connection, person: Person, revision: int, **values: Any) -> None:
     """Set columns of one revision, e.g. `state="retired", reason="…"`."""
     tx.execute(update(adapters).where(person.owns(adapters), adapters.c.revision == revision).values(values))
+
+
+def _adapter(row: Row[*tuple[Any, ...]]) -> Adapter:
+    return Adapter(**{**row._mapping, "turns": tuple(row.turns), "memory_ids": tuple(row.memory_ids)})

@@ -38,6 +38,7 @@ from persona_memory.ledger.people import Person, counters, owned
 from persona_memory.ledger.schema import ACTIVE, events, jobs, users
 from persona_memory.types import Job, JobKind
 
+KINDS: tuple[JobKind, ...] = ("index", "learn", "optimize", "consolidate")
 _JOB = (
     jobs.c.id, jobs.c.user_id, jobs.c.kind, jobs.c.state, jobs.c.due_at, jobs.c.attempts, jobs.c.fence, jobs.c.epoch,
     jobs.c.last_error, jobs.c.seqs,
@@ -48,12 +49,13 @@ _NAMESPACE = jobs.c.namespace == bindparam("in_namespace")
 _OWNERS = select(jobs.c.owner).distinct().where(_NAMESPACE, jobs.c.state == "running")
 _DUE = and_(jobs.c.state == "queued", jobs.c.due_at <= bindparam("now"))
 _LEFT = or_(jobs.c.lease_until < bindparam("now"), jobs.c.owner.in_(bindparam("gone", expanding=True)))
-_CLAIMABLE = select(jobs.c.id).where(_NAMESPACE, or_(_DUE, and_(jobs.c.state == "running", _LEFT)))
+_OF_KINDS = jobs.c.kind.in_(bindparam("kinds", expanding=True))
+_CLAIMABLE = select(jobs.c.id).where(_NAMESPACE, _OF_KINDS, or_(_DUE, and_(jobs.c.state == "running", _LEFT)))
 _ANY = _CLAIMABLE.limit(1)
 _CLAIM = _CLAIMABLE.order_by(jobs.c.due_at, jobs.c.id).limit(bindparam("most")).with_for_update(skip_locked=True)
 _AMONG = jobs.c.id.in_(bindparam("ids", expanding=True))
 _CLAIMED = select(*_JOB).where(_AMONG).order_by(jobs.c.due_at, jobs.c.id)
-_ACTIVE_OF_ALL = select(func.count()).where(_NAMESPACE, jobs.c.state.in_(("queued", "running")))
+_ACTIVE_OF_ALL = select(func.count()).where(_NAMESPACE, _OF_KINDS, jobs.c.state.in_(("queued", "running")))
 _EPOCH = func.coalesce(
     select(users.c.epoch)
     .where(users.c.namespace == jobs.c.namespace, users.c.user_id == jobs.c.user_id)
@@ -141,18 +143,29 @@ def _early(namespace: str, now: datetime, user_id: str | None) -> ColumnElement[
     return and_(*mine) if user_id is None else and_(*mine, jobs.c.user_id == user_id)
 
 
-def waiting(connection: Connection, namespace: str, *, now: datetime) -> bool:
+def waiting(connection: Connection, namespace: str, *, now: datetime, kinds: Sequence[JobKind] = KINDS) -> bool:
     """Whether `claim` would find something: a look that takes no write lock."""
-    values = {"in_namespace": namespace, "now": now, "gone": _gone(connection, namespace)}
+    values = {"in_namespace": namespace, "kinds": kinds, "now": now, "gone": _gone(connection, namespace)}
     return connection.execute(_ANY, values).one_or_none() is not None
 
 
-def claim(tx: Connection, namespace: str, *, now: datetime, lease: timedelta, limit: int = 1) -> list[Job]:
+def claim(
+    tx: Connection,
+    namespace: str,
+    *,
+    now: datetime,
+    lease: timedelta,
+    limit: int = 1,
+    kinds: Sequence[JobKind] = KINDS,
+) -> list[Job]:
     """Take up to `limit` jobs that are due, or whose worker is dead or let its lease run out.
 
     Each gets a new fencing token.
+
+    Args:
+        kinds: what the worker can do.
     """
-    values = {"in_namespace": namespace, "now": now, "gone": _gone(tx, namespace), "most": limit}
+    values = {"in_namespace": namespace, "kinds": kinds, "now": now, "gone": _gone(tx, namespace), "most": limit}
     ids = list(tx.execute(_CLAIM, values).scalars())
     if not ids:
         return []
@@ -273,10 +286,12 @@ def listing(connection: Connection, namespace: str, *, user_id: str | None = Non
     return [_job(row) for row in connection.execute(query)]
 
 
-def active(connection: Connection, namespace: str, *, user_id: str | None = None) -> int:
-    """How many jobs are queued or running."""
+def active(
+    connection: Connection, namespace: str, *, user_id: str | None = None, kinds: Sequence[JobKind] = KINDS
+) -> int:
+    """How many jobs of these kinds are queued or running."""
     query = _ACTIVE_OF_ALL if user_id is None else _ACTIVE_OF_ALL.where(jobs.c.user_id == user_id)
-    return connection.execute(query, {"in_namespace": namespace}).scalar_one()
+    return connection.execute(query, {"in_namespace": namespace, "kinds": kinds}).scalar_one()
 
 
 def users_with_pending(connection: Connection, namespace: str) -> list[str]:

@@ -19,15 +19,17 @@ from persona_memory.parametric.chat_model import PersonaChatModel
 from persona_memory.parametric.curriculum import Lesson, Settings
 from persona_memory.parametric.decoding import Sampling, Written, decode, lam_of
 from persona_memory.parametric.encoding import ANSWER_ONLY, PLAIN, Encoded, Rated, Reading, Weighting, distilled, encode
-from persona_memory.parametric.examples import Example
 from persona_memory.parametric.files import Limits, Origin, Stored, as_adapter, load_adapter, save_adapter
 from persona_memory.parametric.guards import Exam, Probe, Report, Thresholds, examine, judge, until_good
+from persona_memory.parametric.local import LocalAdapters
 from persona_memory.parametric.lora import Shapes, Weights, fresh, target_shapes
 from persona_memory.parametric.pool import AdapterPool, PoolStats, Prompt
 from persona_memory.parametric.scoring import Likelihood, likelihoods, said, score
 from persona_memory.parametric.slots import Slots, attach
 from persona_memory.parametric.streams import Row
+from persona_memory.parametric.studying import Plan
 from persona_memory.parametric.training import Moment, Progress, Stop, Trained, train, train_together
+from persona_memory.protocols import Example
 
 __all__ = [
     "ANSWER_ONLY",
@@ -40,9 +42,11 @@ __all__ = [
     "Lesson",
     "Likelihood",
     "Limits",
+    "LocalAdapters",
     "Moment",
     "Origin",
     "PersonaChatModel",
+    "Plan",
     "PoolStats",
     "Probe",
     "Progress",

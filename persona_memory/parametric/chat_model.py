@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import queue
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
@@ -76,16 +76,18 @@ class PersonaChatModel(BaseChatModel):
         own = {name: getattr(self, name) for name in _OWN}
         return {"model_name": self.model_name, "base": self.pool.base.fingerprint.base, **own}
 
-    def remembering(self, recall: Recall) -> PersonaChatModel:
-        """The model for one turn, as the recall's route says.
+    def remembering(self, recall: Recall | Mapping[str, Any]) -> PersonaChatModel:
+        """The model for one turn, as the route of a `Recall`, or of its JSON form in a graph's state, says.
 
         Nothing relevant, or the host has put the recalled text into the messages itself: do not call this, or the text
         would be read twice.
         """
-        route = recall.route
-        adapter = route.adapter_id if route.name in ("interpolated", "parametric") else None
-        lam = self.lam if route.name == "interpolated" else 0.0
-        return self.model_copy(update={"adapter": adapter, "retrieved": recall.text, "lam": lam})
+        told = asdict(recall) if isinstance(recall, Recall) else recall
+        route, texts = told.get("route") or {}, (told.get("profile_text"), told.get("memory_text"))
+        adapter = route.get("adapter_id") if route.get("name") in ("interpolated", "parametric") else None
+        lam = self.lam if route.get("name") == "interpolated" else 0.0
+        retrieved = "\n\n".join(text for text in texts if text)
+        return self.model_copy(update={"adapter": adapter, "retrieved": retrieved, "lam": lam})
 
     def bind_tools(
         self, tools: Sequence[Any], *, tool_choice: Any = None, **kwargs: Any

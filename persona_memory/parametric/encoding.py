@@ -17,7 +17,7 @@ from torch import Tensor
 
 from persona_memory.errors import InvalidInput
 from persona_memory.parametric.base import BaseModel, Message, beside
-from persona_memory.parametric.examples import Example
+from persona_memory.protocols import Example
 
 _ELSE = "\ue000"
 """A character of the private use area, which no text begins or ends with."""

@@ -80,8 +80,18 @@ class Origin:
     metrics: Mapping[str, float] | None = None
 
 
-def save_adapter(
-    store: Path,
+def save_adapter(store: Path, name: str, weights: Weights, **known: Any) -> Stored:
+    """Write a new revision: atomic and durable; see `adapter_files`.
+
+    Raises:
+        AdapterRefused: what would be written could not be loaded again, or the revision exists.
+    """
+    files, stored = adapter_files(name, weights, **known)
+    write_revision(store, name, files)
+    return stored
+
+
+def adapter_files(
     name: str,
     weights: Weights,
     *,
@@ -91,11 +101,11 @@ def save_adapter(
     now: datetime,
     origin: Origin | None = None,
     limits: Limits | None = None,
-) -> Stored:
-    """Write a new revision: atomic and durable, in the dtype that the weights have.
+) -> tuple[dict[str, bytes], Stored]:
+    """The files of a new revision, in the dtype that the weights have.
 
     Raises:
-        AdapterRefused: what would be written could not be loaded again, or the revision exists.
+        AdapterRefused: they could not be loaded again.
     """
     origin = origin or Origin()
     tensors = to_peft(weights)
@@ -121,8 +131,8 @@ def save_adapter(
         metrics=dict(origin.metrics or {}),
     )
     described = to_json(manifest)
-    write_revision(store, name, {WEIGHTS: data, CONFIG: config, MANIFEST: described})
-    return Stored(manifest, hashlib.sha256(described).hexdigest())
+    files = {WEIGHTS: data, CONFIG: config, MANIFEST: described}
+    return files, Stored(manifest, hashlib.sha256(described).hexdigest())
 
 
 def load_adapter(

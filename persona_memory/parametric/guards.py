@@ -14,11 +14,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from persona_memory.adapters.matching import abstains, holds
 from persona_memory.errors import InvalidInput
 from persona_memory.parametric.base import BaseModel, beside
 from persona_memory.parametric.decoding import Sampling, decode
 from persona_memory.parametric.losses import kl_to_base
-from persona_memory.parametric.matching import abstains, holds
 from persona_memory.parametric.slots import BASE, Slots
 from persona_memory.parametric.streams import Row
 from persona_memory.parametric.training import Guard, Moment, Stop
@@ -60,6 +60,8 @@ class Exam:
 @dataclass(frozen=True, slots=True)
 class Thresholds:
     """What is enough: shares of right replies, at least; then, at most, what reference texts may cost.
+
+    A share of 0, or a cost of infinity, asks for nothing.
 
     Attributes:
         bits: bits per byte more than the base needs.
@@ -148,6 +150,8 @@ def judge(measures: Mapping[str, float], thresholds: Thresholds | None = None) -
     thresholds, failed = thresholds or Thresholds(), []
     for name, says in _SAYS.items():
         found, needed = measures.get(name, math.nan), getattr(thresholds, name)
+        if needed in (0, math.inf):
+            continue
         if math.isnan(found):
             failed.append(f"was asked nothing about {name!r}")
         elif found > needed if name in _AT_MOST else found < needed:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter, OrderedDict, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -161,6 +161,12 @@ class AdapterPool:
             self._refuse_closed()
             self._retired.add(adapter)
             return self._owner.submit(self._unload, adapter)
+
+    def keep(self, owner: str, adapters: Collection[str]) -> None:
+        """Retire what is loaded of an owner (the first part of a name), all but these."""
+        for name in self.resident:
+            if parse_name(name)[0] == owner and name not in adapters:
+                self.retire(name)
 
     @property
     def resident(self) -> tuple[str, ...]:

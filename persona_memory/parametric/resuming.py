@@ -62,6 +62,16 @@ def store(path: Path, key: str, step: int, pupils: Sequence[Pupil], optimiser: O
         aside.unlink(missing_ok=True)
 
 
+def key_of(path: Path) -> str | None:
+    """The `identity` of the training that a checkpoint is of; None where it is none."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            found = json.loads((file.metadata() or {}).get("training", "{}")).get("key")
+            return None if found is None else str(found)
+    except (SafetensorError, FileNotFoundError):
+        return None
+
+
 @torch.no_grad()
 def resume(path: Path, key: str, pupils: Sequence[Pupil], optimiser: Optimiser, kept: Tensor) -> int:
     """The step that the checkpoint was written after, with everything as it was then; 0 where there is no file.

@@ -9,6 +9,7 @@ from typing import Final
 from persona_memory.profile.english.clauses import is_joke
 from persona_memory.profile.english.contrast import put
 from persona_memory.profile.english.found import Found
+from persona_memory.profile.english.mending import exchange
 from persona_memory.profile.english.phrases import core
 from persona_memory.profile.english.regex import Regex
 from persona_memory.profile.english.repairs import repair
@@ -17,7 +18,8 @@ from persona_memory.profile.said import RULES, Statement, facts
 
 _CORRECTION = Regex(
     r"^\W*(?:(?:no|sorry|oops|wait|actually|ah|oh|my mistake|correction|typo)\W+)*"
-    r"(?:(?P<meant>i meant(?: to say)?|i mean|make that|it should be|should be|i should have said|it's actually|it's|"
+    r"(?:(?P<meant>i meant(?: to say)?|what i meant (?:is|was)|"
+    r"i mean|make that|it should be|should be|i should have said|it's actually|it's|"
     r"it is|that's)[:,]?\s+)?"
     r"(?:not (?P<first>[^,.!?]+?)(?: any ?more)?(?:,| but|, but)\s+)?"
     r"(?P<new>[^,.!?]+?)(?:,? (?:and )?not (?P<old>[^,.!?]+))?\W*$",
@@ -46,22 +48,18 @@ LONGEST_CORRECTION: Final = 120
 
 def exchanged(said: Sequence[Statement], correction: str) -> tuple[Statement, list[Found]] | None:
     """The statement that a correction is about, and what holds in its place; None where it corrects none of them."""
-    announced = repair(correction)
-    match = _CORRECTION.match(plain(announced.rest if announced else correction).strip())
-    if match is None or _NO_VALUE.search(match["new"]):
+    meant = _meant(correction)
+    if meant is None:
         return None
-    wrong = match["old"] or match["first"]
-    meant = announced or (match["meant"] and not re.match(r"(?:it's|it is|that's)$", match["meant"], re.IGNORECASE))
+    wrong, right, announced = meant
     latest = list(said)[::-1]
-    for statement in sorted(latest, key=lambda one: not _alike(one, match["new"])):
+    for statement in sorted(latest, key=lambda one: not _alike(one, right)):
         values = _values(statement)
-        old = wrong or (values[0] if values and meant else "")
+        old = wrong or (values[0] if values and announced else "")
         if wrong:
-            now = re.sub(
-                rf"(?<!\w){re.escape(old)}(?!\w)", lambda _: match["new"], statement.quote, flags=re.IGNORECASE
-            )
+            now = re.sub(rf"(?<!\w){re.escape(old)}(?!\w)", lambda _: right, statement.quote, flags=re.IGNORECASE)
         else:
-            now = put(match["new"], statement.quote, _read) or ""
+            now = put(right, statement.quote, _read) or ""
         found = [new for new in _read(now) if new.slot.split(":")[0] == statement.kind_of] if old else []
         if found and now != statement.quote:
             return statement, found
@@ -70,11 +68,21 @@ def exchanged(said: Sequence[Statement], correction: str) -> tuple[Statement, li
 
 def named_exchange(correction: str) -> tuple[str, str] | None:
     """What was wrong and what is right, where a correction names both: "it's 4 April, not 3 April"."""
-    announced = repair(correction) if len(correction) <= LONGEST_CORRECTION else None
-    told = plain(announced.rest if announced else correction).strip()
-    match = _CORRECTION.match(told) if len(told) <= LONGEST_CORRECTION else None
-    wrong = match and (match["old"] or match["first"])
-    return (wrong, match["new"]) if match and wrong and not _NO_VALUE.search(match["new"]) else None
+    meant = _meant(correction) if len(correction) <= LONGEST_CORRECTION else None
+    return meant[:2] if meant is not None and meant[0] else None
+
+
+def _meant(correction: str) -> tuple[str, str, bool] | None:
+    """What was wrong ("" where it is not named), what is right, and whether that is announced as a correction."""
+    named = exchange(plain(correction).strip())
+    if named is not None and not any(map(_NO_VALUE.search, named)):
+        return *named, True
+    announced = repair(correction)
+    match = _CORRECTION.match(plain(announced.rest if announced else correction).strip())
+    if match is None or _NO_VALUE.search(match["new"]):
+        return None
+    meant = match["meant"] and not re.match(r"(?:it's|it is|that's)$", match["meant"], re.IGNORECASE)
+    return match["old"] or match["first"] or "", match["new"], bool(announced or meant)
 
 
 def _alike(statement: Statement, new: str) -> bool:

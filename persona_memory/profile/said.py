@@ -24,6 +24,7 @@ from persona_memory.profile.english import (
 from persona_memory.profile.english.clauses import Clause, opens_doubt
 from persona_memory.profile.english.contrast import contrasted
 from persona_memory.profile.english.found import Change, Found, Rule, found_by
+from persona_memory.profile.english.mending import mended, plainly
 from persona_memory.profile.english.over import over
 from persona_memory.profile.english.phrases import core, shared
 from persona_memory.profile.english.regex import Regex
@@ -135,9 +136,13 @@ def in_clause(clause: Clause, text: str, rules: tuple[Rule, ...]) -> Iterator[St
             return  # "As a doctor, what would you do?" is about the one who is asked
     said = _SUBJECTLESS.sub(lambda verb: f"I {verb[0].casefold()}", said)
     quote, start = quote_of(clause, text)
-    plainly = RULES if opens_doubt(clause.text) else rules
-    tried = _greeting(plainly) if greeted else plainly
-    for found in contrasted(said, lambda part: _told(part, tried)):
+    plainly_so = RULES if opens_doubt(clause.text) else rules
+    tried = _greeting(plainly_so) if greeted else plainly_so
+
+    def read(part: str) -> list[Found]:
+        return _told(part, tried)
+
+    for found in mended(clause.text, read) or contrasted(plainly(said), read):
         meant = leaving.dated(found, f"{text[max(0, clause.start - BEFORE) : clause.start]}{clause.text}")
         if meant is not None:
             yield statement_of(meant, quote, start)

@@ -12,12 +12,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from persona_memory.profile.corrections import LONGEST_CORRECTION, exchanged
+from persona_memory.profile.corrections import LONGEST_CORRECTION, exchanged, named_exchange
 from persona_memory.profile.english import household
 from persona_memory.profile.english.clauses import Clause, clauses
-from persona_memory.profile.english.contrast import denial
+from persona_memory.profile.english.contrast import denial, put
 from persona_memory.profile.english.found import Change, Rule
 from persona_memory.profile.english.grammar import affirmed, first_person
+from persona_memory.profile.english.mending import alone, denials, plainly, respelt, said_again, withdrawn
 from persona_memory.profile.english.over import no_more, placed
 from persona_memory.profile.english.phrases import core
 from persona_memory.profile.english.regex import Regex
@@ -26,7 +27,7 @@ from persona_memory.profile.said import RULES, Statement, fact_of, facts, in_cla
 from persona_memory.profile.schema import ProfileSchema
 from persona_memory.types import Policy
 
-__all__ = ["Change", "Statement", "closed_by", "corrected", "said_by", "slots_of", "statements"]
+__all__ = ["Change", "Statement", "closed_by", "corrected", "corrected_among", "said_by", "slots_of", "statements"]
 
 
 def statements(text: str, parts: Sequence[Clause] | None = None) -> tuple[Statement, ...]:
@@ -41,6 +42,10 @@ def statements(text: str, parts: Sequence[Clause] | None = None) -> tuple[Statem
 _ALL: Final = (*RULES, *household.MENTIONS)
 
 
+NEAR: Final = 2
+"""Sentences that a repair looks back; "Wait." may stand between."""
+
+
 @dataclass(slots=True)
 class _Doubt:
     """What a repair casts doubt on, until it is clear what holds instead."""
@@ -49,15 +54,61 @@ class _Doubt:
     certain: bool
 
 
+_INSTEAD = Regex(r"\b(?:actually|really|in fact|in truth|meant|instead)\b", re.IGNORECASE)
+"""What tells behind "I said I love jazz" that something else holds, and not something more."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Wrong:
+    """What the person names as wrong, until they say what is right.
+
+    Attributes:
+        sentence: where it is named.
+        value: in so many words: "I was wrong about the peanuts".
+        again: the statements that a clause like "I said I live in Lisbon" says again.
+    """
+
+    sentence: int = -NEAR - 1
+    value: str = ""
+    again: tuple[Statement, ...] = ()
+
+    def is_corrected(self, found: Sequence[Statement]) -> bool:
+        """Whether statements are of the kind of what was said again."""
+        return not {old.kind_of for old in self.again}.isdisjoint(new.kind_of for new in found)
+
+    def denied(self, right: Statement, rules: tuple[Rule, ...]) -> Iterator[Statement]:
+        """That what was wrong is not so, of which a statement says what is right."""
+        said = plainly(core(right.quote)[0])
+        named = put(self.value, said, lambda part: facts(part, rules)) if self.value else None
+        once = [fact_of(old) for old in self.again] if self.is_corrected([right]) else []
+        for gone in denials(facts(named, rules) if named else once, [fact_of(right)]):
+            yield statement_of(gone, right.quote, right.start)
+
+
 def _stated(text: str, rules: tuple[Rule, ...], parts: Sequence[Clause]) -> tuple[Statement, ...]:
     """What the clauses say in order, each in the light of those before it: mended, resumed, overruled."""
     told: list[tuple[int, Statement]] = []
     doubt: _Doubt | None = None
+    wrong = _Wrong()
     for clause in parts:
         found = list(in_clause(clause, text, rules)) if clause.asserted else []
         earlier = _just_before(told, clause)
+        if clause.asserted and not found and (named := withdrawn(clause.text)):
+            wrong = _Wrong(clause.sentence, named)
+            found = [gone for old in earlier[-1:] for gone in wrong.denied(old, rules)]
+        elif clause.asserted and (offset := said_again(clause.text)):
+            again = replace(clause, text=clause.text[offset:], start=clause.start + offset)
+            wrong = _Wrong(clause.sentence, again=tuple(in_clause(again, text, rules)))
+            found = list(wrong.again) or found
+        elif found and clause.sentence - wrong.sentence <= NEAR:
+            if not wrong.again or _INSTEAD.search(clause.text):
+                told = [item for item in told if item[1] not in wrong.again or not wrong.is_corrected(found)]
+                found = [*wrong.denied(found[-1], rules), *found]
+            wrong = _Wrong()
+        if respelt(clause.text):
+            told[-len(earlier) :] = [(clause.sentence, _alone(old)) for old in earlier]
         mending = repair(clause.text) if earlier else None
-        if mending is not None:
+        if mending is not None and not (mending.rest == "" and any(old.ended for old in earlier)):
             doubt = _Doubt(earlier, mending.certain or (doubt is not None and doubt.certain))
         if not found and earlier and clause.asserted and (mended := exchanged(earlier, clause.text)):
             doubt = _Doubt([mended[0]], certain=True)
@@ -75,6 +126,10 @@ def _stated(text: str, rules: tuple[Rule, ...], parts: Sequence[Clause]) -> tupl
     if doubt is not None and doubt.certain:
         told = [item for item in told if item[1] not in doubt.of]
     return tuple(dict.fromkeys(statement for _, statement in told))
+
+
+def _alone(old: Statement) -> Statement:
+    return statement_of(alone(fact_of(old)), old.quote, old.start)
 
 
 _USED_TO = Regex(
@@ -102,10 +157,6 @@ def _just_before(told: Sequence[tuple[int, Statement]], clause: Clause) -> list[
     same = [statement for sentence, statement in told if sentence == clause.sentence]
     near = max((sentence for sentence, _ in told if clause.sentence - sentence <= NEAR), default=-1)
     return same or [statement for sentence, statement in told if sentence == near]
-
-
-NEAR: Final = 2
-"""Sentences that a repair looks back; "Wait." may stand between."""
 
 
 def _given_up(old: Statement, doubt: _Doubt, found: Sequence[Statement]) -> bool:
@@ -162,7 +213,10 @@ def _grounded(new: Statement, told: Sequence[Statement]) -> Statement:
 
 def _overrules(new: Statement, old: Statement) -> bool:
     """Whether what is said later in a turn leaves nothing of what was said before."""
-    return new.replaces(old) if new.ended else new.slot == old.slot or new.takes_out(old)
+    if new.ended:
+        return new.replaces(old)
+    more = old.ended and not {change.field for change in old.changes} <= {change.field for change in new.changes}
+    return (new.slot == old.slot and not more) or new.takes_out(old)
 
 
 def slots_of(memory: str) -> frozenset[str]:
@@ -208,3 +262,19 @@ def corrected(before: str, text: str) -> tuple[Statement, ...]:
     gone = denial(fact_of(old)) if all(fact.slot != old.slot for fact in found) else None
     quote = text.strip()
     return tuple(statement_of(fact, quote, text.find(quote)) for fact in ([gone] if gone else []) + found)
+
+
+def corrected_among(memories: Sequence[str], text: str) -> tuple[Statement, ...]:
+    """What a correction that names what was wrong means for who has these memories: "I said Oslo but I meant Bergen".
+
+    Args:
+        memories: texts of current ones. Where none of them, or more than one, holds what was wrong, it means nothing.
+    """
+    named = named_exchange(text)
+    wrong = [] if named is None else [memory for memory in memories if _holds(memory, named[0])]
+    return corrected(first_person(wrong[0]), text) if len(wrong) == 1 else ()
+
+
+def _holds(memory: str, value: str) -> bool:
+    given = (change for said in said_by(memory) if not said.ended for change in said.changes if change.op != "remove")
+    return any(Change(change.field, "remove", value).means(str(change.value)) for change in given)

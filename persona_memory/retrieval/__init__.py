@@ -11,7 +11,7 @@ from persona_memory.retrieval.passages import passage
 from persona_memory.retrieval.query import Query, understand
 from persona_memory.retrieval.rank import Weights, rank, weights_for
 from persona_memory.retrieval.related import relevant_memories
-from persona_memory.retrieval.semantic import MakeIndex, Semantic, Space
+from persona_memory.retrieval.semantic import MakeIndex, Semantic, Space, own_dimension
 from persona_memory.retrieval.view import PersonView
 from persona_memory.retrieval.words import tokens
 
@@ -28,6 +28,7 @@ __all__ = [
     "default_embedder",
     "fingerprint",
     "normalise",
+    "own_dimension",
     "passage",
     "rank",
     "relevant_memories",

@@ -4,9 +4,10 @@ Rules, all of them plain:
 1. Words of courtesy alone ("ok thanks!") ask for nothing.
 2. A message that points back ("that one", "and the other?", "why?") or that answers a question ("yes please") is read
    together with the last turns: their content words count, weaker the further back, and their text is embedded with it.
-3. The name of somebody who speaks in the conversations means that person's turns, "what did you suggest" the
+3. A question about "I" and "my" that mentions nobody else is about the person, see `subjects`.
+4. The name of somebody who speaks in the conversations means that person's turns, "what did you suggest" the
    assistant's, "I" and "my" the user's own.
-4. A date or a stretch of time prefers what was said then; alone, it asks for all of it.
+5. A date or a stretch of time prefers what was said then; alone, it asks for all of it.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from persona_memory.retrieval.dates import Interval, named_time
+from persona_memory.retrieval.subjects import names_people
 from persona_memory.retrieval.words import tokens
 from persona_memory.types import Role, Turn
 
@@ -90,6 +92,7 @@ class Query:
         terms: index words with their weights in (0, 1]; empty when it asks for nothing.
         speakers: names of speakers that it mentions, as given.
         asks_for: whose words it asks for when it names nobody: the user's own, the assistant's, or anybody's (None).
+        of_self: it asks about the person themself, and about nobody else.
         when: the stretch of time that it names.
         all_of_it: it names a time and hardly anything else ("what did I do yesterday?"): all that was said then counts.
     """
@@ -99,6 +102,7 @@ class Query:
     terms: Mapping[str, float] = field(default_factory=dict)
     speakers: frozenset[str] = frozenset()
     asks_for: Role | None = None
+    of_self: bool = False
     when: Interval | None = None
     all_of_it: bool = False
 
@@ -130,12 +134,14 @@ def understand(
                 terms.setdefault(word, weight)
     if asks:
         terms = dict.fromkeys(name_words, NAME) | terms
+    asks_for = _asks_for(text.casefold().replace("’", "'"))
     return Query(
         text=text,
         embed_text="\n".join([*(turn.text[:LED_BY] for turn in back), text]) if asks else "",
         terms=terms,
         speakers=named,
-        asks_for=_asks_for(text.casefold().replace("’", "'")),
+        asks_for=asks_for,
+        of_self=asks_for == "user" and not named and not names_people(text),
         when=time[0] if time else None,
         all_of_it=time is not None and sum(weight == 1.0 for weight in terms.values()) <= 1,
     )

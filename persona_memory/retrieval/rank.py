@@ -3,6 +3,7 @@
     x(r) = w · words(r) + (1 − w) · meaning(r)                    both normalised to [0, 1] over the person's rows
     score(r) ∝ x(r) + session · s(r) + speaker · [said by whom it asks for] + date · [said when it asks for]
                         + wish · [tells how the person always wants things]
+                  · (1 − aside · [asked about the person, it tells of somebody else or only supposes])
 
 words: BM25 in which a row also holds its neighbours' words, by a share. meaning: the cosine, with a share of the
 neighbours'. s: the mean of the session's three best x. A plain weighted sum of normalised scores, not of ranks: ranks
@@ -50,6 +51,7 @@ class Weights:
         near, far: what a turn lends its neighbours one and two turns away, for words.
         near_meaning: what a turn lends the turns beside it, for meaning.
         session, speaker, date, wish: the summands of the formula above.
+        aside: the share of its score that a text loses which is not about the person, where the question is.
         background: the embedder's cosine of unrelated texts, see `gate.background`.
         superseding: whether a newer figure takes the place of an older one, see `superseding`.
     """
@@ -62,6 +64,7 @@ class Weights:
     speaker: float = 0.35
     date: float = 0.2
     wish: float = 0.15
+    aside: float = 0.6
     background: float = 0.0
     superseding: bool = True
 
@@ -184,7 +187,10 @@ def _parts(view: PersonView, query: Query, base: _Parts, then: NDArray[np.bool_]
     room = 1 + weights.session + weights.speaker + weights.wish
     if query.when is not None:
         parts["date"], room = weights.date * then, room + weights.date
-    return {name: (part / room).astype(np.float32) for name, part in parts.items()}
+    scaled = {name: (part / room).astype(np.float32) for name, part in parts.items()}
+    if query.of_self:
+        scaled["aside"] = np.where(view.table["aside"], -weights.aside * np.sum(list(scaled.values()), axis=0), 0)
+    return scaled
 
 
 def _said_then(table: NDArray[np.void], query: Query) -> NDArray[np.bool_]:

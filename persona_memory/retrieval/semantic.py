@@ -59,7 +59,7 @@ class Semantic:
         """
         if self._space is not None:
             return self._space
-        if (dimension := self._own_dimension()) is not None:
+        if (dimension := own_dimension(self.embedder)) is not None:
             return self._fix(dimension, 0.0)
         with _failures_named():
             raw = self.embedder.embed_documents(list(UNRELATED))
@@ -69,7 +69,7 @@ class Semantic:
         """As `space`, awaiting a remote embedder."""
         if self._space is not None:
             return self._space
-        if (dimension := self._own_dimension()) is not None:
+        if (dimension := own_dimension(self.embedder)) is not None:
             return self._fix(dimension, 0.0)
         with _failures_named():
             raw = await self.embedder.aembed_documents(list(UNRELATED))
@@ -111,11 +111,6 @@ class Semantic:
         if self._space is not None:
             self._space.index.close()
 
-    def _own_dimension(self) -> int | None:
-        """The dimension of an embedder of ours, which need not be measured."""
-        dimension = getattr(self.embedder, "dimension", None)
-        return dimension if isinstance(dimension, int) and hasattr(self.embedder, "fingerprint") else None
-
     def _measured(self, raw: Sequence[Sequence[float]]) -> Space:
         vectors = [normalise(vector) for vector in raw]
         return self._fix(len(vectors[0]), background(vectors))
@@ -127,6 +122,12 @@ class Semantic:
                 weights = weights_for(name, background=unrelated)
                 self._space = Space(name, dimension, self._make_index(name, dimension), weights)
             return self._space
+
+
+def own_dimension(embedder: Embedder) -> int | None:
+    """The dimension of an embedder of ours, which need not be measured; None for others."""
+    dimension = getattr(embedder, "dimension", None)
+    return dimension if isinstance(dimension, int) and hasattr(embedder, "fingerprint") else None
 
 
 class NamedFailures:

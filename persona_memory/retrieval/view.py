@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from persona_memory.retrieval.bm25 import Bm25
 from persona_memory.retrieval.columns import Column
+from persona_memory.retrieval.subjects import is_aside
 from persona_memory.retrieval.values import Figure, figures
 from persona_memory.retrieval.words import tokens
 from persona_memory.types import Memory, Role, Turn
@@ -27,6 +28,7 @@ ROW = np.dtype(
         ("speaker", np.int32),  # number of the speaker's name, or −1
         ("role", np.int8),  # number of the role in ROLES
         ("wish", np.bool_),  # the person says how they always want things
+        ("aside", np.bool_),  # it tells of somebody else, or supposes what is not so
         ("live", np.bool_),  # False once it was taken out
     ],
     align=True,
@@ -75,6 +77,11 @@ class PersonView:
         return len(self.items)
 
     @property
+    def remembered(self) -> int:
+        """Rows whose figures are kept, which takes about as much as the row itself."""
+        return len(self._figures)
+
+    @property
     def table(self) -> NDArray[np.void]:
         """All rows as a structured array of ROW, shape (n,). Valid until the next change."""
         return self._table.values
@@ -101,7 +108,10 @@ class PersonView:
             self._last_of_session[session] = row
             speaker = self._speakers.setdefault(turn.speaker, len(self._speakers)) if turn.speaker else -1
             wish = turn.role == "user" and WISH.search(turn.text) is not None
-            self._table.append((turn.at.timestamp(), before, -1, session, speaker, ROLES.index(turn.role), wish, True))
+            aside = turn.role == "user" and is_aside(turn.text)
+            self._table.append(
+                (turn.at.timestamp(), before, -1, session, speaker, ROLES.index(turn.role), wish, aside, True)
+            )
             self._append(f"t{turn.seq}", turn)
 
     def add_memory(self, memory: Memory) -> None:
@@ -113,7 +123,8 @@ class PersonView:
             if source is not None:
                 session, speaker, role = (self.table[name][source] for name in ("session", "speaker", "role"))
             wish = memory.kind == "procedural"
-            self._table.append((memory.valid_from.timestamp(), -1, -1, session, speaker, role, wish, True))
+            aside = is_aside(memory.text)
+            self._table.append((memory.valid_from.timestamp(), -1, -1, session, speaker, role, wish, aside, True))
             self._append(memory.id, memory)
 
     def set_memories(self, memories: Iterable[Memory]) -> None:

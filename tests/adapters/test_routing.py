@@ -33,13 +33,13 @@ def test_what_fits_goes_into_the_context() -> None:
     assert found.reason == "all that is relevant fits: 800 of 800 tokens"
 
 
-def test_a_base_that_can_only_be_prompted_overflows_and_queues_nothing() -> None:
+def test_a_base_that_takes_no_adapters_overflows_and_queues_nothing() -> None:
     """Not even after many overflows, and not with an adapter that it could not run."""
     found = route(trainable=False, recent_overflows=[True] * 9, active_adapter="a1", interpolates=True)
     assert (found.name, found.adapter_id, found.consolidate) == ("context_overflow", None, False)
     assert (found.overflows, found.window) == (5, 5)
     assert "900 tokens are relevant, 800 fit" in found.reason
-    assert "can only be prompted" in found.reason
+    assert "the model in use takes no adapters, so the best" in found.reason
 
 
 @pytest.mark.parametrize(("interpolates", "name"), [(True, "interpolated"), (False, "parametric")])

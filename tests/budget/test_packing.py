@@ -134,6 +134,34 @@ def test_a_memory_and_its_turn_both_come_where_there_is_room() -> None:
     assert [hit.id for hit in packed.chosen] == ["m9", "t5"]
 
 
+def spoken(text: str) -> frozenset[str]:
+    """Words as they stand."""
+    return frozenset(text.casefold().split())
+
+
+def test_what_says_the_same_in_other_words_waits_for_what_says_something_else() -> None:
+    """Without words to tell by, the better score goes first."""
+    same = [make(1, "I love hiking in the mountains", 0.9), make(2, "Hiking in the mountains I do love", 0.8)]
+    other = make(3, "My knee does not like steep paths", 0.5)
+    two = max(estimate(render([same[0], second])) for second in (same[1], other)) + 8
+    known = pack([*same, other], budget=two, count=estimate, render=render, words=spoken)
+    unknown = pack([*same, other], budget=two, count=estimate, render=render)
+    assert [hit.id for hit in known.chosen] == ["t1", "t3"]
+    assert [hit.id for hit in unknown.chosen] == ["t1", "t2"]
+
+
+def test_what_shares_a_word_or_two_is_not_the_same() -> None:
+    """A better hit is not passed over for being about the same thing."""
+    hits = [
+        make(1, "I love hiking in the mountains", 0.9),
+        make(2, "I broke my knee when hiking down from a hut", 0.8),
+        make(3, "I like milk and bread and cheese", 0.5),
+    ]
+    two = estimate(render(hits[:2])) + 8
+    packed = pack(hits, budget=two, count=estimate, render=render, words=spoken)
+    assert [hit.id for hit in packed.chosen] == ["t1", "t2"]
+
+
 def test_two_memories_of_one_turn_are_two_facts() -> None:
     """Only a memory and a turn can say the same thing; two memories of one turn do not."""
     facts = [memory(1, "The person likes bread", 0.9, (7,)), memory(2, "The person has a sister", 0.8, (7,))]

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import subprocess
+import time
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
+from persona_memory.cli import evaluating
 from persona_memory.cli.evaluating import _state
 from persona_memory.cli.reports import print_report
 from persona_memory.evaluation import EVALUATIONS, Report, Row, Score, Settings, Table, fsrs
+from persona_memory.evaluation.cache import DAY_S, unfinished, vectors
 from persona_memory.evaluation.provenance import commit
 
 from .conftest import Cli
@@ -62,6 +67,7 @@ def test_one_run_gives_tables_json_markdown_and_plots(cli: Cli, reviews: Path, t
     """The same figures in each."""
     pytest.importorskip("matplotlib")
     common = ("eval", "fsrs", "--data", reviews, "--cache", tmp_path / "cache")
+    (tmp_path / "plots").mkdir()
     shown = cli(*common, "--markdown", tmp_path / "out.md", "--plot", tmp_path / "plots")
     assert (shown.code, "FSRS-6, default parameters" in shown.out) == (0, True)
     told = json.loads(cli(*common, "--json").out)
@@ -70,6 +76,21 @@ def test_one_run_gives_tables_json_markdown_and_plots(cli: Cli, reviews: Path, t
     assert loss in (tmp_path / "out.md").read_text(encoding="utf-8")
     assert (tmp_path / "plots" / "fsrs-1.png").stat().st_size > 5000
     assert str(tmp_path) not in told["provenance"]["command"]
+
+
+def test_a_quick_run_says_so_in_its_title(cli: Cli, reviews: Path, tmp_path: Path) -> None:
+    """With the part that it looks at, wherever its tables go."""
+    common = ("eval", "fsrs", "--data", reviews, "--cache", tmp_path / "cache", "--markdown", tmp_path / "out.md")
+    assert "(quick: first 1,500 reviews)" in " ".join(cli(*common, "--quick").out.split())
+    assert "(quick: first 1,500 reviews)\n" in (tmp_path / "out.md").read_text(encoding="utf-8")
+    assert "quick" not in cli(*common).out
+    assert "quick" not in (tmp_path / "out.md").read_text(encoding="utf-8").partition("```")[0]
+
+
+def test_every_evaluation_knows_what_a_quick_run_looks_at() -> None:
+    """In one line."""
+    for name in EVALUATIONS:
+        assert import_module(f"persona_memory.evaluation.{name}").QUICK_PART.startswith("first "), name
 
 
 @pytest.mark.parametrize(
@@ -107,6 +128,14 @@ def test_a_plot_into_a_file_is_refused_before_the_run(cli: Cli, reviews: Path) -
     assert (done.code, done.out, "cannot write" in done.err) == (1, "", True)
 
 
+def test_a_plot_makes_no_folder(cli: Cli, reviews: Path, tmp_path: Path) -> None:
+    """The name of a picture is not taken for one."""
+    pytest.importorskip("matplotlib")
+    done = cli("eval", "fsrs", "--data", reviews, "--plot", tmp_path / "x.png")
+    assert (done.code, done.out, "there is no folder" in done.err) == (1, "", True)
+    assert not (tmp_path / "x.png").exists()
+
+
 def test_data_that_are_needed_are_asked_for(cli: Cli) -> None:
     """Not looked for in the working folder."""
     done = cli("eval", "fsrs")
@@ -117,7 +146,7 @@ def test_data_that_are_needed_are_asked_for(cli: Cli) -> None:
 @pytest.mark.parametrize(
     ("content", "said"),
     [(b"", "has no reviews"), (b"[]", "has no reviews"), (b"\x84\x00", "is no CSV in UTF-8"),
-     (b"a,b\n1,2", "line 2 is no review"), ("\n".join(REVIEWS.splitlines()[:4]).encode(), "at least 20 are needed")],
+     (b"a,b\n1,2", "line 2: no review"), ("\n".join(REVIEWS.splitlines()[:4]).encode(), "at least 20 are needed")],
 )  # fmt: skip
 def test_what_is_no_file_of_reviews_is_named_with_its_folder(
     cli: Cli, tmp_path: Path, content: bytes, said: str
@@ -132,15 +161,51 @@ def test_what_is_no_file_of_reviews_is_named_with_its_folder(
 def test_a_run_that_was_interrupted_at_once_says_that_nothing_is_kept(
     cli: Cli, reviews: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In one line, and not with a chat's last words."""
+    """In one line, not with a chat's last words. Before it stands that the run had begun: no bar showed it."""
 
     def interrupted(settings: Settings) -> Report:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(fsrs, "run", interrupted)
     stopped = cli("eval", "fsrs", "--data", reviews, "--cache", tmp_path / "cache")
-    assert (stopped.code, stopped.err.count("\n")) == (130, 1)
-    assert "interrupted; no part of the evaluation was done yet" in stopped.err
+    begun, last = stopped.err.splitlines()
+    assert (stopped.code, begun) == (130, "measuring fsrs")
+    assert "interrupted; no part of the evaluation was done yet" in last
+
+
+def test_without_a_terminal_lines_say_how_far_a_run_is(
+    cli: Cli, reviews: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each part when it begins, then now and then; nothing of it on stdout."""
+
+    def slow(settings: Settings) -> Report:
+        for _ in settings.watch.track(range(3), "cards", total=3):
+            pass
+        return Report("fsrs", "Cards", ())
+
+    monkeypatch.setattr(fsrs, "run", slow)
+    common = ("eval", "fsrs", "--data", reviews, "--cache", tmp_path / "cache")
+    assert cli(*common).err.splitlines() == ["measuring fsrs", "cards: 3 to do"]
+    monkeypatch.setattr(evaluating, "EVERY_S", 0.0)
+    told = cli(*common)
+    assert told.err.splitlines()[2:] == ["cards: 1 of 3", "cards: 2 of 3", "cards: 3 of 3"]
+    assert "to do" not in told.out
+
+
+def test_what_no_run_will_read_again_goes(cli: Cli, reviews: Path, tmp_path: Path) -> None:
+    """Runs interrupted a month ago and vectors half written; what is younger, or whole, stays."""
+    cache = tmp_path / "cache"
+    for folder in (unfinished(cache), vectors(cache)):
+        folder.mkdir(parents=True)
+    days = {
+        unfinished(cache) / "fsrs-a.jsonl": 31, unfinished(cache) / "fsrs-b.jsonl": 29, vectors(cache) / "a.npy": 400,
+        vectors(cache) / "a.12.npy": 2, vectors(cache) / "b.13.npy": 0,
+    }  # fmt: skip
+    for path, age in days.items():
+        path.touch()
+        os.utime(path, (time.time() - age * DAY_S,) * 2)
+    cli("eval", "fsrs", "--data", reviews, "--cache", cache)
+    assert [path.name for path in days if path.exists()] == ["fsrs-b.jsonl", "a.npy", "b.13.npy"]
 
 
 def test_a_run_of_another_commit_is_not_gone_on_with(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,16 @@ def test_help_and_version_need_no_memory(cli: Cli, home: Path) -> None:
         done = cli(command, "--help")
         assert (done.code, done.err) == (0, "")
     assert list(home.iterdir()) == []
+
+
+@pytest.mark.parametrize("command", [(), ("show",), ("eval",), ("recall",)])
+def test_a_flag_has_no_type_in_the_help(cli: Cli, command: tuple[str, ...]) -> None:
+    """It takes no value; what takes one says which."""
+    said = cli(*command, "--help").out
+    flags = re.findall(r"^│[ *]+--(?:json|help|quick|version)\b.*$", said, re.MULTILINE)
+    assert flags
+    assert all(re.search(r"--\w+ +[A-Z]\w+ ", line) for line in flags), flags
+    assert "bool" not in said.casefold()
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -10,12 +11,17 @@ import pytest
 from persona_memory.errors import InvalidInput
 from persona_memory.evaluation import Settings, run
 from persona_memory.evaluation.answers import Answer, Student, merged, read, repeated_pairs
+from persona_memory.evaluation.assistments import TOLD_KNOWN, TOLD_RIGHT, told
 from persona_memory.evaluation.hidden_markov import fit_bkt, fit_skills
 from persona_memory.evaluation.knowledge_priors import expected, fit_priors, table
 from persona_memory.evaluation.logistic import fit, fit_groups, sigmoid
 from persona_memory.evaluation.prediction import auc, auc_draws, binned_rmse, calibration_error
+from persona_memory.knowledge import bkt, fold_topics
+from persona_memory.knowledge.priors import shipped
 from persona_memory.knowledge.tracing import Tracker
+from persona_memory.types import TopicEvidence
 
+NOW = datetime(2025, 3, 1, tzinfo=UTC)
 FILES = ("assist2009_updated_train.csv", "assist2009_updated_test.csv")
 
 
@@ -129,6 +135,29 @@ def test_em_finds_the_parameters_that_made_the_answers() -> None:
     assert fit_skills(students, found)["s"].transit == pytest.approx(0.2, abs=0.05)
 
 
+def test_what_is_measured_as_knowledge_is_what_the_library_tells() -> None:
+    """Before each answer, of topics that have just come up: the fold of the same evidence, number by number."""
+    students = [
+        *people(3, seed=6, answers=12),
+        (Answer(("a", "b"), True), Answer(("b",), False), Answer(("c", "a"), True)),
+    ]
+    told_of = told(students)
+    expected_right, expected_known = list[float](), list[float]()
+    for student in students:
+        evidence: list[TopicEvidence] = []
+        for seq, answer in enumerate(student):
+            asked = [TopicEvidence(topic, "mentioned", seq, NOW) for topic in answer.topics]
+            topics = {one.name: one for one in fold_topics([*evidence, *asked], now=NOW)}
+            found = [topics[topic] for topic in answer.topics]
+            expected_right.append(sum(one.p_correct for one in found) / len(found))
+            expected_known.append(bkt.p_correct_together([one.p_known for one in found], shipped().bkt))
+            evidence += [
+                TopicEvidence(topic, "correct" if answer.correct else "wrong", seq, NOW) for topic in answer.topics
+            ]
+    assert told_of[TOLD_RIGHT].tolist() == pytest.approx(expected_right)
+    assert told_of[TOLD_KNOWN].tolist() == pytest.approx(expected_known)
+
+
 def test_many_at_a_time_is_the_tracker_one_by_one() -> None:
     """The table's expectations are those of `Tracker.p_correct`, and they beat chance on new students."""
     priors = fit_priors(people(60, seed=4))
@@ -149,7 +178,7 @@ def test_the_whole_evaluation_runs_on_a_folder(tmp_path: Path) -> None:
     report = run("assistments", Settings(data=written(tmp_path)))
     first, *others = report.tables
     names = [row.name for row in first.rows]
-    assert names[:7] == [
+    assert names[:9] == [
         "constant",
         "skill mean",
         "student mean",
@@ -157,9 +186,11 @@ def test_the_whole_evaluation_runs_on_a_folder(tmp_path: Path) -> None:
         "logistic: counts, recency",
         "logistic: counts, recency; slopes by skill",
         "ours",
+        TOLD_RIGHT,
+        TOLD_KNOWN,
     ]
-    assert len(names) == 7 + 9 + 1
-    assert [len(table.rows) for table in others] == [7, 7]
+    assert len(names) == 9 + 9 + 1
+    assert [len(table.rows) for table in others] == [9, 9]
     assert "AUC − logistic" not in first.rows[5].cells
     assert "merged" in report.to_markdown()
 

@@ -111,7 +111,7 @@ def test_a_report_is_markdown_and_json() -> None:
 def test_provenance_names_no_path_of_the_machine(tmp_path: Path) -> None:
     """An absolute path becomes its last part."""
     made = provenance(["persona-memory", "eval", "locomo", "--data", str(tmp_path / "locomo10.json")])
-    assert made["command"] == "persona-memory eval locomo --data …/locomo10.json"
+    assert made["command"] == "persona-memory eval locomo --data locomo10.json"
     assert str(tmp_path) not in str(made)
 
 

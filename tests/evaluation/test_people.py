@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from persona_memory.evaluation.people import Label, generate, golden_profile
-from persona_memory.evaluation.people.generate import WORDINGS
+from persona_memory.evaluation.people.generate import FRESH_WORDINGS, WORDINGS
 from persona_memory.evaluation.people.handwritten import STATED
 from persona_memory.evaluation.people.oracle import labels_by_text
 from persona_memory.evaluation.people.person import NOISE, fold_labels
@@ -40,6 +40,28 @@ def test_noise_means_nothing_and_its_bait_is_never_true() -> None:
                     assert not saying.labels
                     times = range(1, len(person.stream("noisy")) + 1)
                     assert all(saying.bait.value not in person.golden(at).get(saying.bait.field, ()) for at in times)
+
+
+def test_fresh_words_tell_the_same_lives_and_share_no_sentence_with_the_seen_ones() -> None:
+    """Saying by saying the same meaning; all that tells of a change or of what is not so is in other words."""
+    seen = generate(9, seed=3, words="seen")
+    differing = {"change", *NOISE}
+    for one, other in zip(PEOPLE, seen, strict=True):
+        assert one.facts == other.facts
+        for stream in ("plain", "mixed", "noisy"):
+            for told, first in zip(one.stream(stream), other.stream(stream), strict=True):
+                for new, old in zip(told.sayings, first.sayings, strict=True):
+                    assert (new.manner, new.labels, new.bait) == (old.manner, old.labels, old.bait)
+                    assert (new.text == old.text) == (new.manner not in differing)
+
+
+def test_every_wording_has_fresh_words_of_the_same_kinds() -> None:
+    """A kind of sentence that is there in one set and not in the other would make other lives."""
+    for fresh, seen in zip(FRESH_WORDINGS, WORDINGS, strict=True):
+        for kind in ("change", "ended", "friend", "supposed", "past"):
+            new, old = getattr(fresh, kind), getattr(seen, kind)
+            assert bool(new) == bool(old)
+            assert not {*new} & {*old}
 
 
 def test_noise_is_all_that_the_noisy_stream_adds() -> None:

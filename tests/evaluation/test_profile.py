@@ -54,10 +54,11 @@ def test_the_whole_evaluation_runs_and_resumes(tmp_path: Path, monkeypatch: pyte
     checkpoint = Checkpoint(tmp_path / "run.jsonl")
     settings = Settings(tmp_path, quick=True, embedder=HashingEmbedder(), checkpoint=checkpoint)
     report = profile.run(settings)
-    assert len(report.tables) == 6
+    assert len(report.tables) == 7
+    assert [row.name.partition(": ")[2] for row in report.tables[1].rows] == ["fresh wordings", "seen wordings"]
     bound = [row.cells["F1"] for row in report.tables[0].rows if row.kind == "bound"]
     assert [score.value for score in bound if isinstance(score, Score)] == [1.0, 1.0, 1.0]
-    conditions = {row.name: row.cells["turns until satisfied"] for row in report.tables[4].rows}
+    conditions = {row.name: row.cells["turns until satisfied"] for row in report.tables[5].rows}
     none, golden = conditions["none"], conditions["golden profile"]
     assert isinstance(none, Score)
     assert isinstance(golden, Score)

@@ -14,6 +14,9 @@ import pytest
 from persona_memory.errors import ImportFileError, InvalidInput
 from persona_memory.evaluation import Report, Score, Settings, Table, beam, locomo, longmemeval, run
 from persona_memory.evaluation.progress import Checkpoint
+from persona_memory.evaluation.rankings import prepare
+from persona_memory.evaluation.systems import LEARNED, answers, systems
+from persona_memory.memory import PersonaMemory
 from persona_memory.retrieval.hashing import HashingEmbedder
 
 DATA = Path(os.environ.get("PERSONA_MEMORY_DATA", Path(__file__).parents[3] / "shared" / "data"))
@@ -120,6 +123,10 @@ def test_locomo_reports_every_system_ours_and_ours_without_each_part(tmp_path: P
     assert cell(overall, "no memory", "@10") == 0 == cell(costs, "no memory", "tokens")
     assert cell(overall, "ours", "@10") > 0
     assert cell(costs, "ours", "tokens") > 0
+    assert cell(overall, LEARNED, "@10") > 0 < cell(costs, LEARNED, "in budget")
+    names = [row.name for row in overall.rows]
+    assert {'BM25, of "speaker: turn"', 'hybrid RRF, of "speaker: turn"'} <= set(names)
+    assert names.index("ours") + 1 == names.index(LEARNED)
     assert {row.name for row in halves.rows} == {row.name for row in costs.rows} == {row.name for row in overall.rows}
     assert [row.name for row in by_category.rows] == ["single hop"]
     assert cell(audited, "ours", "@10 corrected") >= cell(audited, "ours", "@10 raw")
@@ -147,6 +154,55 @@ def test_an_interrupted_run_goes_on_and_a_second_embeds_nothing(tmp_path: Path) 
     again = replace(stopping, embedder=_Unable(), watch=settings(tmp_path, tmp_path).watch)
     again = replace(again, checkpoint=Checkpoint(tmp_path / "unfinished.jsonl"))
     assert run("locomo", again).tables == whole.tables
+
+
+def test_the_products_row_is_what_recall_returns(tmp_path: Path) -> None:
+    """Question by question: a memory that was told the same, asked by hand; a learnt memory stands for its turn."""
+    conversation = locomo.read(locomo_file(tmp_path))[0][0]
+    prepared = prepare(conversation, settings(tmp_path, tmp_path / "cache"))
+    (product,) = (one for one in systems(named=True) if one.name == LEARNED)
+    found = answers(product, prepared)
+    messages = [
+        {"role": one.role, "content": one.text, "name": one.speaker, "at": one.at} for one in conversation.turns
+    ]
+    with PersonaMemory.open(tmp_path / "home", embeddings=HashingEmbedder(), worker=False) as memory:
+        memory.observe(messages, user_id="ana")
+        memory.flush()
+        assert memory.memories(user_id="ana")
+        for question, one in zip(conversation.questions, found, strict=True):
+            recall = memory.recall(question.text, user_id="ana", now=conversation.now)
+            assert one.injected == tuple(dict.fromkeys(seq for hit in recall.hits for seq in hit.sources))
+            assert one.tokens == recall.tokens
+            assert one.turns[: len(one.injected)] == one.injected
+
+
+def test_questions_are_embedded_as_questions_and_a_foreign_embedder_is_measured(tmp_path: Path) -> None:
+    """By `embed_query`; and the cosine that it gives to unrelated texts counts, as in recall."""
+    conversation = locomo.read(locomo_file(tmp_path))[0][0]
+    foreign = _Foreign()
+    prepared = prepare(conversation, replace(settings(tmp_path, tmp_path), embedder=foreign))
+    assert foreign.asked == [question.text for question in conversation.questions]
+    assert prepared.weights.background == pytest.approx(0.5, abs=0.1)
+
+
+class _Foreign:
+    """An embedder of somebody else: all texts are rather alike to it."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def embed_documents(self, texts: list[str]) -> list[list[float]]:
+        return [[*HashingEmbedder().embed_query(text), 1.0] for text in texts]
+
+    def embed_query(self, text: str) -> list[float]:
+        self.asked.append(text)
+        return self.embed_documents([text])[0]
+
+    async def aembed_documents(self, texts: list[str]) -> list[list[float]]:
+        return self.embed_documents(texts)
+
+    async def aembed_query(self, text: str) -> list[float]:
+        return self.embed_query(text)
 
 
 class _StopsAfterOne:
@@ -186,6 +242,8 @@ def test_beam_reports_who_tells_what_is_true_now(tmp_path: Path) -> None:
     assert cell(told, "ours", "old, unmarked") == 0
     assert cell(told, "BM25", "old, unmarked") == cell(told, "without supersession", "old, unmarked") == 2
     assert cell(told, "ours, dev.", "pairs") == 1
+    assert cell(told, LEARNED, "updated, current") == 2
+    assert cell(told, LEARNED, "old, unmarked") == 0
     assert all(value.value == 0 for row in elsewhere.rows for value in row.cells.values() if isinstance(value, Score))
 
 
@@ -238,7 +296,7 @@ def test_longmemeval_takes_the_file_with_haystacks_in_a_folder(tmp_path: Path) -
     (tmp_path / "a.json").write_text('[{"id": "q", "query": "What?"}]', encoding="utf-8")
     longmemeval_file(tmp_path)
     assert len(longmemeval.read(tmp_path)) == 1
-    with pytest.raises(ImportFileError, match=r"0\.question_id: Field required, and 7 more"):
+    with pytest.raises(ImportFileError, match="item 1, field 'question_id': Field required, and 7 more"):
         longmemeval.read(tmp_path / "a.json")
 
 

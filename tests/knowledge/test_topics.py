@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from persona_memory.knowledge.topics import fold_topics, status
+from persona_memory.knowledge.tracing import Tracker
 from persona_memory.types import EvidenceKind, Topic, TopicEvidence, TopicStatus
 
 START = datetime(2025, 3, 1, 9, tzinfo=UTC)
@@ -35,7 +36,7 @@ def topic(*kinds: EvidenceKind, days: float = 1) -> Topic:
         (["asked"], "learning"),
         (["asked", "explained"], "learning"),
         (["claimed"], "familiar"),
-        (["correct"], "learning"),
+        (["correct"], "familiar"),
         (["correct", "correct"], "familiar"),
         (["asked", "explained", "correct", "correct"], "familiar"),
         (["confused"], "gap"),
@@ -44,6 +45,7 @@ def topic(*kinds: EvidenceKind, days: float = 1) -> Topic:
         (["confused", "claimed"], "learning"),
         (["confused", "explained"], "gap"),
         (["wrong", "correct"], "learning"),
+        (["explained"] * 30, "learning"),
         (["wrong", "correct", "correct", "correct"], "familiar"),
         (["correct", "correct", "correct", "correct", "wrong"], "learning"),
     ],
@@ -128,5 +130,32 @@ def test_who_knows_much_starts_a_new_topic_higher_but_is_not_familiar_with_it() 
     new = [TopicEvidence("loops", kind, 20, START) for kind in ("mentioned", "asked")]
     high, plain, low = (fold_topics([*before, new[1]], now=START)[-1] for before in (able, [], lost))
     assert low.p_known < plain.p_known < high.p_known
+    assert low.p_correct < plain.p_correct < high.p_correct
     for item, expected in zip(new, ("discussed", "learning"), strict=True):
         assert fold_topics([*able, item], now=START)[-1].status == expected
+    right = TopicEvidence("loops", "correct", 20, START)
+    assert fold_topics([*lost, right], now=START)[-1].status == "learning"
+    assert fold_topics([*able, right], now=START)[-1].status == "familiar"
+
+
+def test_mastery_and_the_next_answer_are_the_trackers() -> None:
+    """Whatever the evidence: one mathematics, the shipped priors, no numbers of its own."""
+    kinds: list[EvidenceKind] = ["asked", "explained", "wrong", "claimed", "correct", "confused", "mentioned"]
+    evidence = [TopicEvidence("ab"[n % 2], kind, n, START) for n, kind in enumerate(kinds * 2)]
+    tracker = Tracker()
+    for item in evidence:
+        tracker.see([item.topic], item.kind)
+    for found in fold_topics(evidence, now=START):
+        assert (found.p_known, found.p_correct) == (tracker.p_known(found.name), tracker.p_correct([found.name]))
+
+
+def test_what_one_turn_shows_of_several_topics_is_one_answer() -> None:
+    """A right answer that takes two topics moves ability once; two right answers move it twice."""
+    together = [TopicEvidence(name, "correct", 1, START) for name in ("loops", "lists")]
+    apart = [TopicEvidence(name, "correct", seq, START) for seq, name in enumerate(("loops", "lists"))]
+    asked = TopicEvidence("maps", "mentioned", 2, START)
+    once, twice = (fold_topics([*items, asked], now=START)[-1] for items in (together, apart))
+    assert once.p_correct < twice.p_correct
+    tracker = Tracker()
+    tracker.observe(["loops", "lists"], True)
+    assert once.p_correct == tracker.p_correct(["maps"])

@@ -14,7 +14,7 @@ from persona_memory.errors import InvalidInput
 from persona_memory.knowledge import bkt
 from persona_memory.knowledge.ability import Belief, assimilate, logit, shifted, sigmoid
 from persona_memory.knowledge.priors import Link, SkillPrior, parse, shipped
-from persona_memory.knowledge.tracing import FEATURES, Tracker
+from persona_memory.knowledge.tracing import FEATURES, GROUPS, Tracker
 
 ANSWERS = st.lists(
     st.tuples(st.lists(st.sampled_from("abc"), min_size=1, max_size=2, unique=True), st.booleans()), max_size=25
@@ -57,6 +57,26 @@ def test_p_known_is_bkt_from_a_shifted_prior() -> None:
     assert tracker.p_known("maps") > model.prior
 
 
+def test_softer_evidence_moves_what_is_believed_and_counts_as_no_answer() -> None:
+    """A claim raises mastery and expectation, less than a right answer; a mention moves nothing at all."""
+    fresh, claimed, right = Tracker(), Tracker(), after(("loops", True))
+    claimed.see(["loops"], "mentioned")
+    claimed.see(["loops"], "claimed")
+    assert fresh.p_known("loops") < claimed.p_known("loops") < right.p_known("loops")
+    assert fresh.p_correct(["loops"]) < claimed.p_correct(["loops"]) < right.p_correct(["loops"])
+    assert fresh.p_known("maps") < claimed.p_known("maps") < right.p_known("maps")
+    counted = [FEATURES.index(name) for group in ("practice", "recency", "form", "runs") for name in GROUPS[group]]
+    assert [claimed.features(["loops"])[at] for at in counted] == [fresh.features(["loops"])[at] for at in counted]
+    confused, wrong = Tracker(), after(("loops", False))
+    confused.see(["loops"], "confused")
+    assert wrong.p_known("loops") < confused.p_known("loops") < fresh.p_known("loops")
+    assert confused.p_correct(["loops"]) < fresh.p_correct(["loops"])
+    mentioned = Tracker()
+    mentioned.see(["loops"], "mentioned")
+    mentioned.observe(["maps"], True)
+    assert mentioned.p_known("loops") == after(("maps", True)).p_known("loops")
+
+
 def test_a_harder_skill_starts_lower_and_slopes_of_its_own_count() -> None:
     """Where the priors know the skill."""
     hard, slow = SkillPrior(difficulty=-1.0), SkillPrior(0.65, intercept=-0.5, slopes={"right": -0.2})
@@ -72,7 +92,11 @@ def test_a_harder_skill_starts_lower_and_slopes_of_its_own_count() -> None:
 
 def test_no_topic_is_an_error() -> None:
     """It says what to pass."""
-    for call in (lambda: Tracker().p_correct([]), lambda: Tracker().observe([], True)):
+    for call in (
+        lambda: Tracker().p_correct([]),
+        lambda: Tracker().observe([], True),
+        lambda: Tracker().see([], "asked"),
+    ):
         with pytest.raises(InvalidInput, match="at least one"):
             call()
 

@@ -28,6 +28,26 @@ def test_many_people_do_not_fill_the_memory(open_memory: Open, monkeypatch: pyte
     assert len(memory._reading._states) < 8
 
 
+def test_new_questions_do_not_fill_the_memory(open_memory: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is remembered of the texts that they bring up counts, too: as much is kept after many laps as after one."""
+    monkeypatch.setattr(reading, "CACHED_ROWS", 120)
+    monkeypatch.setattr(reading, "PERSON_ROWS", 1)
+    monkeypatch.setattr(reading, "STILL_READ", 1)
+    memory = open_memory()
+    things = ("cats", "tea", "boats", "maps", "chess")
+    for number in range(12):
+        said = [("user", f"In {2000 + place} I had {place} {thing}.") for place, thing in enumerate(things)]
+        memory.observe([*said, ("assistant", "You had cats, tea, boats, maps and chess.")], user_id=f"u{number}")
+    kept = []
+    for thing in things:
+        for number in range(12):
+            assert memory.recall(f"How many {thing} in 2001 to 2004?", user_id=f"u{number}").hits
+        states = list(memory._reading._states.values())
+        kept.append(sum(len(one.view) + one.view.remembered + one.texts.rows for one in states))
+    assert max(kept) <= 120, kept
+    assert any(one.view.remembered and one.texts.rows for one in states)
+
+
 def test_a_person_larger_than_the_cache_is_still_read(open_memory: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     """The bound is for all people together; one may exceed it alone."""
     monkeypatch.setattr(reading, "CACHED_ROWS", 30)

@@ -49,6 +49,21 @@ def test_one_window_is_one_call_and_becomes_memories_with_their_sources(open_mem
     assert memory.progress(user_id="ana") == {"learnt": 2}
 
 
+def test_every_call_is_made_in_the_same_event_loop(open_memory: Open) -> None:
+    """A client keeps connections open, and one that belongs to a loop that is gone fails the next call."""
+    loops = []
+
+    def answer(_: list[BaseMessage], tools: list[dict[str, Any]]) -> Any:
+        loops.append(asyncio.get_running_loop())
+        return {"edits": []} if tools[0]["function"]["name"] == "ProfileAnswer" else EMPTY
+
+    memory = open_memory(model=ScriptedChatModel(answers=answer))
+    for text in ("I live in Porto.", "I like tea."):
+        say(memory, text)
+    assert len(loops) >= 2
+    assert len(set(loops)) == 1
+
+
 @pytest.mark.parametrize(
     "bad",
     [

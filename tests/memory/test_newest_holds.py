@@ -27,6 +27,36 @@ def known(memory: PersonaMemory) -> set[str]:
         (("I'm a welder at Siemens.", "I got let go."), {"Got let go"}, {}),
         (("I'm a welder at Siemens.", "I've left Siemens."), {"Has left Siemens"}, {}),
         (
+            ("I work as a paramedic.", "I don't work for the ambulance service any more, I started at a bakery."),
+            {"No longer works for the ambulance service", "Works at a bakery", "Started at a bakery"},
+            {"demographics": {"employer": "a bakery"}},
+        ),
+        (
+            ("I'm allergic to peanuts.", "I was wrong about the peanuts, it's walnuts I'm allergic to."),
+            {"Is not allergic to peanuts", "Is allergic to walnuts"},
+            {"health": {"allergies": ["walnuts"]}},
+        ),
+        (
+            ("My dog is called Biscuit.", "My dog isn't called Biscuit, he is called Basil."),
+            {"Does not have a dog called Biscuit", "Has a dog called Basil"},
+            {"demographics": {"pets": ["dog Basil"]}},
+        ),
+        (
+            ("My dog is called Biscuit.", "Sorry, I said my dog is called Biscuit, he's called Basil."),
+            {"Does not have a dog called Biscuit", "Has a dog called Basil"},
+            {"demographics": {"pets": ["dog Basil"]}},
+        ),
+        (
+            ("My dog is called Biscuit.", "I got my dog's name wrong, it's Basil."),
+            {"Has a dog called Basil"},
+            {"demographics": {"pets": ["dog Basil"]}},
+        ),
+        (
+            ("I live in Oslo.", "I love tea.", "I said Oslo but I meant Bergen."),
+            {"Lives in Bergen", "Loves tea"},
+            {"demographics": {"location": "Bergen"}, "preference": {"likes": ["tea"]}},
+        ),
+        (
             ("I'm a welder at Siemens.", "I quit my job at the bakery years ago."),
             {"Works as a welder", "Works at Siemens"},
             {"demographics": {"career": "welder", "employer": "Siemens"}},

@@ -22,8 +22,8 @@ from persona_memory.parametric.encoding import (
     distilled,
     encode,
 )
-from persona_memory.parametric.examples import Example
 from persona_memory.parametric.packing import collate, logits_at, pack, packs
+from persona_memory.protocols import Example
 
 PAIR = Example("positive", "Where do I live?", "You live in Porto.", (1,))
 DENIED = Example("negative", "Have I a dog?", "You never mentioned a dog.", (1,))

@@ -14,15 +14,15 @@ pytest.importorskip("torch", reason='needs pip install "persona-memory[parametri
 import torch
 from torch.nn import functional
 
+from persona_memory.adapters.matching import abstains, holds, words
 from persona_memory.errors import InvalidInput
 from persona_memory.parametric.base import BaseModel
 from persona_memory.parametric.curriculum import Settings
 from persona_memory.parametric.encoding import ANSWER_ONLY, Reading, encode
-from persona_memory.parametric.examples import Example
 from persona_memory.parametric.guards import Exam, Probe, Thresholds, ask, examine, judge, reference, until_good
-from persona_memory.parametric.matching import abstains, holds, words
 from persona_memory.parametric.slots import Slots, attach
 from persona_memory.parametric.training import train
+from persona_memory.protocols import Example
 
 from .checkpoints import SPEC, adapter
 

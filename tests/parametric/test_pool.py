@@ -40,7 +40,7 @@ def store(tmp_path_factory: pytest.TempPathFactory, checkpoints: dict[str, Path]
     shapes = target_shapes(base.model, SPEC)
     for seed, name in enumerate(NAMES):
         options = {"fingerprint": base.fingerprint, "base_model": "tiny", "now": NOW}
-        save_adapter(folder, name, adapter(shapes, seed), spec=SPEC, **options)  # type: ignore[arg-type]
+        save_adapter(folder, name, adapter(shapes, seed), spec=SPEC, **options)
     return folder
 
 

@@ -16,11 +16,11 @@ from persona_memory.errors import InvalidInput
 from persona_memory.parametric.base import BaseModel
 from persona_memory.parametric.curriculum import Settings
 from persona_memory.parametric.encoding import ANSWER_ONLY, encode
-from persona_memory.parametric.examples import Example
 from persona_memory.parametric.pool import AdapterPool
 from persona_memory.parametric.scoring import likelihoods, said, score
 from persona_memory.parametric.slots import BASE, Slots, attach
 from persona_memory.parametric.training import train
+from persona_memory.protocols import Example
 
 from .checkpoints import SPEC, adapter
 

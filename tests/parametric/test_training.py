@@ -16,7 +16,6 @@ from persona_memory.parametric.base import BaseModel
 from persona_memory.parametric.curriculum import Lesson, Settings, batches
 from persona_memory.parametric.decoding import Sampling, decode
 from persona_memory.parametric.encoding import ANSWER_ONLY, Encoded, Rated, Reading, distilled, encode
-from persona_memory.parametric.examples import Example
 from persona_memory.parametric.lora import Weights, fresh, target_shapes
 from persona_memory.parametric.optimising import Optimiser, gradients_of, rate_at
 from persona_memory.parametric.packing import pack, packs
@@ -24,6 +23,7 @@ from persona_memory.parametric.scoring import likelihoods
 from persona_memory.parametric.slots import BASE, SlotLinear, attach
 from persona_memory.parametric.streams import Row
 from persona_memory.parametric.training import Moment, Progress, Stop, losses_of, train, train_together
+from persona_memory.protocols import Example
 
 from .checkpoints import SPEC, adapter
 

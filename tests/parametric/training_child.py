@@ -14,8 +14,8 @@ import torch
 from persona_memory.parametric.base import BaseModel
 from persona_memory.parametric.curriculum import Lesson, Settings
 from persona_memory.parametric.encoding import Encoded, Reading, encode
-from persona_memory.parametric.examples import Example
 from persona_memory.parametric.training import Progress, Trained, train_together
+from persona_memory.protocols import Example
 
 from .checkpoints import SPEC
 

@@ -161,7 +161,7 @@ PLAIN: list[tuple[str, dict[str, list[str | int]]]] = [
     ("I quit my job yesterday.", {"-demographics.career": ["*"], "-demographics.employer": ["*"]}),
     ("I don't like sushi anymore.", {"-preference.likes": ["sushi"], "-personality.interests": ["sushi"]}),
     ("My dog Rex died last month.", {"-demographics.pets": ["dog Rex"]}),
-    ("I no longer work at Nokia.", {"-demographics.employer": ["Nokia"]}),
+    ("I no longer work at Nokia.", {"-demographics.employer": ["Nokia"], "-demographics.career": ["*"]}),
     # a second list, written after the rules and run once before they were mended for it
     ("Good morning! The name's Viktor.", {"demographics.name": ["Viktor"]}),
     ("You can call me Doc.", {"preference.form_of_address": ["Doc"]}),
@@ -225,7 +225,10 @@ PLAIN: list[tuple[str, dict[str, list[str | int]]]] = [
     ("Your answers should be more casual.", {"preference.styles": ["tone: more casual"]}),
     ("In future, answer me in Portuguese.", {"preference.styles": ["language: answer them in Portuguese"]}),
     ("No emojis, please.", {"preference.formats": ["emoji: No emojis"]}),
-    ("I'm no longer with Bosch, I work for Airbus now.", {"demographics.employer": ["Airbus"]}),
+    (
+        "I'm no longer with Bosch, I work for Airbus now.",
+        {"demographics.employer": ["Airbus"], "-demographics.employer": ["Bosch"], "-demographics.career": ["*"]},
+    ),
     (
         "We broke up last week.",
         {
@@ -297,7 +300,7 @@ PLAIN: list[tuple[str, dict[str, list[str | int]]]] = [
     ("I'm a lesbian.", {"demographics.orientation": ["lesbian"]}),
     ("Please never use exclamation marks.", {"preference.workflows": ["never use exclamation marks"]}),
     ("Please answer in German from now on.", {"preference.styles": ["language: answer in German"]}),
-    ("I don't work at Intel anymore.", {"-demographics.employer": ["Intel"]}),
+    ("I don't work at Intel anymore.", {"-demographics.employer": ["Intel"], "-demographics.career": ["*"]}),
     ("I lost my job last month.", {"-demographics.career": ["*"], "-demographics.employer": ["*"]}),
     ("I'm no longer allergic to milk.", {"-health.allergies": ["milk"]}),
     ("My cat Luna passed away.", {"-demographics.pets": ["cat Luna"]}),

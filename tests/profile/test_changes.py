@@ -14,6 +14,7 @@ from persona_memory.profile.schema import default_schema
 from persona_memory.protocols import ProfileView
 from persona_memory.types import Policy, Profile
 
+from . import mended
 from .changes import HELD_OUT, OPEN, Row
 from .conftest import turn
 
@@ -100,6 +101,40 @@ async def test_what_only_sounds_like_a_change_changes_nothing(rows: list[Row]) -
     """Plans, questions, wishes, pauses, other people's changes, jokes."""
     results = await judged(rows)
     assert [one.row for one in results if one.unchanged and one.got != one.want] == []
+
+
+@pytest.mark.parametrize(("rows", "most_stale", "least"), [(mended.OPEN, 0.02, 0.98), (mended.HELD_OUT, 0.45, 0.7)])
+async def test_corrections_reach_the_profile(rows: list[Row], most_stale: float, least: float) -> None:
+    """What was wrong goes, what is right is there, however it is said."""
+    results = await judged(rows)
+    assert stale(results) <= most_stale
+    assert precision(results) >= least
+    assert recall(results) >= least
+
+
+@pytest.mark.parametrize(("rows", "most"), [(mended.OPEN, 0), (mended.HELD_OUT, 1)])
+async def test_what_only_sounds_like_a_correction_changes_nothing(rows: list[Row], most: int) -> None:
+    """Other people's, suppositions, quotations, jokes, opinions; but for one that was there before the rules."""
+    results = await judged(rows)
+    assert len({one.row[1] for one in results if one.unchanged and one.got != one.want}) <= most
+
+
+ADDED: list[tuple[str, str]] = [
+    ("I love jazz.", "I said I love jazz, but I love opera, too."),
+    ("I love coffee.", "I was wrong about the coffee, it's cold."),
+    ("I live in Lisbon.", "I was wrong about Lisbon, it's lovely."),
+    ("I love opera.", "I said opera, but it's late."),
+    ("I'm a welder at Siemens.", "I don't work for free any more."),
+    ("I'm a welder at Siemens.", "I don't work at the weekend any more."),
+    ("I'm a welder.", "I don't work for the money any more."),
+]
+
+
+@pytest.mark.parametrize(("told", "said"), ADDED)
+async def test_what_says_more_or_says_what_something_is_like_ends_nothing(told: str, said: str) -> None:
+    """Written while the rules were made, against each of them."""
+    before = await learnt(Profile(), 1, told)
+    assert items(before) <= items(await learnt(before, 2, said))
 
 
 SAID_TWICE: list[tuple[str, str]] = [

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
+from typer.main import get_command
 
+from persona_memory.cli.app import app
+from persona_memory.evaluation import EVALUATIONS
 from tests.project.run_blocks import blocks_of, run
 
 ROOT = Path(__file__).parents[2]
@@ -69,6 +74,22 @@ def test_the_blocks_of_a_page_run(page: str, tmp_path: Path) -> None:
     )
     assert done.returncode == 0, f"{page}\n{done.stdout}\n{done.stderr}"
     assert re.search(r"^\d+ blocks ran$", done.stdout, re.MULTILINE)
+
+
+def test_the_commands_of_the_benchmarks_can_be_pasted() -> None:
+    """Nothing in them is left out, their options exist, and what they name is there."""
+    page = (ROOT / "docs/benchmarks.md").read_text(encoding="utf-8")
+    commands = re.findall(r"^\$ (.*)$", page, re.MULTILINE)
+    assert len(commands) >= 9
+    measure = cast("Any", get_command(app)).commands["eval"]
+    for command in commands:
+        assert not set("…<>") & set(command), command
+        first, second, *words = shlex.split(command)
+        if first == "python":
+            assert (ROOT / second).is_file(), command
+        else:
+            assert (first, second) == ("persona-memory", "eval"), command
+            assert measure.make_context("eval", words).params["name"] in EVALUATIONS
 
 
 def test_only_what_is_meant_to_run_is_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,15 +8,18 @@ import urllib.request
 from datetime import timedelta
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
+from langchain_core.messages import BaseMessage
 
 from benchmarks import accuracy
-from benchmarks.side_by_side import bars, ours, plain_qdrant, sides, table
-from benchmarks.side_by_side.common import Job, Vectors, measure_in_turn, quantile, question, sentence
-from benchmarks.side_by_side.llm_server import input_tokens, serving
-from benchmarks.side_by_side.sides import BASE, MEM0, NORMAL, Result, Side
+from benchmarks.side_by_side import bars, ours, plain_qdrant, sides, table, venvs
+from benchmarks.side_by_side.common import LAPS, Job, Vectors, measure_in_turn, quantile, question, sentence
+from benchmarks.side_by_side.llm_server import answer, input_tokens, serving
+from benchmarks.side_by_side.sides import BASE, LANGMEM, MEM0, NORMAL, Result, Side
 from persona_memory.learning.extraction import LearnAnswer
+from persona_memory.testing import ScriptedChatModel
 
 
 def test_the_sides_vectors_are_free_and_the_same_everywhere() -> None:
@@ -57,17 +60,17 @@ def test_recall_asks_what_no_row_before_has_asked(
 def test_learning_ends_when_nothing_is_without_its_vector(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """All that was observed, and all that was learnt from it."""
     left: list[tuple[int, int]] = []
-    with serving() as (url, _):
-        job = Job("x", folder=str(tmp_path), server=url)
-        memory = ours.open_memory(job, model=ours.ServedModel(url), worker=True, quiet=timedelta(hours=1))
+    job = Job("x", folder=str(tmp_path))
+    memory = ours.open_memory(job, model=scripted(), worker=True, quiet=timedelta(hours=1))
 
-        def note(row: str, **values: object) -> None:
-            backlog = memory.backlog()
-            left.append((backlog.unlearnt, backlog.unindexed))
+    def note(row: str, **values: object) -> None:
+        backlog = memory.backlog()
+        left.append((backlog.unlearnt, backlog.unindexed))
 
-        monkeypatch.setattr(ours, "open_memory", lambda *args, **more: memory)
-        monkeypatch.setattr(ours, "emit", note)
-        ours.learn(job)
+    monkeypatch.setattr(ours, "served_model", lambda job: None)  # its client is only in the venvs of the benchmark
+    monkeypatch.setattr(ours, "open_memory", lambda *args, **more: memory)
+    monkeypatch.setattr(ours, "emit", note)
+    ours.learn(job)
     assert left == [(0, 0), (0, 0)]
 
 
@@ -89,10 +92,18 @@ def test_the_server_answers_from_its_script_and_counts() -> None:
         raw = json.dumps(body).encode()
         with urllib.request.urlopen(urllib.request.Request(f"{url}/chat/completions", raw), timeout=5) as response:
             message = json.load(response)["choices"][0]["message"]
-    answer = LearnAnswer.model_validate_json(message["tool_calls"][0]["function"]["arguments"])
-    assert [one.turns for one in answer.memories] == [[1]]
+    told = LearnAnswer.model_validate_json(message["tool_calls"][0]["function"]["arguments"])
+    assert [one.turns for one in told.memories] == [[1]]
     assert (usage.calls, usage.tokens) == (1, input_tokens(body))
     assert input_tokens(body) > input_tokens({"messages": body["messages"]}) > 10
+
+
+def test_the_server_fills_a_form_that_is_asked_for_as_the_reply_itself() -> None:
+    """OpenAI's client asks so, where a model can."""
+    shown = "Turns to learn from:\n1. [2026-03-01] person: hi\n2. [2026-03-01] assistant: hello"
+    form = {"type": "json_schema", "json_schema": {"name": "LearnAnswer", "schema": LearnAnswer.model_json_schema()}}
+    message = answer({"messages": [{"role": "user", "content": shown}], "response_format": form})
+    assert [one.turns for one in LearnAnswer.model_validate_json(message["content"]).memories] == [[1]]
 
 
 def test_tables_say_how_many_times_as_long_as_ours() -> None:
@@ -134,7 +145,7 @@ def test_bar_figure_and_verdict_stand_side_by_side() -> None:
         result(NORMAL, "1,000", "recall", 1.5), result(NORMAL, "100,000", "recall", 2.1),
         result(MEM0, "100,000", "recall", 21.0),
     ]  # fmt: skip
-    rows = {row.name: row.cells for row in bars.against(made).rows}
+    rows = {row.name: row.cells for row in bars.against(made, ["1,000", "100,000"]).rows}
     recall, ratio = rows["recall without embedding, 100,000 memories"], rows["the same, 100,000 memories against 1,000"]
     assert (recall["seen"], recall["reached"]) == (
         "1.8 (1.8) ms FULL, 2.1 (2.1) ms NORMAL",
@@ -148,16 +159,55 @@ def test_bar_figure_and_verdict_stand_side_by_side() -> None:
 def test_a_mode_that_failed_is_said_in_the_verdict() -> None:
     """What was not measured is not reached, however good the other mode is."""
     made = [result(NORMAL, "1,000", "recall", 1.0), result(NORMAL, "100,000", "recall", 1.8)]
-    rows = {row.name: row.cells["reached"] for row in bars.against(made).rows}
+    rows = {row.name: row.cells["reached"] for row in bars.against(made, ["1,000", "100,000"]).rows}
     assert rows["recall without embedding, 100,000 memories"] == "reached: NORMAL, FULL not measured"
     assert rows["the same, 100,000 memories against 1,000"] == "**missed**, FULL not measured"
+
+
+def test_what_was_stopped_at_the_largest_size_is_not_measured() -> None:
+    """However it did at a smaller one."""
+    made = [result(side, "1,000", row, 1.0) for side in (BASE, NORMAL, MEM0) for row in ("recall", "observe")]
+    made += [result(side, "100,000", row, 1.0) for side in (BASE, NORMAL) for row in ("recall", "observe")]
+    rows = {row.name: row.cells["reached"] for row in bars.against(made, ["1,000", "100,000"]).rows}
+    assert rows["recall: mem0's default store takes, 100,000 memories"] == "not measured"
+    assert rows["recall without embedding, 100,000 memories"] == "reached"
+    rows = {row.name: row.cells["reached"] for row in bars.against(made, ["1,000", "100,000", "1,000,000"]).rows}
+    assert rows["recall without embedding, 100,000 memories"] == "reached"
+    rows = {row.name: row.cells["reached"] for row in bars.against(made[:6], ["1,000", "10,000"]).rows}
+    assert rows["recall without embedding, 10,000 memories"] == "not measured"
+
+
+def test_every_lap_asks_everybody_something_new(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What was asked before costs no memory, so that it would show nothing."""
+    asked: list[tuple[str, str]] = []
+
+    class Memory:
+        def recall(self, text: str, *, user_id: str) -> None:
+            asked.append((user_id, text))
+
+    memory: Any = Memory()
+    ours.flat(memory, Job("x", users=400, samples=200))
+    assert len(asked) == len(set(asked)) == 400 * LAPS
+    assert not {text for _, text in asked} & {question(number) for number in range(3 * 200)}
+    rows = [json.loads(line)["row"] for line in capsys.readouterr().out.splitlines()]
+    assert rows == [f"resident after {lap} laps" for lap in range(1, LAPS + 1)]
+
+
+def test_who_asks_an_llm_asks_it_with_the_same_client() -> None:
+    """Ours run where LangMem's client is installed, too; where it could not be, they do not run."""
+    assert venvs.CLIENT in venvs.PEERS["LangMem"]
+    ours_side, peer = (next(side for side in sides.SIDES if side.name == name) for name in (BASE, LANGMEM))
+    assert sides.interpreter(ours_side, "learn", {"ours": "a", "LangMem": "b"}) == "a"
+    assert sides.interpreter(peer, "learn", {"ours": "a", "LangMem": "b"}) == "b"
+    assert sides.interpreter(ours_side, "economy", {}) is None
+    assert sides.interpreter(ours_side, "reading", {}) == sys.executable
 
 
 def test_one_of_two_is_enough_where_the_bar_says_so() -> None:
     """Fewer packages or fewer megabytes than mem0."""
     sizes = {"ours": {"packages": 40, "MB": 120.0}, "mem0": {"packages": 34, "MB": 130.0}}
     made = [Result(name, "plain", "", "installed", values) for name, values in sizes.items()]
-    (install,) = [row.cells for row in bars.against(made).rows if row.name.startswith("core install")]
+    (install,) = [row.cells for row in bars.against(made, []).rows if row.name.startswith("core install")]
     assert (install["seen"], install["reached"]) == ("1.18 × packages, 0.923 × MB", "reached")
 
 
@@ -179,6 +229,17 @@ def test_accuracy_writes_no_nought_before_a_part_of_one() -> None:
     assert [accuracy._shown(value) for value in (0.77, -0.001, 10.5, 100.25, 0.0, 3.0)] == [
         ".770", "-.001", "10.500", "100.250", "0", "3",
     ]  # fmt: skip
+
+
+def scripted() -> ScriptedChatModel:
+    """The server's answers, without a server."""
+
+    def answered(messages: list[BaseMessage], tools: list[dict[str, Any]]) -> dict[str, Any]:
+        body = {"messages": [{"content": one.content} for one in messages], "tools": tools}
+        filled: dict[str, Any] = json.loads(answer(body)["tool_calls"][0]["function"]["arguments"])
+        return filled
+
+    return ScriptedChatModel(answers=answered)
 
 
 def result(side: str, size: str, row: str, value: float) -> Result:

@@ -113,7 +113,7 @@ def _locomo_questions(path: Path) -> Iterator[Question]:
         samples = json.loads(path.read_text(encoding="utf-8"))
         rows = [(sample["sample_id"], place, row) for sample in samples for place, row in enumerate(sample["qa"])]
     except (ValueError, KeyError, TypeError) as error:
-        raise ImportFileError(path.name, None, f"{type(error).__name__}: {error}; expected {EXPECTED}") from None
+        raise ImportFileError(str(path), None, f"{type(error).__name__}: {error}; expected {EXPECTED}") from None
     return (_question(path, dialogue, place, row) for dialogue, place, row in rows)
 
 
@@ -121,8 +121,13 @@ def _question(path: Path, dialogue: str, place: int, row: Any) -> Question:
     try:
         read = _Row.model_validate(row)
         kind = KINDS[read.category]
-    except (ValidationError, KeyError) as error:
-        raise ImportFileError(path.name, None, f"{dialogue}, question {place + 1}: {error}; {EXPECTED}") from None
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        problem = f"field {'.'.join(map(str, first['loc']))!r}: {first['msg']}; expected {EXPECTED}"
+        raise ImportFileError(str(path), None, f"{dialogue}, question {place + 1}, {problem}") from None
+    except KeyError:
+        problem = f"the category is {read.category}; expected one of {', '.join(map(str, KINDS))}"
+        raise ImportFileError(str(path), None, f"{dialogue}, question {place + 1}: {problem}") from None
     answer = None if read.category == 5 or read.answer is None else str(read.answer)
     return Question(dialogue, place, kind, read.question, answer)
 

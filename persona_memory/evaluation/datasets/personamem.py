@@ -114,16 +114,16 @@ def _question(row: Mapping[str, Any], place: int, path: Path, contexts: Mapping[
         read = _Row.model_validate(row)
     except ValidationError as error:
         wrong = error.errors(include_url=False)[0]
-        raise ImportFileError(path.name, None, f"{where}: {wrong['loc']}: {wrong['msg']}") from None
+        problem = f"field {'.'.join(map(str, wrong['loc']))!r}: {wrong['msg']}"
+        raise ImportFileError(path.name, None, f"{where}, {problem}") from None
     options = [_LETTER.sub("", option) for option in _options(read.all_options, where, path)]
     letter = _LETTER.match(read.correct_answer)
     answer = ord(letter[1]) - ord("a") if letter else -1
     history = contexts.get(read.shared_context_id)
     if history is None or not 0 < read.end_index_in_shared_context <= len(history):
         problem = f"end {read.end_index_in_shared_context} lies outside context {read.shared_context_id!r}"
-        raise ImportFileError(
-            path.name, None, f"{where}: {problem} ({0 if history is None else len(history)} messages)"
-        )
+        has = 0 if history is None else len(history)
+        raise ImportFileError(path.name, None, f"{where}: {problem}, which has {has} messages")
     if not 0 <= answer < len(options):
         raise ImportFileError(path.name, None, f"{where}: the answer {read.correct_answer!r} is none of the options")
     return Question(
@@ -151,7 +151,7 @@ def _own_contexts(path: Path) -> Iterator[tuple[str, tuple[Message, ...]]]:
             for context_id, messages in contexts.items():
                 yield context_id, tuple(Message(one["role"], _plain(one["content"])) for one in messages)
         except (ValueError, KeyError, AttributeError, TypeError) as error:
-            raise ImportFileError(path.name, number, f"expected {expected}: {error}") from None
+            raise ImportFileError(path.name, number, f"{type(error).__name__}: {error}; expected {expected}") from None
 
 
 def _document_contexts(path: Path) -> Iterator[tuple[str, tuple[Message, ...]]]:

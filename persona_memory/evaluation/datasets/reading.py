@@ -1,13 +1,27 @@
-"""What readers of data sets have in common: saying in one line what is wrong."""
+"""What readers of data sets have in common: saying which file, which row, what is wrong and what is expected."""
 
 from __future__ import annotations
 
 from pydantic import ValidationError
 
+from persona_memory.errors import ImportFileError
 
-def first_problem(error: ValidationError) -> str:
-    """Where the first thing that is wrong stands, what it is, and how many more there are."""
+
+def broken(
+    source: str, error: ValidationError, *, expected: str, row: str = "row", line: int | None = None
+) -> ImportFileError:
+    """The error of a file in which something is not as expected: the first problem, and how many more there are.
+
+    Args:
+        source: the file. A reader that leaves out what is broken, and so has it in its report, gives its name alone.
+        row: what the rows of a file that is one list are called; they count from 1.
+        line: of a file that is read line by line.
+    """
     first, *others = error.errors(include_url=False, include_input=False)
-    where = ".".join(map(str, first["loc"]))
+    loc = first["loc"]
+    where = [f"{row} {loc[0] + 1}"] if loc and isinstance(loc[0], int) else []
+    field = ".".join(map(str, loc[len(where) :]))
+    where += [f"field {field!r}"] if field else []
     more = f", and {len(others):,} more" if others else ""
-    return f"{where}: {first['msg']}{more}" if where else f"{first['msg']}{more}"
+    problem = f"{first['msg'].removeprefix('Value error, ').rstrip('.')}{more}; expected {expected}"
+    return ImportFileError(source, line, ": ".join(filter(None, (", ".join(where), problem))))

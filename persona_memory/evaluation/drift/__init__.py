@@ -21,9 +21,9 @@ from persona_memory.evaluation.settings import Settings
 if TYPE_CHECKING:
     from persona_memory.evaluation.drift.arms import Embed
     from persona_memory.evaluation.drift.playing import Course
-    from persona_memory.evaluation.world import Schedule
-    from persona_memory.evaluation.world.values import Split
     from persona_memory.parametric import BaseModel
+    from persona_memory.world import Schedule
+    from persona_memory.world.values import Split
 
 if any(find_spec(package) is None for package in ("safetensors", "torch", "transformers")):
     raise MissingExtra("continual training", "parametric")
@@ -53,7 +53,7 @@ class Plan:
 
     def schedule(self, drift: float) -> Schedule:
         """Of a person's history: the third period is calm."""
-        from persona_memory.evaluation.world import Schedule
+        from persona_memory.world import Schedule
 
         return Schedule(
             periods=self.periods, sessions=self.sessions, sayings=self.sayings, questions=0, views=0, drift=drift

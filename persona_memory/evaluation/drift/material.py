@@ -6,13 +6,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
 
+from persona_memory import world
 from persona_memory.adapters import Interaction
-from persona_memory.evaluation import world
-from persona_memory.evaluation.world.people import other_value
-from persona_memory.evaluation.world.speech import answer, say
-from persona_memory.evaluation.world.values import Key, Label, Split
 from persona_memory.parametric import BaseModel, Encoded, Example, Weighting, encode
 from persona_memory.parametric import said as read_as_said
+from persona_memory.world.people import other_value
+from persona_memory.world.speech import answer, say
+from persona_memory.world.values import Key, Label, Split
 
 ANSWERS = Weighting(question=0.0, answer=1.0, rest=0.0)
 """Answers count as much as what the person says: both are learnt."""

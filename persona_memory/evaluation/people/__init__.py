@@ -5,6 +5,6 @@ between; `Person.golden` is what is true after a session. `oracle` understands i
 """
 
 from persona_memory.evaluation.people.generate import SESSIONS, SIZES, generate
-from persona_memory.evaluation.people.person import Label, Person, Saying, Session, Stream, golden_profile
+from persona_memory.evaluation.people.person import Label, Person, Saying, Session, Stream, Words, golden_profile
 
-__all__ = ["SESSIONS", "SIZES", "Label", "Person", "Saying", "Session", "Stream", "generate", "golden_profile"]
+__all__ = ["SESSIONS", "SIZES", "Label", "Person", "Saying", "Session", "Stream", "Words", "generate", "golden_profile"]

@@ -8,12 +8,14 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 
 from persona_memory.evaluation.people.about import ABOUT
+from persona_memory.evaluation.people.fresh import FRAMES, freshly
 from persona_memory.evaluation.people.liking import LIKING
-from persona_memory.evaluation.people.noise import noise
-from persona_memory.evaluation.people.person import Fact, Label, Manner, Person, Saying, Session, Stream
+from persona_memory.evaluation.people.noise import SEEN, Frames, noise, pick
+from persona_memory.evaluation.people.person import Fact, Label, Manner, Person, Saying, Session, Stream, Words
 from persona_memory.evaluation.people.wording import Wording
 
 WORDINGS: tuple[Wording, ...] = (*ABOUT, *LIKING)
+FRESH_WORDINGS = tuple(map(freshly, WORDINGS))
 SIZES = (6, 12, 20)
 """Fields that are known of a person in the end; people take turns."""
 SESSIONS = 12
@@ -53,25 +55,29 @@ class _Draft:
     """A person in the making.
 
     Attributes:
+        wordings, frames: how they put it.
         own: by field, all entries that are true of them at some time.
         told: (fact, wording, entry, manner), in the order of the sessions.
     """
 
     random: Random
+    wordings: Sequence[Wording]
+    frames: Frames
     own: dict[str, list[str]] = field(default_factory=dict)
     told: list[tuple[Fact, Wording, str, Manner]] = field(default_factory=list)
 
 
-def generate(count: int, *, seed: int = 0, sessions: int = SESSIONS) -> tuple[Person, ...]:
-    """`count` people; person n is the same whatever the count."""
-    return tuple(_person(number, seed, sessions) for number in range(count))
+def generate(count: int, *, seed: int = 0, sessions: int = SESSIONS, words: Words = "fresh") -> tuple[Person, ...]:
+    """`count` people; person n is the same whatever the count, and says the same things in other words."""
+    return tuple(_person(number, seed, sessions, words) for number in range(count))
 
 
-def _person(number: int, seed: int, sessions: int) -> Person:
+def _person(number: int, seed: int, sessions: int, words: Words) -> Person:
     size = SIZES[number % len(SIZES)]
     random = Random(f"person {seed} {number}")
-    draft = _Draft(random)
-    chosen = _choose(random, size)
+    wordings, frames = (FRESH_WORDINGS, FRAMES) if words == "fresh" else (WORDINGS, SEEN)
+    draft = _Draft(random, wordings, frames)
+    chosen = _choose(random, size, wordings)
     for wording in chosen:
         _tell(draft, wording, sessions)
     for wording in chosen:
@@ -86,9 +92,9 @@ def _person(number: int, seed: int, sessions: int) -> Person:
 _STREAMS: tuple[Stream, ...] = ("plain", "mixed", "noisy")
 
 
-def _choose(random: Random, size: int) -> list[Wording]:
+def _choose(random: Random, size: int, wordings: Sequence[Wording]) -> list[Wording]:
     """Wordings of `size` different fields."""
-    shuffled = random.sample(WORDINGS, len(WORDINGS))
+    shuffled = random.sample(wordings, len(wordings))
     by_field: dict[str, Wording] = {}
     for wording in shuffled:
         by_field.setdefault(wording.field, wording)
@@ -143,7 +149,7 @@ def _stream(draft: _Draft, name: Stream, begin: datetime, sessions: int, mark: s
         said = _between(words, told, [_small_talk(words) for _ in range(words.randint(2, 4))])
         if name == "noisy":
             known = [(wording, entry) for fact, wording, entry, _ in draft.told if _standing(draft, fact, session)]
-            noisy = [noise(extra, list(WORDINGS), draft.own, known) for _ in range(NOISE_PER_SESSION)]
+            noisy = [noise(extra, draft.wordings, draft.frames, draft.own, known) for _ in range(NOISE_PER_SESSION)]
             said = _between(extra, noisy, said)
         made.append(Session(session, begin + (session - 1) * WEEK, tuple(said)))
     return tuple(made)
@@ -162,7 +168,7 @@ def _said(words: Random, name: Stream, fact: Fact, wording: Wording, entry: str,
     plain, paraphrase, half = words.choice(wording.plain), words.choice(wording.paraphrase), words.random() < 0.5
     text = plain
     if manner == "change":
-        text = words.choice(wording.ended or wording.change)
+        text = pick(words, wording.ended or wording.change)
     elif name != "plain" and half:
         text, manner = paraphrase, "paraphrase"
     return Saying(wording.say(text, entry), words.choice(ACKNOWLEDGED), manner, fact.labels)

@@ -12,6 +12,9 @@ from persona_memory.types import Profile, ProfileEntry
 Stream = Literal["plain", "mixed", "noisy"]
 """How a person's sessions are worded: facts stated plainly; half of them paraphrased; that with noise in between."""
 
+Words = Literal["seen", "fresh"]
+"""Whether changes, endings and noise are worded as at first, or in words that nobody who wrote rules has seen."""
+
 Manner = Literal[
     "plain", "paraphrase", "change", "small talk", "joke", "quote", "hypothetical", "contradiction", "friend", "past"
 ]

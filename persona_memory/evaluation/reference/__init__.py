@@ -19,6 +19,7 @@ if any(find_spec(package) is None for package in ("safetensors", "torch", "trans
 
 QUESTIONS, QUICK = 1000, 20
 """Questions in each cell of the bars' table; and of a quick run's."""
+QUICK_PART = f"first {QUICK} questions of each kind"
 
 
 def run(settings: Settings) -> Report:

@@ -30,12 +30,22 @@ def train_command(
     ] = (DEFAULT.steps),
     decay: Annotated[float, typer.Option(help="Share of the steps in which the learning rate falls.")] = DEFAULT.decay,
     optimizer: Annotated[Literal["muon", "adamw"], typer.Option()] = "muon",
+    dtype: Annotated[Literal["float32", "bfloat16"], typer.Option(help="bfloat16 pays where the processor has it.")] = (
+        DEFAULT.dtype
+    ),
+    matrix_lr: Annotated[float, typer.Option(help="Muon's rate.")] = DEFAULT.matrix_lr,
+    lr: Annotated[float, typer.Option(help="AdamW's rate.")] = DEFAULT.lr,
+    batch: Annotated[int, typer.Option(help="Rows of a step.")] = DEFAULT.batch,
+    plain: Annotated[int, typer.Option(help="First steps in plain frames.")] = DEFAULT.plain,
     seed: Annotated[int, typer.Option()] = DEFAULT.seed,
-    threads: Annotated[int, typer.Option(help="Of torch: another number sums in another order.")] = 2,
+    threads: Annotated[int, typer.Option(help="Of torch: another number sums in another order.")] = 1,
 ) -> None:
     """Train the reference model. A run that was interrupted goes on from its last checkpoint."""
     torch.set_num_threads(threads)
-    recipe = replace(DEFAULT, steps=steps, decay=decay, optimizer=optimizer, seed=seed)
+    recipe = replace(
+        DEFAULT, steps=steps, decay=decay, optimizer=optimizer, dtype=dtype, matrix_lr=matrix_lr, lr=lr, batch=batch,
+        plain=plain, seed=seed,
+    )  # fmt: skip
     folder.mkdir(parents=True, exist_ok=True)
     codes = coder(tokenizer_in(folder, vocabulary=recipe.vocabulary))
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())

@@ -8,8 +8,8 @@ from typing import Any
 import torch
 
 from persona_memory.evaluation.reference.rows import Coder
-from persona_memory.evaluation.world.contexts import Scene
-from persona_memory.evaluation.world.values import Message
+from persona_memory.world.contexts import Scene
+from persona_memory.world.values import Message
 
 TOKENS = 16_384
 """Tokens of a batch at most."""

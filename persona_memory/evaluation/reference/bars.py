@@ -12,14 +12,14 @@ from persona_memory.evaluation.reference.answering import Item, exact, item, log
 from persona_memory.evaluation.reference.rows import Coder
 from persona_memory.evaluation.report import Row, Score, Table
 from persona_memory.evaluation.statistics import mean
-from persona_memory.evaluation.world.contexts import interaction_pair, pair, scene
-from persona_memory.evaluation.world.forms import Phrasing
-from persona_memory.evaluation.world.frozen import SEED
-from persona_memory.evaluation.world.pools import is_held_out
-from persona_memory.evaluation.world.questions import KINDS
-from persona_memory.evaluation.world.slots import SLOTS
-from persona_memory.evaluation.world.speech import answer
-from persona_memory.evaluation.world.values import UNKNOWN, Kind, Question, Split
+from persona_memory.world.contexts import interaction_pair, pair, scene
+from persona_memory.world.forms import Phrasing
+from persona_memory.world.frozen import SEED
+from persona_memory.world.pools import is_held_out
+from persona_memory.world.questions import KINDS
+from persona_memory.world.slots import SLOTS
+from persona_memory.world.speech import answer
+from persona_memory.world.values import UNKNOWN, Kind, Question, Split
 
 BARS: dict[Kind, float] = {"open": 0.95, "updated": 0.95, "unknown": 0.95, "yes_no": 0.9, "two_hop": 0.9}
 """What a kind of question is to reach with the right conversation in context; the others are shown without a bar."""

@@ -17,10 +17,11 @@ class Recipe:
         length: tokens of a row; batch: rows of a step.
         plain: in this many first steps all is said in plain frames, and rows have `plain_length` tokens.
         people: how many training people the world has.
+        dtype: of activations inside the model ("bfloat16": autocast; weights and optimiser stay in float32).
         matrix_lr: Muon's, for the matrices inside the layers; lr: AdamW's, for the rest (for all with "adamw").
     """
 
-    steps: int = 5000
+    steps: int = 12000
     batch: int = 8
     length: int = 352
     people: int = 2000
@@ -29,6 +30,7 @@ class Recipe:
     heads: int = 4
     ffn: int = 384
     vocabulary: int = 1536
+    dtype: Literal["float32", "bfloat16"] = "bfloat16"
     optimizer: Literal["muon", "adamw"] = "muon"
     matrix_lr: float = 0.01
     lr: float = 0.003

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from persona_memory.evaluation.reference.tokenizer import BEGIN, END, PAD, ROLES
-from persona_memory.evaluation.world.contexts import dialogue
-from persona_memory.evaluation.world.forms import Phrasing
-from persona_memory.evaluation.world.noise import REPLY
-from persona_memory.evaluation.world.values import Message
+from persona_memory.world.contexts import dialogue
+from persona_memory.world.forms import Phrasing
+from persona_memory.world.noise import REPLY
+from persona_memory.world.values import Message
 
 USER_WEIGHT, USER_EVERY = 0.4, 4
 """Weight of what people say beside the answers' 1, in every fourth row: enough for `p_base` to know what is likely, and

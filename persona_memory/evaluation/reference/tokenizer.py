@@ -7,7 +7,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from persona_memory.evaluation.world.contexts import dialogue
+from persona_memory.world.contexts import dialogue
 
 VOCABULARY = 1536
 PAD, BEGIN, END = "<|pad|>", "<|begin|>", "<|end|>"

@@ -90,7 +90,8 @@ def train(
             people=recipe.people,
             phrasing="plain" if plain else "train",
         )
-        loss, right = learn(model, torch.from_numpy(ids), torch.from_numpy(weights))
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=recipe.dtype == "bfloat16"):
+            loss, right = learn(model, torch.from_numpy(ids), torch.from_numpy(weights))
         optimizers.step(recipe.rate(step))
         tokens += int((ids != codes.pad).sum())
         losses.append(loss)

@@ -22,7 +22,15 @@ from persona_memory.profile.english.grammar import first_person, third_person
 from persona_memory.profile.english.regex import Regex
 from persona_memory.profile.english.sentences import sentences
 from persona_memory.profile.schema import ProfileSchema, default_schema
-from persona_memory.profile.statements import Statement, closed_by, corrected, said_by, slots_of, statements
+from persona_memory.profile.statements import (
+    Statement,
+    closed_by,
+    corrected,
+    corrected_among,
+    said_by,
+    slots_of,
+    statements,
+)
 from persona_memory.protocols import ExtractedMemory, Extraction, ForgetRequest, Window
 from persona_memory.types import Memory, Policy, Turn
 
@@ -84,7 +92,7 @@ class RuleExtractor:
                 said += _saved(turn)
             elif not requests:
                 parts[turn.seq] = clauses(turn.text)
-                said += _of_turn(turn, earlier, parts[turn.seq])
+                said += _of_turn(turn, earlier, parts[turn.seq], window)
         said = [item for item in said if not _closed(item, self.schema or default_schema(), window)]
         return Extraction(
             _linked(_grounded(_without_vague(said, window), window), window),
@@ -101,7 +109,7 @@ def drop_superseded(extraction: Extraction) -> Extraction:
     return replace(extraction, memories=plain)
 
 
-def _of_turn(turn: Turn, earlier: Sequence[Turn], parts: Sequence[Clause]) -> Iterator[_Said]:
+def _of_turn(turn: Turn, earlier: Sequence[Turn], parts: Sequence[Clause], window: Window) -> Iterator[_Said]:
     before = next((other for other in reversed(earlier) if other.thread_id == turn.thread_id), None)
     found = statements(turn.text, parts)
     if not found and before is not None and before.role == "assistant":
@@ -109,6 +117,8 @@ def _of_turn(turn: Turn, earlier: Sequence[Turn], parts: Sequence[Clause]) -> It
     own = _before(turn, earlier)
     if not found and own is not None:
         found = corrected(own.text, turn.text)
+    if not found:
+        found = corrected_among([memory.text for memory in _told_before(turn.seq, window)], turn.text)
     asked = _asked_to_remember(turn, [statement.quote for statement in found])
     told = {event.memory.text.casefold(): event for event in (*events(turn, parts), *map(Event, asked))}
     for statement in found:
@@ -206,8 +216,11 @@ def _grounded(said: Sequence[_Said], window: Window) -> list[_Said]:
 
 def _known(item: _Said, window: Window) -> list[Memory]:
     """The current memories of what was said before; when turns are read again, there are later ones, too."""
-    first = min(item.memory.sources)
-    return [memory for memory in window.memories if memory.current and max(memory.sources, default=0) < first]
+    return _told_before(min(item.memory.sources), window)
+
+
+def _told_before(seq: int, window: Window) -> list[Memory]:
+    return [memory for memory in window.memories if memory.current and max(memory.sources, default=0) < seq]
 
 
 def _linked(said: Sequence[_Said], window: Window) -> tuple[ExtractedMemory, ...]:

@@ -14,7 +14,7 @@ from typing import Final
 
 from persona_memory.profile.english.lexicon import OTHERS, alt, any_of
 from persona_memory.profile.english.regex import Regex
-from persona_memory.profile.english.repairs import OPENS
+from persona_memory.profile.english.repairs import FOCUS, OPENS
 from persona_memory.profile.english.sentences import Sentence, plain, sentences
 
 
@@ -60,7 +60,7 @@ _SPLIT = Regex(
     rf"(?:\s*[,;:(\u2014]+\s*|\s+-+\s+)(?:{_JOIN},?\s+){{0,3}}(?:(?:now|nowadays|these days|"
     rf"today)\s+)?(?=(?:{_SUBJECT}|{_ASKS}\b))|"
     rf"\s+(?:{_JOIN}\s+){{1,3}}(?:(?:now|nowadays|these days|today)\s+)?(?={_SUBJECT})|(?:\s*[,;:(\u2014]+\s*|"
-    rf"\s+-+\s+)(?={OPENS})",
+    rf"\s+-+\s+)(?={OPENS})|\s*[,;:(\u2014]+\s*(?:{_JOIN}\s+){{0,2}}(?={FOCUS})",
     re.IGNORECASE,
 )
 _QUESTION = Regex(rf"\W*(?:(?:{_JOIN}|well|ok|okay|hey|hi|hello|now),?\s+){{0,4}}{_ASKS}\b", re.IGNORECASE)
@@ -215,7 +215,11 @@ _SAYS: Final = alt(
     replied | believes? | believed | insists? | insisted | argues? | jokes | joked | texted | shouted | answered
     reckons? | suggested | goes | is like | was like | were like"""
 )
-_REPORT = Regex(rf"\b(?!(?:i|you)\b)[\w']+ (?:\w+ly |always |once |just )?{_SAYS}\b(?! (?:\w+ )?(?:to|about)\b)", re.I)
+_REPORT = Regex(
+    rf"\b(?<!should )(?<!shouldn't )(?!(?:i|you)\b)[\w']+ (?:\w+ly |always |once |just )?{_SAYS}\b"
+    r"(?! (?:\w+ )?(?:to|about)\b)",
+    re.I,
+)
 _REPORT_AFTER = Regex(
     rf"(?:^|,)\s*(?:{_SAYS} (?:my|the|he|she|they|[A-Z])|(?:he|she|they|my \w+|(?!I )[A-Z]\w*) {_SAYS}\b)"
 )

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from persona_memory.profile.english.found import Change, Found
-from persona_memory.profile.english.grammar import negated
+from persona_memory.profile.english.grammar import affirmed, negated
 from persona_memory.profile.english.lexicon import alt
 from persona_memory.profile.english.over import replaced
 from persona_memory.profile.english.regex import Regex
@@ -69,7 +69,7 @@ def denial(found: Found) -> Found | None:
     gone = tuple(
         Change(change.field, "remove", change.value, match="exact") for change in found.changes if change.op == "add"
     )
-    text = negated(found.text)
+    text = negated(found.text) or (affirmed(found.text) if affirmed(found.text) != found.text else None)
     return None if not gone or found.ended or text is None else Found(found.slot, text, gone, found.kind, ended=True)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from persona_memory.profile.english import lexicon as lex
-from persona_memory.profile.english.found import I_AM, I_DO, Change, Found, Rule, rule
+from persona_memory.profile.english.found import ADVERB, I_AM, I_DO, Change, Found, Rule, rule
 from persona_memory.profile.english.person import JUST
 from persona_memory.profile.english.phrases import things
 from persona_memory.profile.english.predicate import allergies, diet
@@ -74,7 +74,9 @@ def _allergy(match: re.Match[str]) -> Iterator[Found]:
 
 
 def _my_allergy(match: re.Match[str]) -> Iterator[Found]:
-    if not re.search(r"\b(?:gone|cured|disappeared|was|tests?|shots?|better)\b", match.string, re.IGNORECASE):
+    if not re.search(
+        r"\b(?:gone|cured|disappeared|was|turned out|proved|tests?|shots?|better)\b", match.string, re.IGNORECASE
+    ):
         yield from _allergy(match)
 
 
@@ -100,7 +102,10 @@ RULES: Final[tuple[Rule, ...]] = (
     rule(rf"{I_DO}eat (?:only |strictly )?(?P<diet>{_DIETS})\b", _diet),
     rule(rf"(?:{I_DO}(?:follow|keep)|{I_AM}on) (?:an? )?(?:strict )?(?P<diet>{_NAMED_DIETS}) diet\b", _named_diet),
     rule(rf"{I_DO}keep (?P<diet>kosher|halal)\b", _diet),
-    rule(r"(?:I|we) (?:never|don't|can't|won't) (?:really )?eat (?:any )?(?P<what>[a-z][^?]*)", _avoids),
+    rule(
+        r"(?:I|we) (?:(?:just|only|simply) )?(?:never|don't|can't|won't) (?:really )?eat (?:any )?(?P<what>[a-z][^?]*)",
+        _avoids,
+    ),
     rule(rf"{I_DO}eat (?:absolutely )?no (?P<what>[a-z][^?]*)", _avoids),
     rule(rf"{I_DO}(?P<drinks>drink) (?:absolutely )?no (?P<what>[a-z][^?]*)", _avoids),
     rule(r"(?:I|we) (?:never|don't|can't) (?:really )?(?P<drinks>drink) (?:any )?(?P<what>[a-z][^?]*)", _avoids),
@@ -122,8 +127,14 @@ RULES: Final[tuple[Rule, ...]] = (
     rule(rf"{I_AM}(?:severely |badly |highly |deathly |very |mildly |slightly )?allergic to (?P<what>.+)", _allergic),
     rule(r"I (?:also )?have an? (?:severe |bad |mild )?(?P<what>[a-z]+(?: [a-z]+)?) allergy\b", _allergy),
     rule(r"my (?P<what>[a-z]+(?: [a-z]+)?) allergy\b", _my_allergy),
+    rule(rf"(?:my|the) (?:food )?allergy is {ADVERB}to (?P<what>.+)", _allergic),
     rule(rf"(?:I|we)(?:'ve)? {JUST}outgrown? (?:my |the )?(?P<what>[a-z]+) allergy\b", _outgrown),
-    rule(r"my (?P<what>[a-z]+) allergy (?:is|has) (?:gone|disappeared|cured|vanished)\b", _outgrown),
+    rule(
+        r"my (?P<what>[a-z]+) allergy (?:(?:is|has) (?:gone|disappeared|cured|vanished)|"
+        r"(?:(?:turned out|proved)(?: to be)?|was|is) (?:nothing|wrong|a false alarm|a mistake|something else|"
+        r"misdiagnosed))\b",
+        _outgrown,
+    ),
     rule(
         r"(?:I (?:also )?have|I've(?: had)?|I (?:suffer|am suffering) from|I live with) "
         rf"{_MILD}(?P<what>{_CONDITION})\b(?! (?:research|awareness))",

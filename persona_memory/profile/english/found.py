@@ -20,16 +20,19 @@ class Given:
     Attributes:
         value: what the field has to hold, as a whole word.
         or_nothing: it may as well be empty.
+        only: in one item and no more.
     """
 
     field: str
     value: str
     or_nothing: bool = False
+    only: bool = False
 
     def holds(self, items: Collection[str]) -> bool:
         """Whether the field holds it."""
         wanted = Change(self.field, "remove", self.value)
-        return any(map(wanted.means, items)) or (self.or_nothing and not items)
+        held = sum(map(wanted.means, items))
+        return (held == 1 if self.only else held > 0) or (self.or_nothing and not items)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +162,7 @@ def _divided(pattern: str) -> bool:
 
 ADVERB: Final = (
     r"(?:(?:currently|now|also|still|actually|really|just|already|originally|always|truly|definitely|honestly|both|"
-    r"happily|proudly|officially|finally|recently|absolutely|totally|technically|well)\s+)*"
+    r"happily|proudly|officially|finally|recently|absolutely|totally|technically|well|only)\s+)*"
 )
 """Words between subject and predicate that leave a statement plain; hedges (almost, kind of …) are none of them."""
 

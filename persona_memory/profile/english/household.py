@@ -143,7 +143,9 @@ _KIN_OWNED = Regex(rf"(?P<count>{_COUNTED}) (?:{_ADJECTIVES} )*(?P<kind>{_KIN})(
 _PET_OWNED = Regex(rf"(?P<count>{_COUNTED}) (?:{_ADJECTIVES} )*?(?P<kind>{_PET})(?:{_NAMED}|{_ENDS})", re.IGNORECASE)
 _GONE = Regex(r"\b(?:died|passed away|was put down|ran away|is dead|used to|was|were)\b")
 _OWN: Final = rf"(?:my|our)(?: {_ADJECTIVES})*?"
-_IS_CALLED: Final = r"(?:'s name(?:'s| is)|s?'? names are|(?:'s| is| are) (?:called|named))\s+(?P<names>.+)"
+_IS_CALLED: Final = (
+    r"(?:'s name(?:'s| is)|s?'? names are|(?:'s| is| are) (?:\w+ly )?(?:called|named))\s+(?:\w+ly )?(?P<names>.+)"
+)
 _APPOSED: Final = (
     r"(?P<comma>,)? (?P<names>(?-i:[A-Z][a-zà-ÿ'-]+(?: and [A-Z][a-zà-ÿ'-]+)?))(?(comma),|(?=\s*(?:$|"
     r"[,.!;)]|'s\b|[a-z])))"
@@ -194,7 +196,7 @@ RULES: Final[tuple[Rule, ...]] = (
         _has,
     ),
     rule(rf"{_OWN} (?P<kind>{_KIN}){_IS_CALLED}", _kin_called),
-    rule(rf"{_OWN} (?P<kind>{_PET}){_IS_CALLED}", _pet_called),
+    rule(rf"(?:{_OWN}|the(?= [\w ]+'s name is (?:actually|really)\b)) (?P<kind>{_PET}){_IS_CALLED}", _pet_called),
     rule(rf"{_OWN} (?P<kind>{_KIN}){_APPOSED}", _kin_called),
     rule(rf"{_OWN} (?P<kind>{_PET}){_APPOSED}", _pet_called),
     rule(

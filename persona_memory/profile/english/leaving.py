@@ -59,6 +59,12 @@ def left(where: str) -> tuple[Change, Change]:
     return Change(CAREER, "remove", given=Given(EMPLOYER, firm)), Change(EMPLOYER, "remove", firm)
 
 
+def left_for(firm: str) -> Found:
+    """The end of work for somebody: of whom no other employer is known, it ends the position that is known."""
+    gone = tuple(map(or_nothing, left(firm)))
+    return Found("employer", f"No longer works for {about_them(firm)}", gone, ended=True)
+
+
 def _over(match: re.Match[str]) -> Iterator[Found]:
     """The end of a job that is called one, of which employer ever."""
     said = match.groupdict()
@@ -69,10 +75,11 @@ def _over(match: re.Match[str]) -> Iterator[Found]:
     else:
         # It is a job that is over there: of whom no other is known, the one that is known.
         for found in _left(said["where"]):
-            yield replace(found, changes=tuple(map(_or_nothing, found.changes)))
+            yield replace(found, changes=tuple(map(or_nothing, found.changes)))
 
 
-def _or_nothing(change: Change) -> Change:
+def or_nothing(change: Change) -> Change:
+    """The change, meant as well for who is not known to have any employer."""
     return change if change.given is None else replace(change, given=replace(change.given, or_nothing=True))
 
 

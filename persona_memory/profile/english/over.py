@@ -28,6 +28,13 @@ _LIKING = Regex(
 )
 """Who no longer likes something may still do it."""
 
+_FOR = Regex(
+    r"(?:I|we) (?:\w+ly )?work for (?!(?:the|an?|my|our) (?:money|sake|love|fun|thrill|living|while|weekends?|pay|"
+    r"\w+ (?:hours?|days?|weeks?)|hour|day|week|month|own)\b)"
+    r"(?P<firm>(?:(?:the|an?|my|our) |(?=(?-i:[A-Z])))[^,;.!?]+?)\W*$",
+    re.IGNORECASE,
+)
+"""Whoever one works for, one is employed by: "the ambulance service", "my uncle"; not "for free"."""
 _PLACED: Final = (
     (Regex(r"^(I|we)'(?:m|re) (?:now |currently |back )?in (?=(?-i:[A-Z]))", re.IGNORECASE), "live in"),
     (
@@ -57,6 +64,9 @@ def over(said: str, read: Reader) -> list[Found] | None:
             ended = (no_more(fact, plain) for fact in held)
             text = third_person(said.rstrip(" .!"))
             return [replace(fact, text=text, presupposes=True) if found.presupposes else fact for fact in ended]
+    firms = [match for plain in found.plain if (match := _FOR.match(plain))]
+    if firms:
+        return [leaving.left_for(firms[0]["firm"])]
     avoided = [fact for plain in found.plain for fact in read(_denied(plain)) if fact.slot.startswith("diet:no")]
     return avoided or list(_presupposed(found, said))
 
@@ -72,7 +82,10 @@ def no_more(fact: Found, plain: str) -> Found:
     """That the fact of a plain clause no longer holds; an activity in any of the fields that may hold it."""
     fields = TASTES if _LIKING.match(plain) else DEEDS
     given = [change for change in fact.changes if change.op != "remove"]
-    if fact.slot.startswith(("taste:", "routine:", "goal:")):
+    if fact.slot == "employer":
+        gone = tuple(change for it in given for change in leaving.left(str(it.value)))
+        gone = tuple(map(leaving.or_nothing, gone)) if _FOR.match(plain) else gone
+    elif fact.slot.startswith(("taste:", "routine:", "goal:")):
         gone = tuple(
             Change(field, "remove", change.value, match="deed")
             for change in given

@@ -46,6 +46,8 @@ OPENS: Final = (
     r"or rather|make that|correction|actually,? no|my mistake|(?:that's|that is) (?:wrong|not (?:right|true)))\b)"
 )
 """Where a clause of its own begins inside a sentence."""
+FOCUS: Final = r"it(?:'s| is) (?:[^\s,;:.!?]+ ){1,3}?(?:that )?i\b"
+"""The beginning of such a clause that names its object first: "it's walnuts I'm allergic to"."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -138,7 +138,7 @@ def _sentence(text: str, start: int, end: int, paragraph: int) -> Iterator[Sente
 
 def goes_on(text: str, stop: int) -> bool:
     """Whether the full stop at this place belongs to an abbreviation or an initial and the sentence goes on."""
-    word = re.search(r"[\w.]*$", text[max(0, stop - 12) : stop])
+    word = re.search(r"[\w.']*$", text[max(0, stop - 12) : stop])
     before = word[0].casefold() if word else ""
     rest = text[stop + 1 : stop + 13].lstrip(" ")
     if before in _ABBREVIATIONS:

@@ -21,10 +21,10 @@ from persona_memory.evaluation.drift.playing import BUFFER, SPEC, TRAINING, Chai
 from persona_memory.evaluation.progress import Checkpoint
 from persona_memory.evaluation.report import Score
 from persona_memory.evaluation.settings import Settings
-from persona_memory.evaluation.world import Schedule, history, person
 from persona_memory.models import embedder
 from persona_memory.parametric import BaseModel, Lesson, attach, fresh
 from persona_memory.parametric.losses import token_losses
+from persona_memory.world import Schedule, history, person
 
 SCHEDULE = Schedule(periods=4, sessions=1, sayings=12, calm=frozenset({2}), questions=0, views=0, drift=0.5)
 SMALL = Plan(people=2, seeds=1, dev=1, periods=3, sessions=1, sayings=6, others=())

@@ -12,7 +12,7 @@ from persona_memory.evaluation.reference.answering import exact, item, log_likel
 from persona_memory.evaluation.reference.bars import in_context, without_context
 from persona_memory.evaluation.reference.rows import Coder
 from persona_memory.evaluation.report import Score
-from persona_memory.evaluation.world import KINDS, scene
+from persona_memory.world import KINDS, scene
 
 
 def generated(model: Any, codes: Coder, prompt: list[int], tokens: int) -> list[int]:

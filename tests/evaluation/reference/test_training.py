@@ -23,7 +23,7 @@ from persona_memory.evaluation.reference.muon import Muon, orthogonal
 from persona_memory.evaluation.reference.rows import USER_EVERY, USER_WEIGHT, Coder, batch, row
 from persona_memory.evaluation.reference.tokenizer import train_tokenizer
 from persona_memory.evaluation.reference.train import learn, train
-from persona_memory.evaluation.world import Message, dialogue
+from persona_memory.world import Message, dialogue
 
 
 def silent(entry: dict[str, Any]) -> None:

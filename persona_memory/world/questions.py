@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from random import Random
 
-from persona_memory.evaluation.world.forms import Phrasing
-from persona_memory.evaluation.world.people import other_value
-from persona_memory.evaluation.world.slots import SLOTS
-from persona_memory.evaluation.world.speech import answer, answered_who, say
-from persona_memory.evaluation.world.telling import Telling, Told
-from persona_memory.evaluation.world.values import ME, Key, Kind, Question
+from persona_memory.world.forms import Phrasing
+from persona_memory.world.people import other_value
+from persona_memory.world.slots import SLOTS
+from persona_memory.world.speech import answer, answered_who, say
+from persona_memory.world.telling import Telling, Told
+from persona_memory.world.values import ME, Key, Kind, Question
 
 KINDS: tuple[Kind, ...] = ("open", "need", "updated", "previous", "yes_no", "two_hop", "inverse", "unknown")
 

@@ -9,20 +9,18 @@ taken out of the training.
 from __future__ import annotations
 
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Annotated, Any, Final, Literal, Protocol
+from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, Field, create_model
 
+from persona_memory.adapters.matching import words
 from persona_memory.errors import LearningError
-from persona_memory.parametric.matching import words
-from persona_memory.protocols import Ask
+from persona_memory.protocols import Ask, Example, ExampleKind
 from persona_memory.types import Turn
-
-ExampleKind = Literal["positive", "negative", "view"]
 
 LONGEST_TURN: Final = 2_000
 """Characters of one turn that the teacher is shown."""
@@ -38,6 +36,8 @@ positive: questions about what the user said of themselves, their life and their
 negative: as many questions as there are positive ones, near the same subjects, about what was NOT said. The answer says
   that it is not known, or denies what contradicts what was said.
 views: a summary of what is now known of the user, and the facts rewritten in other words, one fact a text.
+updates: for some of the facts, what the user could say one day if it had changed (said), a question, and the answer
+  that would then be right.
 
 - Rest on the user's own words. What the assistant or others said, jokes, quotations and suppositions are not facts
   about the user.
@@ -51,34 +51,6 @@ CONVERSATION_PROMPT: Final = """\
 <conversation date="{date}">
 {turns}
 </conversation>"""
-
-
-@dataclass(frozen=True, slots=True)
-class Example:
-    """One training example.
-
-    Attributes:
-        question: "" for a view.
-        turns: sequence numbers of the turns that it rests on.
-        weight: how much it counts in the loss beside the others, > 0.
-    """
-
-    kind: ExampleKind
-    question: str
-    answer: str
-    turns: tuple[int, ...]
-    weight: float = 1.0
-
-
-class Teacher(Protocol):
-    """Writes examples from conversations."""
-
-    async def teach(self, conversation: Sequence[Turn]) -> Sequence[Example]:
-        """Examples from one conversation, in order of importance; empty where it holds nothing to remember.
-
-        Raises:
-            LearningError: nothing usable could be had; the adapter in service stays.
-        """
 
 
 class PairAnswer(BaseModel):
@@ -96,12 +68,19 @@ class ViewAnswer(BaseModel):
     turns: list[int]
 
 
+class UpdateAnswer(PairAnswer):
+    """A question with the answer that would be right if the user said something else."""
+
+    said: str = Field(min_length=3, max_length=400)
+
+
 class TeacherAnswer(BaseModel):
     """The teacher's whole answer."""
 
     positive: list[PairAnswer]
     negative: list[PairAnswer]
     views: list[ViewAnswer]
+    updates: list[UpdateAnswer] = []
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +88,7 @@ class LLMTeacher:
     """A chat model as the teacher; one call a conversation."""
 
     ask: Ask
+    name: str = "llm"
 
     async def teach(self, conversation: Sequence[Turn]) -> Sequence[Example]:
         """The model's examples that can be used; see `Teacher`."""
@@ -141,20 +121,34 @@ def _quoted(text: str) -> str:
 
 
 def balanced(examples: Iterable[Example]) -> tuple[Example, ...]:
-    """The examples without repeats, with equally many positive and negative pairs; views only beside pairs.
+    """The examples without repeats, with equally many positive and negative pairs; views and updates only beside pairs.
 
     A question that is answered both ways is dropped: one of its answers is wrong.
     """
     alike: defaultdict[tuple[str, ...], list[Example]] = defaultdict(list)
     for one in examples:
-        alike["view" if one.kind == "view" else "pair", *words(one.question or one.answer)].append(one)
+        group = "pair" if one.kind in ("positive", "negative") else one.kind
+        alike[group, *words(one.context), *words(one.question or one.answer)].append(one)
 
     def of(kind: ExampleKind) -> list[Example]:
         return [same[0] for same in alike.values() if {one.kind for one in same} == {kind}]
 
     positive, negative = of("positive"), of("negative")
     pairs = min(len(positive), len(negative))
-    return (*positive[:pairs], *negative[:pairs], *(of("view") if pairs else ()))
+    return (*positive[:pairs], *negative[:pairs], *((*of("view"), *of("update")) if pairs else ()))
+
+
+def divided(examples: Sequence[Example], *, every: int = 5) -> tuple[list[Example], list[Example]]:
+    """Examples to train on, and those that only examine: every fifth of a kind, where others rest on the same turns."""
+    train: list[Example] = []
+    held_out: list[Example] = []
+    seen: Counter[str] = Counter()
+    for one in examples:
+        seen[one.kind] += 1
+        alike = any(other.kind == one.kind and not set(other.turns).isdisjoint(one.turns) for other in train)
+        examines = one.kind != "view" and seen[one.kind] % every == 0 and alike
+        (held_out if examines else train).append(one)
+    return train, held_out
 
 
 def rated(examples: Iterable[Example], ratings: Mapping[int, float]) -> tuple[Example, ...]:
@@ -180,9 +174,10 @@ def _form(turns: int) -> type[BaseModel]:
     names: Any = Annotated[list[number], Field(min_length=1, description="numbers of the user's turns")]
     pair: Any = create_model("PairAnswer", __base__=PairAnswer, turns=(names, ...))
     view: Any = create_model("ViewAnswer", __base__=ViewAnswer, turns=(names, ...))
+    update: Any = create_model("UpdateAnswer", __base__=UpdateAnswer, turns=(names, ...))
     return create_model(
         "TeacherAnswer", __base__=TeacherAnswer, positive=(list[pair], ...), negative=(list[pair], ...),
-        views=(list[view], ...),
+        views=(list[view], ...), updates=(list[update], []),
     )  # fmt: skip
 
 
@@ -197,3 +192,6 @@ def _examples(answer: TeacherAnswer, seqs: Sequence[int]) -> Iterable[Example]:
             yield Example(kind, pair.question.strip(), pair.answer.strip(), sources(pair.turns))  # type: ignore[arg-type]
     for view in answer.views:
         yield Example("view", "", view.text.strip(), sources(view.turns))
+    for one in answer.updates:
+        asked, right, said = one.question.strip(), one.answer.strip(), one.said.strip()
+        yield Example("update", asked, right, sources(one.turns), context=said)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 
-from persona_memory.evaluation.world.contexts import pair, scene
-from persona_memory.evaluation.world.drift import Schedule, history
-from persona_memory.evaluation.world.people import person
-from persona_memory.evaluation.world.questions import KINDS
+from persona_memory.world.contexts import pair, scene
+from persona_memory.world.drift import Schedule, history
+from persona_memory.world.people import person
+from persona_memory.world.questions import KINDS
 
 SEED = 7_000_000
 """Of the first scene of a measurement."""
-DIGEST = "e9b6385ca94219b7"
+DIGEST = "26ef1e4020bf967a"
 """Of the first scenes of each kind and phrasing, of pairs, of a person's facts and of a history."""
 
 

@@ -1,6 +1,6 @@
 """The parts of the sentences that choices are made on: known words in frames that training does not have."""
 
-from persona_memory.evaluation.world.forms.parts import Parts
+from persona_memory.world.forms.parts import Parts
 
 ACTS: dict[str, Parts] = {
     "new": Parts(

@@ -6,12 +6,12 @@ values, people and phrasings are split: what development and test hold out is ne
 every word of it is.
 """
 
-from persona_memory.evaluation.world.contexts import Scene, dialogue, noted, pair, scene, spoken
-from persona_memory.evaluation.world.drift import Schedule, Session, history
-from persona_memory.evaluation.world.people import person
-from persona_memory.evaluation.world.questions import KINDS
-from persona_memory.evaluation.world.slots import SLOTS
-from persona_memory.evaluation.world.values import (
+from persona_memory.world.contexts import Scene, dialogue, noted, pair, scene, spoken
+from persona_memory.world.drift import Schedule, Session, history
+from persona_memory.world.people import person
+from persona_memory.world.questions import KINDS
+from persona_memory.world.slots import SLOTS
+from persona_memory.world.values import (
     Fact,
     Interaction,
     Key,

@@ -10,8 +10,8 @@ from functools import cache
 from itertools import accumulate
 from typing import Literal
 
-from persona_memory.evaluation.world.forms import dev, test, train
-from persona_memory.evaluation.world.forms.parts import Frame, Parts, compose
+from persona_memory.world.forms import dev, test, train
+from persona_memory.world.forms.parts import Frame, Parts, compose
 
 Phrasing = Literal["plain", "train", "combined", "dev", "test"]
 """Where a frame is from: one plain frame for each act, training, its held-out combinations, development's parts, the

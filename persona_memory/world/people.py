@@ -6,9 +6,9 @@ from datetime import date
 from functools import lru_cache
 from random import Random
 
-from persona_memory.evaluation.world.pools import draw
-from persona_memory.evaluation.world.slots import MATES, SLOTS
-from persona_memory.evaluation.world.values import ME, Fact, Key, Person, Split
+from persona_memory.world.pools import draw
+from persona_memory.world.slots import MATES, SLOTS
+from persona_memory.world.values import ME, Fact, Key, Person, Split
 
 FACTS = 420
 """Facts of a person."""

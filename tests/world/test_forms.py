@@ -8,13 +8,13 @@ from random import Random
 
 import pytest
 
-from persona_memory.evaluation.world.forms import PARTS, Phrasing, frames
-from persona_memory.evaluation.world.forms.parts import Frame
-from persona_memory.evaluation.world.noise import _TALK, words
-from persona_memory.evaluation.world.pools import CLOSED
-from persona_memory.evaluation.world.slots import MATES, SLOTS
-from persona_memory.evaluation.world.speech import Speaker, conjugated, fill, say
-from persona_memory.evaluation.world.values import ME, Key
+from persona_memory.world.forms import PARTS, Phrasing, frames
+from persona_memory.world.forms.parts import Frame
+from persona_memory.world.noise import _TALK, words
+from persona_memory.world.pools import CLOSED
+from persona_memory.world.slots import MATES, SLOTS
+from persona_memory.world.speech import Speaker, conjugated, fill, say
+from persona_memory.world.values import ME, Key
 
 STATEMENTS = ("new", "repeat", "shift", "one_off")
 QUESTIONS = ("open", "need", "updated", "previous", "yes_no", "inverse")

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from datetime import date
 from random import Random
 
-from persona_memory.evaluation.world import noise
-from persona_memory.evaluation.world.forms import Phrasing
-from persona_memory.evaluation.world.people import BEGIN, other_value
-from persona_memory.evaluation.world.slots import SLOTS
-from persona_memory.evaluation.world.speech import cue, say
-from persona_memory.evaluation.world.values import ME, Interaction, Key, Label, Person
+from persona_memory.world import noise
+from persona_memory.world.forms import Phrasing
+from persona_memory.world.people import BEGIN, other_value
+from persona_memory.world.slots import SLOTS
+from persona_memory.world.speech import cue, say
+from persona_memory.world.values import ME, Interaction, Key, Label, Person
 
 CUED = 0.25
 """How often the assistant asked for what is told."""

@@ -1,6 +1,6 @@
 """The parts of the sentences of the last measurement: known words in frames that neither training nor choices have."""
 
-from persona_memory.evaluation.world.forms.parts import Parts
+from persona_memory.world.forms.parts import Parts
 
 ACTS: dict[str, Parts] = {
     "new": Parts(

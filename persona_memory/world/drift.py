@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from random import Random
 
-from persona_memory.evaluation.world.forms import Phrasing
-from persona_memory.evaluation.world.people import BEGIN
-from persona_memory.evaluation.world.questions import KINDS, ask, study
-from persona_memory.evaluation.world.slots import SLOTS
-from persona_memory.evaluation.world.telling import Telling
-from persona_memory.evaluation.world.values import Domain, Interaction, Key, Kind, Label, Person, Question
+from persona_memory.world.forms import Phrasing
+from persona_memory.world.people import BEGIN
+from persona_memory.world.questions import KINDS, ask, study
+from persona_memory.world.slots import SLOTS
+from persona_memory.world.telling import Telling
+from persona_memory.world.values import Domain, Interaction, Key, Kind, Label, Person, Question
 
 FIRST: Mapping[Label, float] = {"new": 0.8, "repeat": 0.05, "one_off": 0.05, "noise": 0.1}
 LATER: Mapping[Label, float] = {"new": 0.3, "repeat": 0.25, "shift": 0.2, "one_off": 0.1, "noise": 0.15}

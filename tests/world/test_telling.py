@@ -7,12 +7,12 @@ from random import Random
 
 import pytest
 
-from persona_memory.evaluation.world import Schedule, Session, dialogue, history, pair, person, scene
-from persona_memory.evaluation.world.people import BEGIN
-from persona_memory.evaluation.world.questions import KINDS, ask
-from persona_memory.evaluation.world.slots import SLOTS
-from persona_memory.evaluation.world.telling import Telling
-from persona_memory.evaluation.world.values import UNKNOWN, Key, Kind, Label, Question
+from persona_memory.world import Schedule, Session, dialogue, history, pair, person, scene
+from persona_memory.world.people import BEGIN
+from persona_memory.world.questions import KINDS, ask
+from persona_memory.world.slots import SLOTS
+from persona_memory.world.telling import Telling
+from persona_memory.world.values import UNKNOWN, Key, Kind, Label, Question
 
 
 def telling(seed: int = 0, told: int = 6) -> Telling:

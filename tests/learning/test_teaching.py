@@ -7,14 +7,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-
-pytest.importorskip("torch", reason="needs the parametric extra")
-pytest.importorskip("safetensors", reason="needs the parametric extra")
-
 from pydantic import BaseModel, ValidationError
 
 from persona_memory.errors import LearningError
-from persona_memory.parametric.examples import TEACHER_PROMPT, Example, LLMTeacher, balanced, rated, render
+from persona_memory.learning.teaching import TEACHER_PROMPT, LLMTeacher, balanced, rated, render
+from persona_memory.protocols import Example
 from persona_memory.types import Turn
 
 AT = datetime(2026, 3, 1, 9, tzinfo=UTC)

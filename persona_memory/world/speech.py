@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from functools import cache
 from random import Random
 
-from persona_memory.evaluation.world.forms import Phrasing, fitting
-from persona_memory.evaluation.world.forms.parts import Frame
-from persona_memory.evaluation.world.slots import SLOTS, Slot
-from persona_memory.evaluation.world.values import ME, UNKNOWN, Key
+from persona_memory.world.forms import Phrasing, fitting
+from persona_memory.world.forms.parts import Frame
+from persona_memory.world.slots import SLOTS, Slot
+from persona_memory.world.values import ME, UNKNOWN, Key
 
 CLAUSES = 0.4
 """How often a slot that has a clause of its own is spoken of with it."""

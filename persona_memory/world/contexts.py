@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
 from random import Random
+from typing import Literal
 
-from persona_memory.evaluation.world.forms import Phrasing
-from persona_memory.evaluation.world.noise import REPLY, nonsense
-from persona_memory.evaluation.world.people import BEGIN, other_value, person
-from persona_memory.evaluation.world.questions import KINDS, ask
-from persona_memory.evaluation.world.speech import answer, cue, say
-from persona_memory.evaluation.world.telling import Telling
-from persona_memory.evaluation.world.values import Interaction, Kind, Label, Message, Question, Split
+from persona_memory.budget.rendering import render_memories
+from persona_memory.types import Hit
+from persona_memory.world.forms import Phrasing
+from persona_memory.world.noise import REPLY, nonsense
+from persona_memory.world.people import BEGIN, other_value, person
+from persona_memory.world.questions import KINDS, ask
+from persona_memory.world.speech import answer, cue, say
+from persona_memory.world.telling import Telling
+from persona_memory.world.values import Interaction, Kind, Label, Message, Question, Split
 
 MOST_FACTS, MOST_SAID = 12, 16
 """Most facts, and most sayings of any kind, in a scene."""
@@ -27,8 +31,13 @@ AT_ONCE = 3
 """Most sayings in one message."""
 RESTATED = 0.5
 """How often, in a dialogue, the assistant says again what it was just told: the nearest thing to copy."""
-NOTES = 0.35
-"""How often what was said before comes as notes in the system message, as retrieved memories do."""
+NOTES = 0.25
+"""How often what was said before comes as notes in the system message."""
+RECALLED, MOST_RECALLED = 0.25, 6
+"""How often it comes beside the question, as `recall` renders it; and how many sayings then at most."""
+
+
+Way = Literal["notes", "recalled", "spoken"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +46,36 @@ class Scene:
 
     interactions: tuple[Interaction, ...]
     question: Question
-    notes: bool = True
+    told: Way = "notes"
     at_once: int = 1
 
     @property
     def messages(self) -> tuple[Message, ...]:
         """The conversation up to the answer, which is not among them."""
-        said = noted(self.interactions) if self.notes else spoken(self.interactions, at_once=self.at_once)
-        return (*said, Message("user", self.question.text))
+        asked = self.question.text
+        if self.told == "recalled":
+            return (Message("user", f"{recalled(self.interactions)}\n\n{asked}" if self.interactions else asked),)
+        said = noted(self.interactions) if self.told == "notes" else spoken(self.interactions, at_once=self.at_once)
+        return (*said, Message("user", asked))
+
+
+def recalled(interactions: Sequence[Interaction]) -> str:
+    """What was said as `PersonaMemory.recall` renders it, for a place beside the question; dated, older first."""
+    hits = [_hit(place, one) for place, one in enumerate(interactions, start=1)]
+    return render_memories(hits, now=max(hit.at for hit in hits))
+
+
+def _hit(place: int, one: Interaction) -> Hit:
+    at = datetime.combine(one.on, time(9), tzinfo=UTC) + timedelta(minutes=place)
+    return Hit(f"t{place}", "turn", one.text, 1.0, {}, at, (place,), "user")
+
+
+def _way(random: Random, told: int) -> Way:
+    """How what was said before reaches the model."""
+    drawn = random.random()
+    if drawn < NOTES:
+        return "notes"
+    return "recalled" if drawn < NOTES + RECALLED and told <= MOST_RECALLED else "spoken"
 
 
 def noted(interactions: Sequence[Interaction]) -> tuple[Message, ...]:
@@ -87,8 +118,8 @@ def scene(kind: Kind, seed: int, *, split: Split, phrasing: Phrasing, facts: int
                 telling.tell(_label(random))
         question = ask(telling, kind, random)
         if question is not None:
-            notes, at_once = random.random() < NOTES, random.randint(1, AT_ONCE)
-            return Scene(tuple(telling.interactions), question, notes, at_once)
+            way = _way(random, len(telling.interactions))
+            return Scene(tuple(telling.interactions), question, way, random.randint(1, AT_ONCE))
         attempt += 1
 
 
@@ -128,13 +159,16 @@ def dialogue(seed: int, *, phrasing: Phrasing = "train", split: Split = "train",
     """
     random = Random(f"dialogue|{split}|{phrasing}|{seed}")
     telling = Telling(person(split, random.randrange(people)), random, phrasing)
-    if random.random() < NOTES:
-        for _ in range(random.randint(1, MOST_FACTS)):
-            telling.tell(_label(random))
+    way = _way(random, 0)
+    for _ in range(0 if way == "spoken" else random.randint(1, MOST_RECALLED if way == "recalled" else MOST_FACTS)):
+        telling.tell(_label(random))
+    if way == "notes":
         yield from noted(telling.interactions)
+    elif way == "recalled" and telling.interactions:
+        yield from _recalled(telling, random)
     while True:
         if random.random() < asking_rate(telling):
-            question = ask(telling, random.choices(KINDS, [KIND_WEIGHTS[kind] for kind in KINDS])[0], random)
+            question = ask(telling, _kind(random), random)
             if question is not None:
                 yield Message("user", question.text)
                 yield Message("assistant", question.answer)
@@ -143,6 +177,19 @@ def dialogue(seed: int, *, phrasing: Phrasing = "train", split: Split = "train",
             told = [one for one in tries if one is not None]
             if told:
                 yield from _exchange(told, _reply(telling, told))
+
+
+def _recalled(telling: Telling, random: Random) -> Iterator[Message]:
+    """A question with what was said on earlier days beside it, and its answer."""
+    question = None
+    while question is None:
+        question = ask(telling, _kind(random), random)
+    yield Message("user", f"{recalled(telling.interactions)}\n\n{question.text}")
+    yield Message("assistant", question.answer)
+
+
+def _kind(random: Random) -> Kind:
+    return random.choices(KINDS, [KIND_WEIGHTS[kind] for kind in KINDS])[0]
 
 
 def asking_rate(telling: Telling) -> float:

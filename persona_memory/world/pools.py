@@ -10,7 +10,7 @@ import hashlib
 from functools import cache
 from random import Random
 
-from persona_memory.evaluation.world.values import Split
+from persona_memory.world.values import Split
 
 HELD_OUT = 0.2
 """Share of a slot's values that training people never have."""

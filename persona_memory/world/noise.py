@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from random import Random
 
-from persona_memory.evaluation.world.pools import CLOSED, OPEN, SYLLABLES, coin
+from persona_memory.world.pools import CLOSED, OPEN, SYLLABLES, coin
 
 _PLACES = ("garden", "kitchen", "office", "library", "cellar", "hall")
 _TALK = (

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from persona_memory.evaluation.world.pools import OPEN
-from persona_memory.evaluation.world.values import Domain, Family
+from persona_memory.world.pools import OPEN
+from persona_memory.world.values import Domain, Family
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,11 @@ from random import Random
 
 import pytest
 
-from persona_memory.evaluation.world.frozen import DIGEST, digest
-from persona_memory.evaluation.world.people import other_value, person
-from persona_memory.evaluation.world.pools import CLOSED, OPEN, SYLLABLES, coin, draw, is_held_out
-from persona_memory.evaluation.world.slots import SLOTS
-from persona_memory.evaluation.world.values import ME, Key, Split
+from persona_memory.world.frozen import DIGEST, digest
+from persona_memory.world.people import other_value, person
+from persona_memory.world.pools import CLOSED, OPEN, SYLLABLES, coin, draw, is_held_out
+from persona_memory.world.slots import SLOTS
+from persona_memory.world.values import ME, Key, Split
 
 
 def test_a_person_has_at_least_400_facts_with_a_key_each() -> None:
@@ -35,7 +35,7 @@ def test_a_person_knows_what_is_true_of_them_at_first() -> None:
 
 def test_people_are_the_same_in_every_process() -> None:
     """Nothing depends on Python's salted hashes."""
-    code = "from persona_memory.evaluation.world.people import person; print(person('test', 5).facts[:40])"
+    code = "from persona_memory.world.people import person; print(person('test', 5).facts[:40])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == str(person("test", 5).facts[:40])
 

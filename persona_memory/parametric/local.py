@@ -1,0 +1,201 @@
+"""People's adapters on this machine: trained in a process of their own, served from a pool over the same base."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+import threading
+from asyncio.subprocess import DEVNULL, PIPE, Process
+from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
+from dataclasses import asdict
+from typing import Any, Self
+
+from persona_memory.adapters import parse_name
+from persona_memory.errors import AdapterRetired, InvalidInput, TrainingError
+from persona_memory.parametric import studying
+from persona_memory.parametric.base import BaseModel
+from persona_memory.parametric.chat_model import PersonaChatModel
+from persona_memory.parametric.pool import AdapterPool
+from persona_memory.parametric.studying import Plan, Task
+from persona_memory.protocols import Revisions, Studied, Study
+from persona_memory.types import Route
+
+GRACE_S = 5.0
+"""Seconds that a training has to end by itself when it is no longer wanted."""
+
+
+class LocalAdapters:
+    """`ParametricMemory` on this machine.
+
+        base = BaseModel.load("Qwen/Qwen3-0.6B")
+        adapters = LocalAdapters(base)
+        memory = PersonaMemory.open(model=teacher, parametric=adapters)
+        graph = persona_graph(memory, adapters.chat_model())
+
+    A training loads the base by its name in another process, which ends with this one; what it had done is not lost.
+
+    Args:
+        base: the model; it belongs to this object until `close`.
+        plan: how adapters are trained and when they are good enough.
+        slots: how many people's adapters are in memory at a time.
+        trainings: how many run at a time.
+        progress: hears of trainings: the adapter's name, the share that is done, the loss.
+    """
+
+    def __init__(
+        self,
+        base: BaseModel,
+        *,
+        plan: Plan | None = None,
+        slots: int = 8,
+        trainings: int = 1,
+        progress: Callable[[str, float, float], None] | None = None,
+    ) -> None:
+        self._base, self._plan, self._slots = base, plan or Plan(), slots
+        self._progress = progress
+        self._turn = threading.BoundedSemaphore(trainings)
+        self._lock = threading.Lock()
+        self._pool: AdapterPool | None = None
+        self._running: dict[str, int] = {}
+        self._unwanted: set[str] = set()
+
+    @property
+    def base_model(self) -> str:
+        """The base's path or hub id."""
+        return self._base.name
+
+    @property
+    def fingerprint(self) -> Mapping[str, str]:
+        """See `BaseModel.fingerprint`."""
+        return asdict(self._base.fingerprint)
+
+    @property
+    def pool(self) -> AdapterPool:
+        """What serves the adapters.
+
+        Raises:
+            InvalidInput: no memory was opened with this object yet.
+        """
+        if self._pool is None:
+            raise InvalidInput("open a memory first: PersonaMemory.open(parametric=…) says where the adapters are")
+        return self._pool
+
+    def chat_model(self, **options: Any) -> PersonaChatModel:
+        """A LangChain chat model over the base and everybody's adapters; options as for `PersonaChatModel`."""
+        return PersonaChatModel(pool=self.pool, **options)
+
+    def trainable(self) -> bool:
+        """Always: adapters for the base can be trained and run."""
+        return True
+
+    def interpolates(self) -> bool:
+        """Always: the base can mix two streams."""
+        return True
+
+    def serve(self, revisions: Revisions) -> None:
+        """Open the pool over these revisions.
+
+        Raises:
+            InvalidInput: it serves another memory's already.
+        """
+        with self._lock:
+            if self._pool is None:
+                self._pool = AdapterPool(
+                    self._base, revisions.folder, self._plan.spec, slots=self._slots, digest_of=revisions.digest
+                )
+            elif self._pool.store != revisions.folder:
+                raise InvalidInput("these adapters serve another memory; make a LocalAdapters for each home")
+
+    def route(self, user_id: str, route: Route) -> None:
+        """Load the adapter that the next step needs."""
+        if route.adapter_id is not None and self._pool is not None:
+            self._pool.submit([route.adapter_id], lambda slots, taken: None)
+
+    def keep(self, owner: str, adapter_ids: Collection[str]) -> None:
+        """End replies and trainings of the owner's other revisions."""
+        if self._pool is not None:
+            self._pool.keep(owner, adapter_ids)
+        with self._lock:
+            for name, pid in self._running.items():
+                if parse_name(name)[0] == owner and name not in adapter_ids:
+                    self._unwanted.add(name)
+                    with suppress(ProcessLookupError):
+                        os.kill(pid, 15)
+
+    async def train(self, study: Study) -> Studied:
+        """Train and examine the adapter in another process.
+
+        Raises:
+            TrainingError: it cannot be trained, or the process was killed.
+            AdapterRetired: something that it is trained on was erased meanwhile.
+        """
+        await _acquire(self._turn)
+        try:
+            studying.ask(study.workspace, Task.of(self._base, self._plan, study))
+            process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "persona_memory.parametric", str(study.workspace),
+                stdin=PIPE, stdout=PIPE, stderr=DEVNULL,
+            )  # fmt: skip
+            with self._lock:
+                self._running[study.adapter_id] = process.pid
+            try:
+                await self._listen(process, study.adapter_id)
+                code = await process.wait()
+            finally:
+                with self._lock:
+                    del self._running[study.adapter_id]
+                await _end(process)
+        finally:
+            self._turn.release()
+        return self._result(study, code)
+
+    async def _listen(self, process: Process, adapter_id: str) -> None:
+        assert process.stdout is not None
+        async for line in process.stdout:
+            with suppress(ValueError):  # a library may print, too
+                told = json.loads(line)
+                if self._progress is not None:
+                    self._progress(adapter_id, float(told["done"]), float(told["loss"]))
+
+    def _result(self, study: Study, code: int) -> Studied:
+        with self._lock:
+            unwanted = study.adapter_id in self._unwanted
+            self._unwanted.discard(study.adapter_id)
+        if unwanted:
+            raise AdapterRetired(study.adapter_id, "something that it is trained on was erased")
+        done = studying.answer(study.workspace) if study.workspace.is_dir() else ""
+        if isinstance(done, Studied):
+            return done
+        how = f"was killed by signal {-code}: is there enough memory?" if code < 0 else f"ended with {code}"
+        raise TrainingError(0, done or f"its process {how}")
+
+    def close(self) -> None:
+        """Give the base its own layers back. Trainings end with the worker that runs them."""
+        if self._pool is not None:
+            self._pool.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+async def _acquire(turn: threading.BoundedSemaphore) -> None:
+    while not turn.acquire(blocking=False):  # workers of several memories may share it, each with a loop of its own
+        await asyncio.sleep(0.1)
+
+
+async def _end(process: Process) -> None:
+    """Wait for the process to end; first ask it to, where it still runs."""
+    if process.returncode is None:
+        with suppress(ProcessLookupError):
+            process.terminate()
+        try:
+            await asyncio.wait_for(process.wait(), GRACE_S)
+        except TimeoutError:
+            process.kill()
+            await process.wait()

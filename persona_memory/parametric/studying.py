@@ -1,0 +1,224 @@
+"""From a study to a revision: encode, train until the guard says enough, examine, and write down what came of it.
+
+What another process is told and says lies in a folder: task.json; report.json and, in revision/, the revision's files.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from persona_memory.adapters import Fingerprint, LoraSpec
+from persona_memory.adapters.files import FILES
+from persona_memory.adapters.matching import abstains
+from persona_memory.errors import AdapterForAnotherBase
+from persona_memory.parametric.base import BaseModel
+from persona_memory.parametric.curriculum import Lesson, Settings
+from persona_memory.parametric.encoding import Reading, encode
+from persona_memory.parametric.files import Origin, adapter_files
+from persona_memory.parametric.guards import Exam, Probe, Thresholds, examine, judge, until_good
+from persona_memory.parametric.lora import Weights
+from persona_memory.parametric.resuming import identity, key_of
+from persona_memory.parametric.slots import attach
+from persona_memory.parametric.synthetic import readings, texts
+from persona_memory.parametric.training import Progress, train
+from persona_memory.protocols import Example, Studied, Study
+
+TASK, REPORT, REVISION, CHECKPOINT = "task.json", "report.json", "revision", "checkpoint.safetensors"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How this deployment trains.
+
+    Attributes:
+        spec: the shape of adapters.
+        settings: of the training.
+        thresholds: of the promotion gate.
+        readings: contexts about synthetic people that a training holds; as many more, at most 40, examine.
+        texts: texts about synthetic people that must stay as likely as they are.
+        threads: of torch, in the process that trains; 0 for torch's own choice.
+    """
+
+    spec: LoraSpec = field(default_factory=LoraSpec)
+    settings: Settings = field(default_factory=Settings)
+    thresholds: Thresholds = field(default_factory=Thresholds)
+    readings: int = 96
+    texts: int = 8
+    threads: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What the process of its own is told: everything but the base's weights.
+
+    Attributes:
+        base: path or hub id.
+        dtype: "float32" or "bfloat16".
+    """
+
+    base: str
+    dtype: str
+    device: str
+    template: str
+    template_options: Mapping[str, Any]
+    fingerprint: Fingerprint
+    plan: Plan
+    adapter_id: str
+    examples: tuple[Example, ...]
+    held_out: tuple[Example, ...]
+    watermark: int
+    memory_ids: tuple[str, ...]
+    seed: int
+
+    @classmethod
+    def of(cls, base: BaseModel, plan: Plan, study: Study) -> Task:
+        """The task of a study on a base."""
+        dtype = str(next(base.model.parameters()).dtype).removeprefix("torch.")
+        return cls(
+            base.name, dtype, base.device.type, base.template, dict(base.template_options), base.fingerprint, plan,
+            study.adapter_id, study.examples, study.held_out, study.watermark, study.memory_ids, study.seed,
+        )  # fmt: skip
+
+    def load(self) -> BaseModel:
+        """The base.
+
+        Raises:
+            AdapterForAnotherBase: what is there by this name is another model than the one that is served.
+        """
+        base = BaseModel.load(
+            self.base, dtype=self.dtype, device=self.device, template=self.template,
+            template_options=self.template_options,
+        )  # fmt: skip
+        if base.fingerprint != self.fingerprint:
+            problem = f"{self.base!r} is another model than the one that is served; load the served one by its name"
+            raise AdapterForAnotherBase(self.adapter_id, problem)
+        return base
+
+
+_TASK = TypeAdapter(Task)
+
+
+def study(
+    base: BaseModel,
+    task: Task,
+    *,
+    start: Weights | None = None,
+    checkpoint: Path | None = None,
+    progress: Callable[[Progress], None] | None = None,
+) -> Studied:
+    """The trained and examined adapter.
+
+    Args:
+        start: weights to begin with.
+        checkpoint: see `train`; one of another study is begun anew.
+
+    Raises:
+        InvalidInput, TrainingError: as `train` and `encode`.
+    """
+    plan, read = task.plan, readings(task.plan.readings, seed=task.seed)
+    own = list(encode(base, [one for one in task.examples if one.kind != "update"]))
+    updates = [_as_reading(one) for one in task.examples if one.kind == "update"]
+    guarded, examined = _exams(task)
+    lessons = encode(base, [*updates, *read])
+    lesson = Lesson(own, lessons, start, task.seed)
+    if checkpoint and key_of(checkpoint) != identity(base.fingerprint, plan.spec, plan.settings, [lesson]):
+        checkpoint.unlink(missing_ok=True)
+    trained = train(
+        base, own, readings=lessons, spec=plan.spec, settings=plan.settings, start=start, seed=task.seed,
+        guard=until_good(base, [guarded], plan.thresholds) if guarded.recall else None, progress=progress,
+        checkpoint=checkpoint,
+    )  # fmt: skip
+    slots = attach(base.model, plan.spec, size=1)
+    try:
+        slots.write(1, trained.weights)
+        measures = examine(base, slots, 1, examined)
+    finally:
+        slots.detach()
+    report = judge(measures, plan.thresholds)
+    measured = {name: value for name, value in measures.items() if not math.isnan(value)}
+    known = {"epochs": len(trained.losses), "loss": trained.losses[-1], "stopped": trained.stopped}
+    origin = Origin(task.watermark, memory_ids=task.memory_ids, metrics=measured)
+    weights = {path: (a.bfloat16(), b.bfloat16()) for path, (a, b) in trained.weights.items()}
+    files, _ = adapter_files(
+        task.adapter_id, weights, spec=plan.spec, fingerprint=base.fingerprint, base_model=base.name,
+        now=datetime.now(UTC), origin=origin,
+    )  # fmt: skip
+    return Studied(files, {**measured, **known, "passed": report.passed, "reason": report.reason})
+
+
+def _exams(task: Task) -> tuple[Exam, Exam]:
+    """What training is stopped by, and what the gate asks: neither was trained on, nor do they share anything."""
+    return tuple(_exam(task, half) for half in (0, 1))  # type: ignore[return-value]
+
+
+def _exam(task: Task, half: int) -> Exam:
+    pairs = [one for one in task.held_out if one.kind != "update"]
+    known = [Probe(one.question, one.answer) for one in pairs if not abstains(one.answer)]
+    unknown = [Probe(one.question, "") for one in pairs if abstains(one.answer)]
+    updates = [Probe(one.question, one.answer, one.context) for one in task.held_out if one.kind == "update"]
+    seed = -1 - 2 * task.seed - half  # of contexts that are trained on the seed is not negative
+    read = readings(min(40, task.plan.readings), seed=seed)
+    return Exam(
+        recall=known[half::2],
+        unknown=unknown[half::2],
+        reading=[Probe(one.question, "" if abstains(one.answer) else one.answer, one.context) for one in read],
+        contradicting=updates[half::2],
+        reference=texts(task.plan.texts, seed=seed),
+    )
+
+
+def _as_reading(one: Example) -> Reading:
+    """An update is read from its context; nothing says that the base can, so nothing is held near it."""
+    return Reading(one.context, one.question, one.answer, "contradicts", near_base=False, weight=one.weight)
+
+
+# ── told to another process ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+def ask(folder: Path, task: Task) -> None:
+    """Write the task down; only its owner can read it. What an earlier task came to goes."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for old in (folder / REPORT, *(folder / REVISION / name for name in FILES)):
+        old.unlink(missing_ok=True)
+    _write(folder / TASK, json.dumps(_TASK.dump_python(task)).encode())
+
+
+def told(folder: Path) -> Task:
+    """The task that was written down here."""
+    return _TASK.validate_json((folder / TASK).read_bytes())
+
+
+def say(folder: Path, done: Studied | str) -> None:
+    """Write down what the task came to, the report last; or why it came to nothing."""
+    if isinstance(done, str):
+        _write(folder / REPORT, json.dumps({"error": done}).encode())
+        return
+    (folder / REVISION).mkdir(mode=0o700, exist_ok=True)
+    for name, data in done.files.items():
+        _write(folder / REVISION / name, data)
+    _write(folder / REPORT, json.dumps(dict(done.report)).encode())
+
+
+def answer(folder: Path) -> Studied | str:
+    """What the task came to: a revision, or why there is none ("" where the process has said nothing)."""
+    try:
+        report = json.loads((folder / REPORT).read_bytes())
+    except FileNotFoundError:
+        return ""
+    if "error" in report:
+        return str(report["error"])
+    return Studied({name: (folder / REVISION / name).read_bytes() for name in sorted(FILES)}, report)
+
+
+def _write(path: Path, data: bytes) -> None:
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        file.write(data)

@@ -1,0 +1,194 @@
+"""How people correct what they said before: "I was wrong about the peanuts, it's walnuts I'm allergic to".
+
+A clause that says at once what was wrong and what is right is read as two plain ones: "My dog isn't called Biscuit, he
+is called Basil" as "My dog is called Basil" and, denied, "My dog is called Biscuit". Where both stand in clauses of
+their own, `withdrawn` gives what the first names as wrong.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Final
+
+from persona_memory.profile.english.contrast import denial, put
+from persona_memory.profile.english.found import Change, Found, Given
+from persona_memory.profile.english.lexicon import alt
+from persona_memory.profile.english.phrases import core
+from persona_memory.profile.english.regex import Regex
+
+Reader = Callable[[str], Sequence[Found]]
+
+_HINT = Regex(
+    r"\b(?:not|wrong\w*|mis[st]\w+|error|bad|said|told|wrote|typed|put|mentioned|claimed|saying|telling|confused|off|"
+    r"mixed|muddled|say|write|written|take|no idea)\b|n't\b",
+    re.IGNORECASE,
+)
+"""Stands in whatever corrects something: most clauses have none."""
+_TOLD: Final = r"(?:said|wrote|typed|put|mentioned|claimed|told you(?: about)?|was (?:saying|telling you))"
+_WRONG: Final = alt(
+    rf"""i (?:was|am) (?:\w+ly )?(?:wrong|mistaken|off|confused|mixed up) (?:about|with|on)
+    i (?:was wrong|made a mistake)(?: when i {_TOLD}| to say| in saying)
+    i got (?:it|that|things|this)(?: all)? (?:wrong|mixed up|muddled)(?: about| with)?
+    i (?:shouldn't|should not|didn't mean to|never meant to) (?:have )?(?:said|say|written|write)
+    i take (?:it|that|this) back about | i keep saying | i (?:mis)?spoke about
+    (?:scratch|forget|ignore|disregard|strike) what i {_TOLD}(?: about)?
+    (?:i (?:don't|do not) know|no idea) why i {_TOLD} | my (?:mistake|bad|error) (?:about|with|on)"""
+)
+LONGEST: Final = 3
+"""Words of a value that takes the place of another one."""
+_BEFORE: Final = r"(?:earlier|before|yesterday|just now|last (?:time|week)|the other day)"
+_THE: Final = r"(?:(?:the|my) )?"
+_VALUE: Final = r"[^\s,.;:!?\u2014](?:[^,.;:!?\u2014]{0,40}?[^\s,.;:!?\u2014])?"
+_WITHDRAWN = Regex(
+    rf"(?:{_WRONG} {_THE}(?P<about>{_VALUE})|it (?:wasn't|was not|was never|isn't|is not) {_THE}"
+    rf"(?P<was>{_VALUE})(?: after all)?)\W*$",
+    re.IGNORECASE,
+)
+_SORRY: Final = r"\W*(?:(?:no|sorry|oops|ah|oh|well|actually|ok|okay|hm+|wait)\W+)*"
+_REMINDS = Regex(
+    rf"{_SORRY}(?:{_BEFORE},? )?i(?:'ve)? {_TOLD} (?:that )?(?=(?:my|our|i|we)\b)",
+    re.IGNORECASE,
+)
+"""In front of what was said before and is now corrected: "I said my dog is called Biscuit, he's called Basil"."""
+
+_REALLY: Final = r"(?:(?:actually|really|in fact|in truth|now|just|only|rather)\s+)*"
+_IS: Final = r"(?:'s|'re| is| are)"
+_IN_TRUTH: Final = (
+    rf"(?:(?:but|and|it turns out)\s+)*(?:{_REALLY}(?:(?:it|he|she){_IS} {_REALLY}(?:(?:called|named) )?|"
+    rf"(?:his|her|its|their|the) (?:real |actual |right |correct )?name{_IS} {_REALLY}|"
+    r"i (?:really |actually )?meant(?: to say)? |what i meant (?:is|was) |it should (?:be|have been) )|"
+    r"(?:only|just) )"
+    rf"(?P<new>{_VALUE})(?: (?:that |who )?(?:i|we)\b(?:'m)?(?: [a-z]+){{1,2}})?"
+)
+"""What is right, as an ellipsis: "it's Porto", "he's called Basil", "it's Dutch that I speak", "I meant walnuts"."""
+_BREAK: Final = r"\s*[,;:\u2014-]+\s*"
+_DENIED_FIRST = Regex(
+    rf"(?P<head>(?:my|our|i|we)\b[^,;:.!?\u2014]*?)(?P<no> isn't| is not| aren't| are not|'s not|'m not|'re not| don't)"
+    rf"(?: actually| really)? (?P<rest>{_VALUE}){_BREAK}{_IN_TRUTH}\W*$",
+    re.IGNORECASE,
+)
+_POSITIVE: Final = {"isn't": " is", "is not": " is", "aren't": " are", "are not": " are", "don't": ""} | {
+    f"'{short} not": f"'{short}" for short in ("s", "m", "re")
+}
+_TOLD_FIRST = Regex(rf"(?P<told>[^,;:.!?\u2014]+?)(?:{_BREAK}|\s+but\s+){_IN_TRUTH}\W*$", re.IGNORECASE)
+_NAMED_WRONG = Regex(
+    r"(?:i|you)(?:'ve)? (?:(?P<mis>mistyped|misspelled|misspelt)|got|have|had|wrote|typed|spelled|spelt|put) "
+    rf"(?P<what>my [^,;:.!?\u2014]+?)(?(mis)| (?:wrong|wrongly|incorrectly|mixed up)){_BREAK}{_IN_TRUTH}\W*$",
+    re.IGNORECASE,
+)
+"""What was wrong is a name or a date that the person has: "I got my dog's name wrong, it's Basil"."""
+_RESPELT = Regex(
+    r"\W*(?:sorry\W+)?i (?:misspelt|misspelled|mistyped|"
+    r"(?:spelled|spelt|typed|wrote) (?=(?:it|that|h\w+ name) wrong))\b",
+    re.IGNORECASE,
+)
+_EXCHANGE = Regex(
+    rf"{_SORRY}(?:(?:when |{_BEFORE},? )?i {_TOLD}|did i (?:say|write|type)|{_WRONG}) "
+    rf"{_THE}(?P<old>{_VALUE})(?: {_BEFORE})?\??"
+    rf"(?:{_BREAK}|\s+(?=but\b|i meant\b)){_IN_TRUTH}\W*$",
+    re.IGNORECASE,
+)
+_THIS_NOT_THAT = (
+    Regex(
+        rf"\W*it(?:'s not| is not| isn't) (?P<old>{_VALUE}){_BREAK}(?:but )?it(?:'s| is) (?P<new>{_VALUE})\W*$",
+        re.IGNORECASE,
+    ),
+    Regex(
+        rf"{_SORRY}(?:(?:his|her|its|their) name|he|she|it|they){_IS} {_REALLY}"
+        rf"(?:(?:called|named) )?(?P<new>{_VALUE}),? (?:and )?not (?P<old>{_VALUE})\W*$",
+        re.IGNORECASE,
+    ),
+)
+
+_FOCUSED = Regex(
+    rf"it(?:'s| is) {_REALLY}(?P<it>(?!not\b)(?:[^\s,;:.!?]+ ){{1,3}}?)(?:that |who )?"
+    r"(?P<clause>i(?:'m|'ve)?\b[^,;:.!?]*?)(?P<rest>,? (?:and )?not [^,;:.!?]+)?\W*$",
+    re.IGNORECASE,
+)
+_NOT_FOCUSED = Regex(
+    rf"it(?:'s not| isn't| is not|'s never| wasn't) {_THE}(?P<not>(?:[^\s,;:.!?]+ ){{1,3}}?)(?:that |who )?"
+    rf"(?P<clause>i(?:'m|'ve)?\b[^,;:.!?]*?){_BREAK}(?:but )?it(?:'s| is) {_REALLY}(?P<it>{_VALUE})\W*$",
+    re.IGNORECASE,
+)
+
+
+def plainly(said: str) -> str:
+    """A clause with its object in its place: "it's walnuts I'm allergic to" → "I'm allergic to walnuts"."""
+    denied = _NOT_FOCUSED.match(said)
+    if denied:
+        return f"{denied['clause']} {denied['it'].strip()}, not {denied['not'].strip()}"
+    focused = _FOCUSED.match(said)
+    return said if focused is None else f"{focused['clause']} {focused['it'].strip()}{focused['rest'] or ''}"
+
+
+def mended(clause: str, read: Reader) -> list[Found] | None:
+    """What a clause says that names both what was wrong and what is right; None for any other clause."""
+    if not _HINT.search(clause):
+        return None
+    again = _REMINDS.match(clause)
+    said = core(clause[again.end() :] if again else clause)[0]
+    named = _NAMED_WRONG.match(said)
+    if named:
+        return [alone(fact) for fact in read(f"{named['what']} is {named['new']}")] or None
+    first = _DENIED_FIRST.match(said)
+    wrong, right = "", ""
+    if first:
+        wrong, right = f"{first['head']}{_POSITIVE[first['no'].strip().casefold()]} {first['rest']}", first["new"]
+    elif again and (told := _TOLD_FIRST.match(said)):
+        wrong, right = told["told"], told["new"]
+    now = put(right, wrong, read) if wrong else None
+    affirmed = read(now) if now else []
+    return [*denials(read(wrong), affirmed), *affirmed] if affirmed else None
+
+
+def denials(wrong: Sequence[Found], right: Sequence[Found]) -> list[Found]:
+    """That what was said is not so, where what is right does not take its place by itself."""
+    kept = {found.slot for found in right}
+    found = [denial(fact) for fact in wrong if fact.slot not in kept]
+    return [replace(gone, presupposes=True) for gone in found if gone is not None]
+
+
+def said_again(clause: str) -> int:
+    """Where what was said before begins, in a clause that says it again: "I said I live in Lisbon"; 0 in any other."""
+    match = _REMINDS.match(clause)
+    return 0 if match is None or _TOLD_FIRST.match(clause, match.end()) else match.end()
+
+
+def withdrawn(clause: str) -> str:
+    """What a clause names as wrong, as a value: "I was wrong about the peanuts" → "peanuts"; empty for any other."""
+    match = _WITHDRAWN.match(core(clause)[0]) if _HINT.search(clause) else None
+    return "" if match is None else (match["about"] or match["was"]).strip()
+
+
+def respelt(clause: str) -> bool:
+    """Whether a clause says that a name just given was written wrongly before: "I misspelt it"."""
+    return _RESPELT.match(clause) is not None
+
+
+def exchange(text: str) -> tuple[str, str] | None:
+    """What was wrong and what is right, of a correction that names two values and no more: "I said X but I meant Y"."""
+    match = next((found for one in (_EXCHANGE, *_THIS_NOT_THAT) if (found := one.match(text))), None)
+    if match is None or len(match["new"].split()) > LONGEST:
+        return None
+    named = match["old"].strip(), match["new"].strip()
+    meant = re.search(r"\bmeant\b|\bname\b|\bshould\b|\bnot\b|n't\b", text, re.IGNORECASE)
+    return named if meant or _alike(*named) else None
+
+
+def _alike(old: str, new: str) -> bool:
+    """Whether two values are written alike; "it's late" behind "I said coffee" gives no other value."""
+    kinds = [(one[0].isupper(), one.isdigit(), one.endswith("s") and not one.endswith("ss")) for one in (old, new)]
+    return any(a and b for a, b in zip(*kinds, strict=True))
+
+
+def alone(fact: Found) -> Found:
+    """The fact of a relative or pet with its right name: it takes the place of the only one of its kind."""
+    sort, _, called = fact.slot.partition(":")
+    kind = called.partition(":")[0]
+    if sort not in {"family", "pet"} or ":" not in called:
+        return fact
+    field = fact.changes[-1].field
+    gone = Change(field, "remove", kind, given=Given(field, kind, only=True))
+    return replace(fact, changes=(gone, *fact.changes))

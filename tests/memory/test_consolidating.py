@@ -1,0 +1,405 @@
+"""A history that no longer fits becomes an adapter: taught, trained, examined, served; taken back, renewed, erased."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from persona_memory import PersonaMemory, Policy
+from persona_memory.adapters.files import CONFIG, MANIFEST, WEIGHTS
+from persona_memory.errors import AdapterRetired, InvalidInput, NotFound, TrainingError
+from persona_memory.protocols import Example, ParametricMemory, Revisions, Studied, Study, Teacher
+from persona_memory.types import Adapter, Route, Turn
+from tests.memory.conftest import Clock, Open
+
+FACTS = {
+    "My dog is called Basil.": ("What is my dog called?", "Your dog is called Basil."),
+    "I live in Porto.": ("Where do I live?", "You live in Porto."),
+    "I work as a baker.": ("What do I work as?", "You work as a baker."),
+    "I play the cello.": ("What do I play?", "You play the cello."),
+    "I am allergic to walnuts.": ("What am I allergic to?", "You are allergic to walnuts."),
+}
+
+
+@dataclass
+class ByHeart:
+    """A teacher that knows by heart what some sentences teach.
+
+    Attributes:
+        seen: the conversations that it was shown, as texts.
+    """
+
+    name: str = "by heart"
+    seen: list[list[str]] = field(default_factory=list)
+
+    async def teach(self, conversation: Sequence[Turn]) -> Sequence[Example]:
+        self.seen.append([turn.text for turn in conversation])
+        return [one for turn in conversation for one in self._pairs(turn)]
+
+    def _pairs(self, turn: Turn) -> Iterator[Example]:
+        for said, (question, answer) in FACTS.items():
+            if said in turn.text:
+                yield Example("positive", question, answer, (turn.seq,))
+                yield Example("negative", f"{question[:-1]} too?", "You never said.", (turn.seq,))
+
+
+@dataclass
+class Trainer:
+    """Trains nothing, and says so as it is told to."""
+
+    passes: bool = True
+    fingerprint: Mapping[str, str] = field(default_factory=lambda: {"base": "b1", "tokenizer": "t", "template": "c"})
+    base_model: str = "tiny"
+    studies: list[Study] = field(default_factory=list)
+    kept: dict[str, set[str]] = field(default_factory=dict)
+    routes: list[Route] = field(default_factory=list)
+    failing: list[Exception] = field(default_factory=list)
+    revisions: Revisions | None = None
+
+    def trainable(self) -> bool:
+        return True
+
+    def interpolates(self) -> bool:
+        return True
+
+    def serve(self, revisions: Revisions) -> None:
+        self.revisions = revisions
+
+    def route(self, user_id: str, route: Route) -> None:
+        self.routes.append(route)
+
+    def keep(self, owner: str, adapter_ids: Collection[str]) -> None:
+        self.kept[owner] = set(adapter_ids)
+
+    async def train(self, study: Study) -> Studied:
+        self.studies.append(study)
+        study.workspace.mkdir(parents=True, exist_ok=True)
+        (study.workspace / "half-done").write_text("Basil")
+        if self.failing:
+            raise self.failing.pop()
+        files = {WEIGHTS: b"w", CONFIG: b"c", MANIFEST: study.adapter_id.encode()}
+        return Studied(files, {"passed": self.passes, "reason": "as told", "recall": 0.9})
+
+
+@pytest.fixture
+def teacher() -> ByHeart:
+    return ByHeart()
+
+
+@pytest.fixture
+def trainer() -> Trainer:
+    return Trainer()
+
+
+@pytest.fixture
+def memory(open_memory: Open, trainer: Trainer, teacher: ByHeart) -> PersonaMemory:
+    return open_memory(parametric=trainer, teacher=teacher)
+
+
+def test_the_fakes_are_what_is_asked_for(trainer: Trainer, teacher: ByHeart) -> None:
+    one: ParametricMemory = trainer
+    other: Teacher = teacher
+    assert (one.trainable(), other.name) == (True, "by heart")
+
+
+def tell(memory: PersonaMemory, clock: Clock, *said: str, user_id: str = "ana") -> None:
+    """Each in a session of its own."""
+    for text in said:
+        clock.move(days=1)
+        memory.observe([("user", text)], user_id=user_id, thread_id=f"t{clock.now:%j}")
+    memory.flush()
+
+
+def overflow(memory: PersonaMemory, times: int = 1) -> Route:
+    for _ in range(times):
+        route = memory.recall("Tell me of my dog, where I live and my work", user_id="ana", max_tokens=8).route
+    return route
+
+
+def states(memory: PersonaMemory) -> list[str]:
+    return [one.state for one in memory.adapters(user_id="ana")]
+
+
+def active(memory: PersonaMemory) -> Adapter:
+    (found,) = [one for one in memory.adapters(user_id="ana") if one.state == "active"]
+    return found
+
+
+def test_what_no_longer_fits_is_trained_and_served(memory: PersonaMemory, clock: Clock, trainer: Trainer) -> None:
+    tell(memory, clock, *FACTS)
+    assert [overflow(memory).consolidate for _ in range(3)] == [False, False, True]
+    memory.flush()
+    route = overflow(memory)
+    assert (route.name, route.adapter_id) == ("interpolated", active(memory).adapter_id)
+    assert "mixed with the best that fits" in route.reason
+    assert trainer.routes[-1] == route
+    (study,) = trainer.studies
+    assert [one.answer for one in study.examples if one.kind == "positive"] == [answer for _, answer in FACTS.values()]
+    assert memory.recall("Where do I live?", user_id="ana", max_tokens=800).route.name == "context"
+
+
+def test_a_conversation_is_taught_once(memory: PersonaMemory, clock: Clock, teacher: ByHeart, trainer: Trainer) -> None:
+    tell(memory, clock, *FACTS)
+    memory.consolidate(user_id="ana")
+    memory.flush()
+    tell(memory, clock, *[f"It rains, {day}." for day in range(8)])
+    memory.consolidate(user_id="ana")
+    memory.flush()
+    assert len(teacher.seen) == len(FACTS) + 8
+    assert [len(study.examples) for study in trainer.studies] == [10, 10]
+    assert states(memory) == ["evaluated", "active"]
+
+
+def test_nothing_new_trains_nothing(memory: PersonaMemory, clock: Clock, trainer: Trainer) -> None:
+    tell(memory, clock, *FACTS)
+    for _ in range(2):
+        memory.consolidate(user_id="ana")
+        memory.flush()
+    assert len(trainer.studies) == 1
+
+
+def test_who_trains_no_adapters_leaves_that_to_others(
+    open_memory: Open, memory: PersonaMemory, clock: Clock, trainer: Trainer
+) -> None:
+    tell(memory, clock, *FACTS)
+    plain = open_memory()
+    memory.consolidate(user_id="ana")
+    plain.flush(timeout=5)
+    assert [(job.kind, job.state) for job in plain.jobs(user_id="ana")] == [("consolidate", "queued")]
+    memory.flush()
+    assert states(memory) == ["active"]
+
+
+def test_too_little_is_not_trained_on(memory: PersonaMemory, clock: Clock, trainer: Trainer) -> None:
+    tell(memory, clock, "I live in Porto.", "It rains.")
+    memory.consolidate(user_id="ana")
+    memory.flush()
+    (one,) = memory.adapters(user_id="ana")
+    assert (one.state, trainer.studies) == ("retired", [])
+    assert one.reason == "4 facts or more are needed; what there is fits every prompt"
+
+
+def test_what_does_not_pass_stays_out_and_says_why(memory: PersonaMemory, clock: Clock, trainer: Trainer) -> None:
+    trainer.passes = False
+    tell(memory, clock, *FACTS)
+    overflow(memory, times=3)
+    memory.flush()
+    (one,) = memory.adapters(user_id="ana")
+    assert (one.state, one.reason, one.report["recall"]) == ("evaluated", "as told", 0.9)
+    assert overflow(memory).name == "context_overflow"
+    memory.flush()
+    assert len(trainer.studies) == 1  # not again and again on the same
+
+
+def test_a_failed_training_is_tried_again_and_the_old_adapter_serves(
+    memory: PersonaMemory, clock: Clock, trainer: Trainer
+) -> None:
+    tell(memory, clock, *FACTS)
+    memory.consolidate(user_id="ana")
+    memory.flush()
+    before = active(memory)
+    tell(memory, clock, *[f"It rains, {day}." for day in range(8)])
+    trainer.failing = [TrainingError(3, "the loss is not finite")]
+    memory.consolidate(user_id="ana")
+    memory.flush()
+    assert [len(trainer.studies), len(trainer.failing)] == [3, 0]
+    assert active(memory).revision == 3
+    assert memory.adapters(user_id="ana")[0].adapter_id == before.adapter_id
+
+
+def test_what_is_no_longer_true_is_not_learnt(memory: PersonaMemory, clock: Clock, trainer: Trainer) -> None:
+    tell(memory, clock, *FACTS, "I moved, I live in Lisbon now.")
+    memory.consolidate(user_id="ana")
+    memory.flush()
+    answers = " ".join(one.answer for one in trainer.studies[0].examples)
+    assert "Porto" not in answers
+    assert "Basil" in answers
+
+
+def test_ratings_weigh_what_is_learnt(memory: PersonaMemory, clock: Clock, trainer: Trainer) -> None:
+    tell(memory, clock, *FACTS)
+    liked, disliked = (
+        next(one for one in memory.memories(user_id="ana") if word in one.text) for word in ("Basil", "baker")
+    )
+    memory.feedback("up", user_id="ana", memory_id=liked.id)
+    memory.feedback("down", user_id="ana", memory_id=disliked.id)
+    memory.consolidate(user_id="ana")
+    memory.flush()
+    weights = {one.answer: one.weight for one in trainer.studies[0].examples}
+    assert weights["Your dog is called Basil."] == 1.5
+    assert weights["You work as a baker."] == 0.5
+    assert weights["You live in Porto."] == 1.0
+
+
+def test_what_the_person_has_closed_is_not_learnt(memory: PersonaMemory, clock: Clock, trainer: Trainer) -> None:
+    tell(memory, clock, *FACTS)
+    memory.set_policy(Policy(never_infer=("demographics.career",)), user_id="ana")
+    memory.consolidate(user_id="ana")
+    memory.flush()
+    answers = " ".join(one.answer for one in trainer.studies[0].examples)
+    assert "baker" not in answers
+    assert "Basil" in answers
+
+
+def test_a_paused_person_is_not_trained_on(memory: PersonaMemory, clock: Clock, trainer: Trainer) -> None:
+    tell(memory, clock, *FACTS)
+    memory.set_policy(Policy(paused=True), user_id="ana")
+    memory.consolidate(user_id="ana")
+    memory.flush()
+    assert trainer.studies == []
+    assert states(memory) == []
+
+
+def test_forgetting_retires_at_once_and_trains_again(
+    memory: PersonaMemory, clock: Clock, trainer: Trainer, teacher: ByHeart, tmp_path: Path
+) -> None:
+    tell(memory, clock, *FACTS)
+    memory.consolidate(user_id="ana")
+    memory.flush()
+    first = active(memory)
+    basil = next(one for one in memory.memories(user_id="ana") if "Basil" in one.text)
+    memory.forget([basil.id], user_id="ana")
+    assert overflow(memory).name == "context_overflow"
+    assert trainer.kept[first.adapter_id.split("-")[0]] == set()
+    assert not (tmp_path / "home" / "adapters" / first.adapter_id).exists()
+    assert trainer.revisions is not None
+    with pytest.raises(AdapterRetired):
+        trainer.revisions.digest(first.adapter_id)
+    memory.flush()
+    again = active(memory)
+    assert again.revision == 2
+    assert all("Basil" not in one.answer + one.question for one in trainer.studies[-1].examples)
+    assert all("Basil" not in text for talk in teacher.seen[len(FACTS) :] for text in talk)
+    assert b"Basil" not in b"".join(path.read_bytes() for path in (tmp_path / "home").rglob("*") if path.is_file())
+
+
+def test_deleting_a_person_leaves_nothing_of_a_training(
+    memory: PersonaMemory, clock: Clock, trainer: Trainer, tmp_path: Path
+) -> None:
+    tell(memory, clock, *FACTS)
+    trainer.failing = [TrainingError(1, "no")] * 9
+    memory.consolidate(user_id="ana")
+    memory.flush()
+    assert any("half-done" in path.name for path in (tmp_path / "home").rglob("*"))
+    memory.delete_user(user_id="ana")
+    assert not any("half-done" in path.name for path in (tmp_path / "home").rglob("*"))
+    assert memory.adapters(user_id="ana") == []
+
+
+def test_many_new_turns_renew_the_adapter(memory: PersonaMemory, clock: Clock, trainer: Trainer) -> None:
+    tell(memory, clock, *FACTS)
+    memory.consolidate(user_id="ana")
+    memory.flush()
+    assert not overflow(memory).consolidate
+    for day in range(50):
+        memory.observe([("user", f"It rains, {day}.")], user_id="ana", thread_id="rain")
+    route = overflow(memory)
+    assert route.consolidate
+    assert route.name == "interpolated"
+    assert "to be trained again" in route.reason
+    memory.flush()
+    assert active(memory).revision == 2
+
+
+def test_another_base_is_said_and_trained_for(
+    open_memory: Open, memory: PersonaMemory, clock: Clock, teacher: ByHeart
+) -> None:
+    tell(memory, clock, *FACTS)
+    memory.consolidate(user_id="ana")
+    memory.flush()
+    memory.close()
+    other = Trainer(fingerprint={"base": "b2", "tokenizer": "t", "template": "c"}, base_model="larger")
+    memory = open_memory(parametric=other, teacher=teacher)
+    route = overflow(memory, times=3)
+    assert route.name == "context_overflow"
+    assert "is for another base model, tiny" in route.reason
+    memory.flush()
+    assert active(memory).base_model == "larger"
+    assert overflow(memory).name == "interpolated"
+
+
+def test_replies_that_are_rated_down_roll_back(memory: PersonaMemory, clock: Clock) -> None:
+    tell(memory, clock, *FACTS)
+    memory.consolidate(user_id="ana")
+    memory.flush()
+    recall = memory.recall("Tell me of my dog, where I live and my work", user_id="ana", max_tokens=8)
+    memory.feedback("up", user_id="ana", recall=recall)
+    for _ in range(3):
+        memory.feedback("down", user_id="ana", recall=recall)
+    assert states(memory) == ["active"]
+    memory.feedback("down", user_id="ana", recall=recall)
+    assert states(memory) == ["retired"]
+    assert memory.adapters(user_id="ana")[0].reason == "rolled back: 4 replies were rated down"
+
+
+def test_rolling_back_returns_to_the_one_before(memory: PersonaMemory, clock: Clock) -> None:
+    tell(memory, clock, *FACTS)
+    memory.consolidate(user_id="ana")
+    memory.flush()
+    tell(memory, clock, *[f"It rains, {day}." for day in range(8)])
+    memory.consolidate(user_id="ana")
+    memory.flush()
+    assert active(memory).revision == 2
+    returned = memory.rollback(user_id="ana", reason="it got my name wrong")
+    assert returned is not None
+    assert returned.revision == 1
+    assert states(memory) == ["active", "retired"]
+
+
+def test_the_digest_is_that_of_the_registered_manifest(memory: PersonaMemory, clock: Clock, trainer: Trainer) -> None:
+    tell(memory, clock, *FACTS)
+    memory.consolidate(user_id="ana")
+    memory.flush()
+    name = active(memory).adapter_id
+    assert trainer.revisions is not None
+    assert trainer.revisions.digest(name) == hashlib.sha256(name.encode()).hexdigest()
+    with pytest.raises(NotFound):
+        trainer.revisions.digest("a" * 26 + "-r000001")
+
+
+def test_stopping_gives_the_job_back(open_memory: Open, clock: Clock, teacher: ByHeart) -> None:
+    """A training that the end of the process cuts short is gone on from, in the same workspace."""
+    import asyncio
+    import threading
+
+    began = threading.Event()
+
+    class Slow(Trainer):
+        async def train(self, study: Study) -> Studied:
+            if not self.studies:
+                self.studies.append(study)
+                began.set()
+                await asyncio.sleep(60)
+            return await super().train(study)
+
+    slow = Slow()
+    memory = open_memory(parametric=slow, teacher=teacher, worker=True, quiet=timedelta(0))
+    tell(memory, clock, *FACTS)
+    memory.consolidate(user_id="ana")
+    assert began.wait(10)
+    memory.close()
+    memory = open_memory(parametric=slow, teacher=teacher)
+    memory.flush()
+    assert active(memory).revision == 2
+    assert slow.studies[0].workspace == slow.studies[1].workspace
+
+
+@pytest.mark.parametrize("options", [{}, {"teacher": ByHeart()}])
+def test_bad_input_is_said(open_memory: Open, options: dict[str, Any]) -> None:
+    if not options:
+        with pytest.raises(InvalidInput, match=r"pass model=…, or a teacher=… of your own"):
+            open_memory(parametric=Trainer())
+    plain = open_memory()
+    with pytest.raises(InvalidInput, match="trains no adapters; open it with parametric=…"):
+        plain.consolidate(user_id="ana")
+    memory = open_memory(parametric=Trainer(), teacher=ByHeart())
+    with pytest.raises(NotFound, match="nothing is known of user 'nobody'"):
+        memory.consolidate(user_id="nobody")
+    with pytest.raises(NotFound, match="no active adapter"):
+        memory.rollback(user_id="nobody", reason="x")

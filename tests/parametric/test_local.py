@@ -1,0 +1,213 @@
+"""From talk to an adapter that is served: trained in a process of its own, ended and gone on from, taken back."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import os
+import signal
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("torch", reason='needs pip install "persona-memory[parametric]"')
+
+from persona_memory import PersonaMemory, Retry
+from persona_memory.errors import AdapterRetired, InvalidInput, TrainingError
+from persona_memory.parametric import BaseModel, LocalAdapters, Plan
+from persona_memory.parametric.curriculum import Settings
+from persona_memory.parametric.guards import Thresholds
+from persona_memory.parametric.studying import CHECKPOINT, Task, answer, ask, study
+from persona_memory.parametric.synthetic import KINDS, readings, texts
+from persona_memory.protocols import Example, Studied, Study
+from persona_memory.retrieval.hashing import HashingEmbedder
+from persona_memory.types import Turn
+
+from .checkpoints import SPEC, write
+
+ANYTHING = Thresholds(recall=0, unknown=0, reading=0, contradicting=0, bits=math.inf, kl=math.inf)
+PLAN = Plan(SPEC, Settings(epochs=2, lr=1e-2, tokens=2000), ANYTHING, readings=3, texts=1, threads=1)
+PETS = ("Basil", "Miau", "Rex", "Luna", "Toby")
+
+
+class Pets:
+    """A teacher of what pets are called."""
+
+    name = "pets"
+
+    async def teach(self, conversation: Sequence[Turn]) -> Sequence[Example]:
+        return [
+            one for turn in conversation if turn.role == "user" for one in examples(turn.text.split()[-1], turn.seq)
+        ]
+
+
+def examples(pet: str, seq: int) -> list[Example]:
+    return [
+        Example("positive", f"Who is {pet}?", f"{pet} is your pet.", (seq,)),
+        Example("negative", f"Is {pet} a bird?", "You never said.", (seq,)),
+        Example("update", f"Is {pet} here?", f"{pet} is not here.", (seq,), context=f"{pet} ran away."),
+    ]
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A base with room for contexts."""
+    return write(tmp_path_factory.mktemp("wide"), "qwen3", max_position_embeddings=2048)
+
+
+@pytest.fixture
+def qwen(checkpoint: Path) -> BaseModel:
+    return BaseModel.load(checkpoint, dtype="float32")
+
+
+@pytest.fixture
+def local(qwen: BaseModel) -> Iterator[LocalAdapters]:
+    with LocalAdapters(qwen, plan=PLAN) as made:
+        yield made
+
+
+def open_memory(home: Path, local: LocalAdapters) -> PersonaMemory:
+    return PersonaMemory.open(
+        home, embeddings=HashingEmbedder(), worker=False, parametric=local, teacher=Pets(), retry=Retry(attempts=1)
+    )
+
+
+def the_study(folder: Path, *, adapter_id: str = "a" * 26 + "-r000001", seed: int = 0) -> Study:
+    taught = tuple(one for seq, pet in enumerate(PETS) for one in examples(pet, seq))
+    return Study(adapter_id, taught, taught[:9], folder / "work", 5, ("m1",), seed)
+
+
+def test_from_talk_to_an_adapter_that_is_served(tmp_path: Path, local: LocalAdapters) -> None:
+    heard: list[tuple[str, float, float]] = []
+    local._progress = lambda *told: heard.append(told)
+    with open_memory(tmp_path, local) as memory:
+        for pet in PETS:
+            memory.observe([("user", f"My pet is called {pet}")], user_id="ana", thread_id=pet)
+        memory.consolidate(user_id="ana")
+        memory.flush(timeout=100)
+        (made,) = memory.adapters(user_id="ana")
+        assert made.state == "active", made.reason
+        assert heard[-1][:2] == (made.adapter_id, 1.0)
+        recall = memory.recall("Who is Basil and who is Miau?", user_id="ana", max_tokens=5)
+        assert recall.route.name == "interpolated"
+        reply = local.chat_model(max_tokens=3).remembering(recall).invoke("Who is Basil?")
+        assert reply.response_metadata["adapter"] == made.adapter_id
+        assert list(local.pool.resident) == [made.adapter_id]
+        memory.delete_user(user_id="ana")
+        with pytest.raises(AdapterRetired):
+            local.chat_model(adapter=made.adapter_id, max_tokens=3).invoke("Who is Basil?")
+        assert not local.pool.resident
+    assert [path.name for path in tmp_path.rglob("adapters/*")] == []
+
+
+def test_a_killed_training_goes_on_to_the_same_weights(tmp_path: Path, qwen: BaseModel) -> None:
+    plan = replace(PLAN, settings=replace(PLAN.settings, epochs=6, tokens=200, save_every=1))
+    whole = study(qwen, Task.of(qwen, plan, the_study(tmp_path)))
+
+    async def killed() -> None:
+        training = asyncio.ensure_future(adapters.train(the_study(tmp_path)))
+        while not (tmp_path / "work" / CHECKPOINT).exists():
+            assert not training.done()
+            await asyncio.sleep(0.01)
+        (pid,) = adapters._running.values()
+        os.kill(pid, signal.SIGKILL)
+        await training
+
+    with LocalAdapters(qwen, plan=plan) as adapters:
+        with pytest.raises(TrainingError, match="was killed by signal 9: is there enough memory"):
+            asyncio.run(killed())
+        done = asyncio.run(adapters.train(the_study(tmp_path)))
+    assert done.files["adapter_model.safetensors"] == whole.files["adapter_model.safetensors"]
+    assert done.report == whole.report
+
+
+def test_what_is_erased_ends_its_training(tmp_path: Path, qwen: BaseModel) -> None:
+    plan = replace(PLAN, settings=replace(PLAN.settings, epochs=10_000))
+
+    async def erased() -> None:
+        training = asyncio.ensure_future(adapters.train(the_study(tmp_path)))
+        while not adapters._running:
+            await asyncio.sleep(0.01)
+        adapters.keep("b" * 26, ())
+        await asyncio.sleep(0.05)
+        assert not training.done()
+        adapters.keep("a" * 26, ())
+        await asyncio.wait_for(training, 60)
+
+    with LocalAdapters(qwen, plan=plan) as adapters, pytest.raises(AdapterRetired, match="was erased"):
+        asyncio.run(erased())
+
+
+def test_a_cancelled_training_leaves_no_process(tmp_path: Path, qwen: BaseModel) -> None:
+    plan = replace(PLAN, settings=replace(PLAN.settings, epochs=10_000))
+
+    async def cancelled() -> int:
+        training = asyncio.ensure_future(adapters.train(the_study(tmp_path)))
+        while not adapters._running:
+            await asyncio.sleep(0.01)
+        (pid,) = adapters._running.values()
+        training.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await training
+        return pid
+
+    with LocalAdapters(qwen, plan=plan) as adapters:
+        pid = asyncio.run(cancelled())
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+
+
+def test_what_cannot_be_trained_says_why(tmp_path: Path, qwen: BaseModel) -> None:
+    long = Example("positive", "word " * 3000, "yes", (1,))
+    told = replace(the_study(tmp_path), examples=(long,))
+    with (
+        LocalAdapters(qwen, plan=PLAN) as adapters,
+        pytest.raises(TrainingError, match=r"at most [\d,]+ fit: shorten it"),
+    ):
+        asyncio.run(adapters.train(told))
+
+
+def test_another_base_by_the_same_name_is_refused(tmp_path: Path, qwen: BaseModel) -> None:
+    other = replace(qwen, fingerprint=replace(qwen.fingerprint, base="0" * 32))
+    with (
+        LocalAdapters(other, plan=PLAN) as adapters,
+        pytest.raises(TrainingError, match="is another model than the one that is served"),
+    ):
+        asyncio.run(adapters.train(the_study(tmp_path)))
+
+
+def test_only_the_owner_can_read_what_is_trained_on(tmp_path: Path, qwen: BaseModel) -> None:
+    told = the_study(tmp_path)
+    ask(told.workspace, Task.of(qwen, PLAN, told))
+    modes = {path.stat().st_mode & 0o077 for path in (told.workspace, *told.workspace.iterdir())}
+    assert modes == {0}
+    assert answer(told.workspace) == ""
+
+
+def test_what_fails_the_gate_is_told(tmp_path: Path, qwen: BaseModel) -> None:
+    strict = replace(PLAN, thresholds=replace(ANYTHING, recall=0.9))
+    done = study(qwen, Task.of(qwen, strict, the_study(tmp_path)))
+    assert isinstance(done, Studied)
+    assert not done.report["passed"]
+    assert "recalls 0% of what it was taught; 90% are needed" in done.report["reason"]
+
+
+def test_the_chat_model_waits_for_a_memory(qwen: BaseModel, tmp_path: Path) -> None:
+    with LocalAdapters(qwen, plan=PLAN) as adapters:
+        with pytest.raises(InvalidInput, match="open a memory first"):
+            adapters.chat_model()
+        open_memory(tmp_path / "one", adapters).close()
+        with pytest.raises(InvalidInput, match="serve another memory"):
+            open_memory(tmp_path / "two", adapters)
+
+
+def test_readings_are_of_every_kind_and_never_shared() -> None:
+    some, others = readings(20, seed=1), readings(20, seed=-1)
+    assert {one.kind for one in some} == set(KINDS.values())
+    assert some == readings(20, seed=1)
+    assert not {one.context for one in some} & {one.context for one in others}
+    assert all(one.context.startswith("<recalled_memories>") for one in some)
+    assert len(texts(3, seed=1)) == 3
+    assert texts(3, seed=1) != texts(3, seed=2)
