@@ -1,28 +1,73 @@
-"""Torch-free: which way a person's memory takes to the model, and the names and files of adapters."""
+"""Torch-free: which way a person's memory takes to the model, what drifts, and the names and files of adapters."""
 
+from persona_memory.adapters.drift import (
+    AtRandom,
+    Continual,
+    Drift,
+    Interaction,
+    Labelled,
+    LearnedDrift,
+    Mark,
+    Novelty,
+    Scored,
+    Selection,
+    WithFeedback,
+    Worth,
+    drift_score,
+    interactions,
+    longest,
+    select,
+    threshold,
+    worst_explained,
+)
 from persona_memory.adapters.files import delete_revision, read_revision, revisions, sweep, write_revision
+from persona_memory.adapters.gating import Found, Gate, LearnedGate, Opened, QuantileGate, opened
 from persona_memory.adapters.manifest import Fingerprint, LoraSpec, Manifest, MetaTraining, Method, check_base
 from persona_memory.adapters.names import owner_of, parse_name, revision_name, start_name
 from persona_memory.adapters.routing import decide
 from persona_memory.adapters.starts import Starts, StartVersion
 
 __all__ = [
+    "AtRandom",
+    "Continual",
+    "Drift",
     "Fingerprint",
+    "Found",
+    "Gate",
+    "Interaction",
+    "Labelled",
+    "LearnedDrift",
+    "LearnedGate",
     "LoraSpec",
     "Manifest",
+    "Mark",
     "MetaTraining",
     "Method",
+    "Novelty",
+    "Opened",
+    "QuantileGate",
+    "Scored",
+    "Selection",
     "StartVersion",
     "Starts",
+    "WithFeedback",
+    "Worth",
     "check_base",
     "decide",
     "delete_revision",
+    "drift_score",
+    "interactions",
+    "longest",
+    "opened",
     "owner_of",
     "parse_name",
     "read_revision",
     "revision_name",
     "revisions",
+    "select",
     "start_name",
     "sweep",
+    "threshold",
+    "worst_explained",
     "write_revision",
 ]

@@ -82,7 +82,7 @@ def evaluate(
     local: Annotated[
         Path | None,
         typer.Option(
-            "--local", metavar="FOLDER", help="Local causal language model: personamem, mmlu, reference."
+            "--local", metavar="FOLDER", help="Local causal language model: personamem, mmlu, reference, drift."
         ),
     ] = None,
     adapter: Annotated[

@@ -79,6 +79,11 @@ EVALUATIONS: Mapping[str, Evaluation] = {
         "shared starts for adapters: joint training, Reptile, FOMAML, MAML, Meta-SGD; pass a model's folder as --local",
         local=True,
     ),
+    "drift": Evaluation(
+        "keeping an adapter up to date while a person changes: what to train on, what it costs, what it breaks; the "
+        "reference model's folder, or another's, as --local",
+        local=True,
+    ),
     "qa": Evaluation(
         "answers to questions about long dialogues, by F1 and by a judge",
         "locomo10.json of the repository snap-research/locomo, or JSON lines of your own conversations with questions",

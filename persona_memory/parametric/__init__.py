@@ -18,12 +18,13 @@ from persona_memory.parametric.base import BaseModel, beside
 from persona_memory.parametric.chat_model import PersonaChatModel
 from persona_memory.parametric.curriculum import Lesson, Settings
 from persona_memory.parametric.decoding import Sampling, Written, decode, lam_of
-from persona_memory.parametric.encoding import ANSWER_ONLY, PLAIN, Encoded, Reading, Weighting, distilled, encode
+from persona_memory.parametric.encoding import ANSWER_ONLY, PLAIN, Encoded, Rated, Reading, Weighting, distilled, encode
 from persona_memory.parametric.files import Limits, Origin, Stored, as_adapter, load_adapter, save_adapter
 from persona_memory.parametric.guards import Exam, Probe, Report, Thresholds, examine, judge, until_good
 from persona_memory.parametric.local import LocalAdapters
 from persona_memory.parametric.lora import Shapes, Weights, fresh, target_shapes
 from persona_memory.parametric.pool import AdapterPool, PoolStats, Prompt
+from persona_memory.parametric.scoring import Likelihood, likelihoods, said, score
 from persona_memory.parametric.slots import Slots, attach
 from persona_memory.parametric.streams import Row
 from persona_memory.parametric.studying import Plan
@@ -39,6 +40,7 @@ __all__ = [
     "Exam",
     "Example",
     "Lesson",
+    "Likelihood",
     "Limits",
     "LocalAdapters",
     "Moment",
@@ -49,6 +51,7 @@ __all__ = [
     "Probe",
     "Progress",
     "Prompt",
+    "Rated",
     "Reading",
     "Report",
     "Row",
@@ -73,8 +76,11 @@ __all__ = [
     "fresh",
     "judge",
     "lam_of",
+    "likelihoods",
     "load_adapter",
+    "said",
     "save_adapter",
+    "score",
     "target_shapes",
     "train",
     "train_together",

@@ -27,6 +27,8 @@ class Settings:
         threshold: MemFT's τ: only tokens with p < τ are trained; 1 trains all.
         kl: how much the distance to the base counts, on readings that ask for it.
         soft: the share of a teacher's answer in the loss of the tokens that have one; the rest is cross-entropy.
+        preference: how much the loss of rated replies counts.
+        beta: β of that loss, per nat over a whole reply: the smaller, the farther a reply may go from the base.
         save_every: steps between checkpoints.
     """
 
@@ -40,17 +42,19 @@ class Settings:
     threshold: float = 1.0
     kl: float = 1.0
     soft: float = 1.0
+    preference: float = 1.0
+    beta: float = 0.1
     save_every: int = 20
 
     def __post_init__(self) -> None:
         """Refuses what cannot be meant."""
         positive = {"epochs": self.epochs, "lr": self.lr, "tokens": self.tokens, "clip": self.clip}
-        positive |= {"save_every": self.save_every, "threshold": self.threshold}
+        positive |= {"save_every": self.save_every, "threshold": self.threshold, "beta": self.beta}
         shares = {"warmup": self.warmup, "soft": self.soft}
         wrong = [f"{name}={value!r} is to be > 0" for name, value in positive.items() if not value > 0]
         wrong += [f"{name}={value!r} is to be in 0 … 1" for name, value in shares.items() if not 0 <= value <= 1]
         wrong += [] if 0 <= self.readings < 1 else [f"readings={self.readings!r} is to be in 0 … 1, below 1"]
-        wrong += [f"{name} is to be ≥ 0" for name in ("kl", "decay") if not getattr(self, name) >= 0]
+        wrong += [f"{name} is to be ≥ 0" for name in ("kl", "decay", "preference") if not getattr(self, name) >= 0]
         if wrong:
             raise InvalidInput("; ".join(wrong))
 

@@ -65,6 +65,23 @@ class Reading:
     weight: float = 1.0
 
 
+@dataclass(frozen=True, slots=True)
+class Rated:
+    """A reply that the person rated: made likelier or less likely than the base finds it (KTO), not learnt by heart.
+
+    A correction is two of them: the reply as it was, rated down, and as it should have been, rated up.
+
+    Attributes:
+        good: rated up.
+        weight: as in `Example`.
+    """
+
+    question: str
+    answer: str
+    good: bool
+    weight: float = 1.0
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Soft:
     """What a teacher holds of the likeliest next tokens, for each of an answer's n tokens.
@@ -88,6 +105,7 @@ class Encoded:
         answer: places of the assistant's tokens; empty for a view.
         near_base: whether the answer is held near the base's.
         soft: what a teacher would answer, token by token, or None.
+        rating: of a rated reply its weight, negative where it was rated down; 0 for all others.
     """
 
     ids: tuple[int, ...]
@@ -95,6 +113,7 @@ class Encoded:
     answer: tuple[int, ...] = ()
     near_base: bool = False
     soft: Soft | None = None
+    rating: float = 0.0
 
     def __post_init__(self) -> None:
         """Refuses what would train nothing, silently."""
@@ -109,7 +128,7 @@ class Encoded:
 
 def encode(
     base: BaseModel,
-    examples: Iterable[Example | Reading],
+    examples: Iterable[Example | Reading | Rated],
     *,
     weighting: Weighting | None = None,
     system: str = "",
@@ -118,13 +137,13 @@ def encode(
     """The examples through the base's chat template.
 
     Of a pair the weighting says what counts. A view is a user's turn without an answer; it is cut where it is too long.
-    Of a reading only the answer is trained, as the rest is about somebody else.
+    Of a reading only the answer is trained, as the rest is about somebody else; of a rated reply, the reply.
 
     Args:
         base: the model with its tokenizer and template.
-        examples: pairs both ways, views, readings.
+        examples: pairs both ways, views, readings, rated replies.
         weighting: PLUM's by default: question and answer 10, the rest 1.
-        system: a system message that stands before pairs and readings.
+        system: a system message that stands before pairs, readings and rated replies.
         longest: tokens that an example may have; the model's window by default.
 
     Raises:
@@ -136,7 +155,7 @@ def encode(
 
 
 def _encode(
-    base: BaseModel, one: Example | Reading, weighting: Weighting, before: Sequence[Message], most: int
+    base: BaseModel, one: Example | Reading | Rated, weighting: Weighting, before: Sequence[Message], most: int
 ) -> Encoded:
     if isinstance(one, Example) and one.kind == "view":
         return _view(base, one, weighting, most)
@@ -149,10 +168,13 @@ def _encode(
             f"{one.question!r:.80} with its answer has {len(ids):,} tokens; at most {most:,} fit: shorten it"
         )
     answer = tuple(place for place, inside in enumerate(answered) if inside and place)
+    if isinstance(one, Rated):
+        rating = one.weight if one.good else -one.weight
+        return Encoded(tuple(ids), _scaled([float(inside) for inside in answered], 1.0), answer, rating=rating)
     if isinstance(one, Reading):
         weights = [weighting.answer * inside for inside in answered]
     else:
-        question = _inside(base, [*shown, *told], len(shown) - 1)
+        question = content_of(base, [*shown, *told], len(shown) - 1)
         kinds = zip(answered, question, strict=True)
         weights = [weighting.answer if a else weighting.question if q else weighting.rest for a, q in kinds]
     near_base = isinstance(one, Reading) and one.near_base
@@ -162,7 +184,7 @@ def _encode(
 def _view(base: BaseModel, one: Example, weighting: Weighting, most: int) -> Encoded:
     turn: list[Message] = [{"role": "user", "content": one.answer}]
     ids = base.encode(turn, prompt=False)
-    weights = [weighting.view if inside else weighting.rest for inside in _inside(base, turn, 0)]
+    weights = [weighting.view if inside else weighting.rest for inside in content_of(base, turn, 0)]
     return Encoded(tuple(ids[:most]), _scaled(weights[:most], one.weight))
 
 
@@ -170,7 +192,7 @@ def _scaled(weights: Sequence[float], factor: float) -> tuple[float, ...]:
     return (0.0, *(weight * factor for weight in weights[1:]))
 
 
-def _inside(base: BaseModel, messages: Sequence[Message], place: int) -> list[bool]:
+def content_of(base: BaseModel, messages: Sequence[Message], place: int) -> list[bool]:
     """For each token, whether any of it is the content of one message.
 
     Found by rendering the messages with another content: what both texts begin and end with is not of the content.

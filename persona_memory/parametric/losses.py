@@ -53,3 +53,17 @@ def kl_to_teacher(logits: Tensor, ids: Tensor, log_p: Tensor) -> Tensor:
     rest_p, rest_q = (1 - log_p.exp().sum(-1)).clamp_min(0), (1 - log_q.exp().sum(-1)).clamp_min(1e-7)
     rest = torch.where(rest_p > 1e-6, rest_p * (rest_p.clamp_min(1e-7).log() - rest_q.log()), 0.0)
     return known + rest
+
+
+def preference(ratios: Tensor, good: Tensor, beta: float) -> Tensor:
+    """1 − σ(β·r) of replies that were rated up, 1 − σ(−β·r) of those rated down (KTO, arXiv 2402.01306): (E,) → (E,).
+
+    Args:
+        ratios: r = log p_adapter(reply) − log p_base(reply) over all tokens of each reply, shape (E,).
+        good: whether it was rated up, shape (E,).
+        beta: β, how soon a reply is preferred enough.
+
+    KTO's reference point z₀ is 0 here: it estimates how far the adapter is from the base on other replies, and the KL
+    term on readings keeps that small.
+    """
+    return 1 - torch.sigmoid(beta * torch.where(good, ratios, -ratios))

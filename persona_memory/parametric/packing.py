@@ -33,6 +33,7 @@ class Batch:
         owners: (N,), its row's slot.
         near_base: (M,), indices of the targets that are held near the base.
         soft: indices (L,) of the targets with a teacher's answer, with its ids (L, k) and log probabilities (L, k).
+        rated: the replies that were rated.
     """
 
     ids: Tensor
@@ -45,6 +46,24 @@ class Batch:
     owners: Tensor
     near_base: Tensor
     soft: tuple[Tensor, Tensor, Tensor] | None = None
+    rated: RatedReplies | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RatedReplies:
+    """The E rated replies of a batch.
+
+    Attributes:
+        targets: (L,), indices of their tokens among the batch's targets.
+        replies: (L,), the reply that each token belongs to.
+        ratings: (E,), their weights, negative where they were rated down.
+        owners: (E,), their slots.
+    """
+
+    targets: Tensor
+    replies: Tensor
+    ratings: Tensor
+    owners: Tensor
 
 
 def pack(examples: Iterable[Encoded], longest: int) -> list[list[Encoded]]:
@@ -75,6 +94,7 @@ def collate(
     found: list[tuple[int, int, int, float, int]] = []
     near: list[int] = []
     soft: list[tuple[list[int], Encoded]] = []
+    rated: list[tuple[list[int], float, int]] = []
     for at, (slot, row) in enumerate(rows):
         begin = 0
         for one in row:
@@ -89,6 +109,7 @@ def collate(
             answer = [index[place] for place in one.answer if place in asked]
             near += answer if one.near_base else []
             soft += [(answer, one)] if one.soft else []
+            rated += [(list(index.values()), one.rating, slot)] if one.rating else []
             begin = end
     rows_, places, targets, weights, owners = zip(*found, strict=True)
     return Batch(
@@ -102,6 +123,7 @@ def collate(
         torch.tensor(owners, device=device),
         torch.tensor(near, dtype=torch.long, device=device),
         _soft(soft, device),
+        _rated(rated, device),
     )
 
 
@@ -114,6 +136,18 @@ def _soft(
     index = torch.tensor([at for answer, _ in found for at in answer])
     ids, log_p = torch.cat([one.ids for one in teachers]), torch.cat([one.log_p for one in teachers])
     return index.to(device), ids.to(device), log_p.to(device)
+
+
+def _rated(found: Sequence[tuple[list[int], float, int]], device: torch.device | str) -> RatedReplies | None:
+    if not found:
+        return None
+    replies = [place for place, (targets, _, _) in enumerate(found) for _ in targets]
+    return RatedReplies(
+        torch.tensor([target for targets, _, _ in found for target in targets], device=device),
+        torch.tensor(replies, device=device),
+        torch.tensor([rating for _, rating, _ in found], device=device),
+        torch.tensor([slot for _, _, slot in found], device=device),
+    )
 
 
 def logits_at(model: Any, batch: Batch, rows: Tensor, places: Tensor) -> Tensor:

@@ -39,7 +39,7 @@ def digest(examples: Iterable[Encoded]) -> bytes:
     """SHA-256 of examples in their order."""
     state = hashlib.sha256()
     for one in examples:
-        state.update(repr((one.ids, one.weights, one.answer, one.near_base)).encode())
+        state.update(repr((one.ids, one.weights, one.answer, one.near_base, one.rating)).encode())
         if one.soft:
             state.update(_bytes(one.soft.ids) + _bytes(one.soft.log_p))
     return state.digest()

@@ -24,9 +24,9 @@ from persona_memory.parametric.base import BaseModel
 from persona_memory.parametric.curriculum import Lesson, Pupil, Settings
 from persona_memory.parametric.encoding import Encoded
 from persona_memory.parametric.lora import Weights, fresh
-from persona_memory.parametric.losses import kl_to_base, kl_to_teacher, token_losses, unlearnt, weighted
+from persona_memory.parametric.losses import kl_to_base, kl_to_teacher, preference, token_losses, unlearnt, weighted
 from persona_memory.parametric.optimising import Optimiser, gradients_of, rate_at
-from persona_memory.parametric.packing import collate, logits_at, pack, packs
+from persona_memory.parametric.packing import Batch, RatedReplies, collate, logits_at, pack, packs
 from persona_memory.parametric.resuming import identity, resume, store
 from persona_memory.parametric.slots import BASE, Slots, attach
 
@@ -201,6 +201,8 @@ def losses_of(
         logits = logits_at(base.model, batch, batch.rows, batch.places)  # (N, V)
     losses = token_losses(logits, batch.targets)
     weights = unlearnt(losses, batch.weights, settings.threshold)
+    if batch.rated:
+        weights = weights.index_fill(0, batch.rated.targets, 0.0)
     if batch.soft:
         index, ids, log_p = batch.soft
         soft = kl_to_teacher(logits[index], ids, log_p)
@@ -208,17 +210,33 @@ def losses_of(
     total = weighted(losses, weights, batch.owners, size)
     near = batch.near_base
     if len(near) and settings.kl:
-        kl = kl_to_base(logits[near], _of_base(base, taught, pad))
+        reading = _without([[one for one in row if one.near_base] for _, row in taught], base, pad)
+        kl = kl_to_base(logits[near], _of_base(base, reading, reading.near_base))
         total = total + settings.kl * weighted(kl, torch.ones_like(kl), batch.owners[near], size)
+    if batch.rated and settings.preference:
+        alone = _without([[one for one in row if one.rating] for _, row in taught], base, pad)
+        every = torch.arange(len(alone.targets), device=base.device)
+        before = token_losses(_of_base(base, alone, every), alone.targets)
+        preferred = _preferred(batch.rated, before - losses[batch.rated.targets], settings)
+        total = total + settings.preference * weighted(*preferred, batch.rated.owners, size)
     return total
 
 
+def _preferred(rated: RatedReplies, ratios: Tensor, settings: Settings) -> tuple[Tensor, Tensor]:
+    """The loss (E,) and weight (E,) of each rated reply, from log p_adapter − log p_base of their tokens (L,)."""
+    whole = torch.zeros_like(rated.ratings).index_add(0, rated.replies, ratios)
+    return preference(whole, rated.ratings > 0, settings.beta), rated.ratings.abs()
+
+
+def _without(rows: Sequence[Sequence[Encoded]], base: BaseModel, pad: int) -> Batch:
+    """The rows that are left, for the base to read."""
+    return collate([(BASE, row) for row in rows if row], pad=pad, device=base.device)
+
+
 @torch.no_grad()
-def _of_base(base: BaseModel, taught: Sequence[tuple[int, Sequence[Encoded]]], pad: int) -> Tensor:
-    """The base's logits (M, V) for the answers that are held near it, in the order of `Batch.near_base`."""
-    rows = [(BASE, [one for one in row if one.near_base]) for _, row in taught]
-    batch = collate([(slot, row) for slot, row in rows if row], pad=pad, device=base.device)
-    return logits_at(base.model, batch, batch.rows[batch.near_base], batch.places[batch.near_base])
+def _of_base(base: BaseModel, batch: Batch, targets: Tensor) -> Tensor:
+    """The base's logits (M, V) for these targets of the batch."""
+    return logits_at(base.model, batch, batch.rows[targets], batch.places[targets])
 
 
 def _end_epoch(run: _Run, pupil: Pupil, guard: Guard | None) -> None:

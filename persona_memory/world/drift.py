@@ -20,6 +20,8 @@ CALM: Mapping[Label, float] = {"repeat": 0.6, "one_off": 0.1, "noise": 0.3}
 """What is said in the first period, in later ones, and in one without drift, by how often."""
 LASTING: frozenset[Label] = frozenset({"new", "repeat", "shift"})
 """What an adapter is to learn: a one-off is over tomorrow."""
+DRIFTS: frozenset[Label] = frozenset({"new", "shift"})
+"""What an adapter does not know yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,7 @@ class Schedule:
         questions: how many of each kind are asked after a session, where that many can be.
         views: how many positive and as many negative pairs to study there are for each fact that a session is about.
         domains: what the person talks about: leave one out to hold it out for meta-learning.
+        drift: the share of what is said in later periods that is new or a shift, in `LATER`'s proportion.
     """
 
     periods: int = 5
@@ -42,10 +45,15 @@ class Schedule:
     questions: int = 2
     views: int = 3
     domains: tuple[Domain, ...] = ("chit-chat", "programming", "maths")
+    drift: float = 0.5
 
     def labels(self, period: int) -> Mapping[Label, float]:
         """What is said in a period, by how often."""
-        return CALM if period in self.calm else LATER if period else FIRST
+        if period in self.calm or not period:
+            return CALM if period in self.calm else FIRST
+        drifts = sum(LATER[label] for label in DRIFTS)
+        scale = {True: self.drift / drifts, False: (1 - self.drift) / (1 - drifts)}
+        return {label: often * scale[label in DRIFTS] for label, often in LATER.items()}
 
 
 @dataclass(frozen=True, slots=True)

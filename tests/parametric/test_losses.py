@@ -9,7 +9,7 @@ pytest.importorskip("torch", reason='needs pip install "persona-memory[parametri
 import torch
 from torch.nn import functional
 
-from persona_memory.parametric.losses import kl_to_base, kl_to_teacher, token_losses, unlearnt, weighted
+from persona_memory.parametric.losses import kl_to_base, kl_to_teacher, preference, token_losses, unlearnt, weighted
 
 RANDOM = torch.Generator().manual_seed(0)
 LOGITS = torch.randn(12, 30, generator=RANDOM) * 3
@@ -81,3 +81,10 @@ def test_the_distance_to_a_teacher_is_the_whole_kl_when_all_tokens_are_known() -
     assert torch.allclose(before, whole, atol=1e-4)
     same = LOGITS.log_softmax(-1).topk(5)
     assert kl_to_teacher(LOGITS, same.indices, same.values).abs().max() < 1e-5
+
+
+def test_preference_is_that_of_kto() -> None:
+    """1 − σ(β·r) where it was rated up, 1 − σ(−β·r) where down: ½ at the base, and lower the better the reply fits."""
+    ratios, good = torch.tensor([0.0, 3.0, 3.0, -50.0]), torch.tensor([True, True, False, False])
+    found = preference(ratios, good, 0.5)
+    assert found.tolist() == pytest.approx([0.5, 1 / (1 + 2.71828**1.5), 1 - 1 / (1 + 2.71828**1.5), 0.0], abs=1e-4)

@@ -15,11 +15,12 @@ from persona_memory.errors import InvalidInput, TrainingError
 from persona_memory.parametric.base import BaseModel
 from persona_memory.parametric.curriculum import Lesson, Settings, batches
 from persona_memory.parametric.decoding import Sampling, decode
-from persona_memory.parametric.encoding import ANSWER_ONLY, Encoded, Reading, distilled, encode
+from persona_memory.parametric.encoding import ANSWER_ONLY, Encoded, Rated, Reading, distilled, encode
 from persona_memory.parametric.lora import Weights, fresh, target_shapes
 from persona_memory.parametric.optimising import Optimiser, gradients_of, rate_at
 from persona_memory.parametric.packing import pack, packs
-from persona_memory.parametric.slots import SlotLinear, attach
+from persona_memory.parametric.scoring import likelihoods
+from persona_memory.parametric.slots import BASE, SlotLinear, attach
 from persona_memory.parametric.streams import Row
 from persona_memory.parametric.training import Moment, Progress, Stop, losses_of, train, train_together
 from persona_memory.protocols import Example
@@ -192,6 +193,46 @@ def test_the_model_with_its_context_can_be_the_teacher(qwen: BaseModel) -> None:
     plain = encode(qwen, ANA[:2], weighting=ANSWER_ONLY)
     assert hard.losses == train(qwen, plain, spec=SPEC, settings=Settings(epochs=40, lr=2e-2)).losses
     assert hard.losses[0] != made.losses[0]
+
+
+UP = Rated("Shall I call you?", "Yes, please.", good=True)
+DOWN = Rated("Where am I?", "You are in Porto.", good=False, weight=2.0)
+
+
+def test_rated_replies_become_likelier_or_less_likely(base: BaseModel) -> None:
+    """Than the base finds them, from ratings alone."""
+    rated = encode(base, [UP, DOWN])
+    made = train(base, rated, spec=SPEC, settings=Settings(epochs=15, lr=1e-2, beta=0.5))
+    slots = attach(base.model, SPEC, size=1)
+    slots.write(1, made.weights)
+    up, down = likelihoods(base, slots, [(1, one) for one in rated])
+    before = likelihoods(base, slots, [(BASE, one) for one in rated])
+    assert up.nats < before[0].nats - 2
+    assert down.nats > before[1].nats + 2
+    assert made.losses[0] == pytest.approx(0.5, abs=1e-4)  # nothing is preferred yet
+    assert made.losses[-1] < 0.3
+
+
+def test_the_preference_is_the_mean_over_a_persons_rated_replies(base: BaseModel) -> None:
+    """Weighted, beside the cross-entropy of what is not rated, in any order; nobody's depends on another's."""
+    slots, settings = attach(base.model, SPEC, size=2, trainable=True), Settings(beta=0.1, preference=0.7)
+    for slot in (1, 2):
+        slots.write(slot, adapter(slots.shapes, slot))
+    rated, plain = encode(base, [UP, DOWN]), encode(base, ANA[:2])
+    rows = [(1, [rated[1], plain[0]]), (2, [plain[1]]), (1, [rated[0]])]
+    with torch.no_grad():
+        found = losses_of(base, slots, rows, settings)
+        alone = losses_of(base, slots, [(1, [plain[0]]), (2, [plain[1]])], settings)
+    mine, base_ = ([one.nats for one in likelihoods(base, slots, [(at, one) for one in rated])] for at in (1, BASE))
+    ratios = torch.tensor(base_) - torch.tensor(mine)
+    each = 1 - torch.sigmoid(settings.beta * ratios * torch.tensor([1.0, -1.0]))
+    expected = alone[1] + 0.7 * (each[0] + 2 * each[1]) / 3
+    assert found[1].item() == pytest.approx(expected.item(), rel=1e-4)
+    assert found[2].item() == pytest.approx(alone[2].item(), rel=1e-5)
+    with torch.no_grad():
+        without = losses_of(base, slots, rows, replace(settings, preference=0.0))
+    assert without[1].item() == pytest.approx(alone[1].item(), rel=1e-5)
+    slots.detach()
 
 
 def test_a_guard_ends_one_persons_training_and_not_anothers(qwen: BaseModel) -> None:

@@ -1,0 +1,106 @@
+"""The arms: by what each chooses what to train on, and how much that may be."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from persona_memory.adapters import (
+    AtRandom,
+    Drift,
+    Interaction,
+    Labelled,
+    LearnedDrift,
+    Novelty,
+    Scored,
+    Worth,
+    longest,
+)
+from persona_memory.evaluation.report import RowKind
+
+SHARE = 0.3
+"""The quota: of a period's tokens."""
+By = Literal["nothing", "all", "random", "longest", "novelty", "oracle", "drift", "learned", "full"]
+Learned = tuple[float, float, float, float]
+"""Intercept and weights of `LearnedDrift`."""
+Score = Callable[[Sequence[Interaction]], Sequence[Scored]]
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """One way to keep an adapter up to date.
+
+    Attributes:
+        alpha: of the drift score.
+        tested: whether the quota must drift; without the test it is always taken, as in the paper.
+        equal: its quota is what `OURS` was trained on in that period, not `SHARE`.
+        replay: whether the residual buffer is trained on again.
+        on: what is scored: the pair that a teacher wrote of a turn, or the person's own words.
+    """
+
+    by: By
+    kind: RowKind = "baseline"
+    alpha: float = 1.0
+    tested: bool = True
+    equal: bool = False
+    replay: bool = False
+    on: Literal["pair", "words"] = "pair"
+
+    @property
+    def scores(self) -> bool:
+        """Whether it needs the adapter's and the base's likelihoods."""
+        return self.by in ("drift", "learned")
+
+    @property
+    def streams(self) -> int:
+        """How many models read what is scored."""
+        return 1 if self.by == "drift" and (self.alpha == 0 or math.isinf(self.alpha)) else 2
+
+    def worth(
+        self,
+        score: Score,
+        before: Sequence[str] = (),
+        *,
+        seed: int,
+        drifts: frozenset[int],
+        embed: Embed,
+        learned: Learned,
+    ) -> Worth:
+        """What it chooses by; `before` is what was said in earlier periods."""
+        if self.by == "drift":
+            return Drift(score, self.alpha)
+        if self.by == "learned":
+            return LearnedDrift(score, *learned)
+        if self.by == "novelty":
+            return Novelty(embed, before)
+        if self.by == "oracle":
+            return Labelled(drifts)
+        return longest if self.by == "longest" else AtRandom(seed)
+
+
+Embed = Callable[[list[str]], Sequence[Sequence[float]]]
+
+OURS, WORDS = "drift 30 %, α = .5", "drift 30 %, α = .5, on the words as said"
+STATIC, ALL, FULL, RANDOM = "static", "sequential, all", "retrained on current facts", "random, equal tokens"
+ARMS: Mapping[str, Arm] = {
+    OURS: Arm("drift", "ours", alpha=0.5),
+    STATIC: Arm("nothing"),
+    ALL: Arm("all"),
+    RANDOM: Arm("random", equal=True),
+    "length, equal tokens": Arm("longest", equal=True),
+    "embedding distance, equal tokens": Arm("novelty", equal=True),
+    "drift 30 %, α = 0": Arm("drift", "ablation", alpha=0.0),
+    "drift 30 %, α = 1": Arm("drift", "ablation", alpha=1.0),
+    "drift 30 %, α = ∞": Arm("drift", "ablation", alpha=math.inf),
+    WORDS: Arm("drift", "ablation", alpha=0.5, on="words"),
+    "drift 30 %, α = .5, no test": Arm("drift", "ablation", alpha=0.5, tested=False),
+    "drift 30 %, α = .5, buffer replayed": Arm("drift", "ablation", alpha=0.5, replay=True),
+    "drift 30 %, learned score": Arm("learned", "ablation"),
+    "oracle 30 %": Arm("oracle", "bound"),
+    FULL: Arm("full", "bound"),
+}
+"""By name; `OURS` comes first, as others are given its tokens."""
+FEW_ARMS = (OURS, STATIC, ALL, RANDOM, "oracle 30 %", FULL)
+"""For other drift rates than the main one."""
