@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from persona_memory.types import EvidenceKind, Memory, MemoryKind, Policy, Profile, ProfileEdit, Route, Turn
+from persona_memory.types import Adapter, EvidenceKind, Memory, MemoryKind, Policy, Profile, ProfileEdit, Route, Turn
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -230,6 +230,7 @@ class Study:
         workspace: a folder for what a training that is cut short goes on from. It is deleted with what was erased.
         watermark: the newest of the person's events that the examples could rest on.
         memory_ids: memories that the examples' turns are sources of.
+        start: folder of the shared start that it begins from, for this base; None to begin from nothing.
         seed: of everything that is random.
     """
 
@@ -239,7 +240,16 @@ class Study:
     workspace: Path
     watermark: int
     memory_ids: tuple[str, ...]
+    start: Path | None = None
     seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Drifted:
+    """Whether a person's adapter is to be trained again, and why."""
+
+    drifts: bool
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,6 +308,13 @@ class ParametricMemory(Protocol):
         """Told at once which revisions of an owner (the first part of their names) may go on being used.
 
         Replies that are being written with another one end, and so does its training.
+        """
+
+    async def drift(self, adapter: Adapter, fresh: Sequence[Example]) -> Drifted:
+        """Whether what came since the active adapter was trained surprises it (SPRInG, arXiv 2601.09974).
+
+        Args:
+            fresh: positive pairs about turns that it has not seen.
         """
 
     async def train(self, study: Study) -> Studied:

@@ -231,6 +231,19 @@ class AdapterRegistry:
         if ratings.count("down") - ratings.count("up") >= DISLIKED:
             self.rollback(user_id, reason=f"{ratings.count('down')} replies were rated down", now=now)
 
+    def vouch(self, user_id: str, adapter_id: str, *, until: int, reason: str) -> None:
+        """Note that what was said up to an event holds nothing that this active revision does not know.
+
+        Raises:
+            NotFound: the person has no such revision.
+            StaleJob: it is retired.
+        """
+        person = self._person(user_id)
+        with self._ledger.write() as tx:
+            people.lock_known(tx, person)
+            found = _servable(tx, person, adapter_id)
+            rows.change(tx, person, found.revision, watermark=max(until, found.watermark), reason=reason)
+
     def retire(self, user_id: str, adapter_id: str, *, reason: str) -> None:
         """Never serve this revision again, and delete its files."""
         person = self._person(user_id)

@@ -12,15 +12,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import groupby
+from pathlib import Path
 
 from sqlalchemy import Connection
 
+from persona_memory.adapters import Fingerprint
 from persona_memory.errors import AdapterError, PersonaMemoryError
 from persona_memory.learning.context import Learning, finish, record
 from persona_memory.learning.teaching import balanced, divided, rated
 from persona_memory.ledger import Person, derived, events, jobs, people
 from persona_memory.profile.statements import closed_by
-from persona_memory.protocols import Example, ParametricMemory, Studied, Study, Teacher
+from persona_memory.protocols import Drifted, Example, ParametricMemory, Studied, Study, Teacher
 from persona_memory.types import Adapter, Event, Job, Memory, Policy, Turn
 
 log = logging.getLogger("persona_memory")
@@ -54,6 +56,7 @@ class _Read:
     memories: Sequence[Memory]
     ratings: Mapping[int, float]
     policy: Policy
+    last_seq: int
 
 
 async def consolidate(learning: Learning, job: Job) -> None:
@@ -67,7 +70,7 @@ async def consolidate(learning: Learning, job: Job) -> None:
         examples = await teacher.teach(conversation)
         await learning.store(_store, learning, person, job, teacher.name, conversation, examples)
     lesson = list(_lesson(read))
-    if read.policy.paused or not lesson or not await learning.in_executor(_due, learning, person, parametric, read):
+    if read.policy.paused or not lesson or not await _due(learning, person, parametric, read, lesson):
         await learning.store(finish, learning, person, job)
         return
     candidate = await learning.in_executor(_begin, learning, person, parametric, read)
@@ -94,7 +97,8 @@ def _read(learning: Learning, person: Person, teacher: str) -> _Read:
         answers = events.in_order(connection, person, kinds=("answer",))
         memories = derived.read_memories(connection, person)
         marks = events.in_order(connection, person, kinds=("feedback", "statement"))
-        policy = people.policy_of(people.counters(connection, person))
+        found = people.counters(connection, person)
+    policy = people.policy_of(found)
     turns = [turn for turn in turns if not closed_by(turn.text, learning.schema, policy)]
     taught: dict[int, Event] = {}
     for answer in answers:
@@ -104,7 +108,7 @@ def _read(learning: Learning, person: Person, teacher: str) -> _Read:
     talks = [talk for talk in spoken if any(turn.role == "user" and turn.text for turn in talk)]
     fresh = [talk for talk in talks if not _is_taught(talk, taught.get(talk[0].session))]
     examples = {session: _examples(answer) for session, answer in sorted(taught.items())}
-    return _Read(turns, fresh, examples, memories, _ratings(marks, memories), policy)
+    return _Read(turns, fresh, examples, memories, _ratings(marks, memories), policy, found.last_seq)
 
 
 def _place(turn: Turn) -> tuple[int, int]:
@@ -178,14 +182,31 @@ def _lesson(read: _Read) -> Iterable[Example]:
         yield from balanced(rated([one for one in taught if holds(one)], read.ratings))
 
 
-def _due(learning: Learning, person: Person, parametric: ParametricMemory, read: _Read) -> bool:
-    """Whether enough was said since the last training for this base whose result still stands."""
+async def _due(
+    learning: Learning, person: Person, parametric: ParametricMemory, read: _Read, lesson: Sequence[Example]
+) -> bool:
+    """Whether enough was said since the last training for this base whose result still stands, and the adapter that is
+    served does not know it yet: a period in which nothing drifts trains nothing."""
     ours = dict(parametric.fingerprint)
-    versions = learning.adapters.versions(person.user_id)
+    versions = await learning.in_executor(learning.adapters.versions, person.user_id)
     stand = [one for one in versions if one.state in ("evaluated", "active") and one.fingerprint == ours]
     seen = max((one.watermark for one in stand), default=0)
-    new = sum(turn.role == "user" and turn.seq > seen for turn in read.turns)
-    return not stand or new >= FEWEST_NEW
+    if not stand:
+        return True
+    if sum(turn.role == "user" and turn.seq > seen for turn in read.turns) < FEWEST_NEW:
+        return False
+    active = next((one for one in stand if one.state == "active"), None)
+    fresh = [one for one in lesson if one.kind == "positive" and max(one.turns) > seen]
+    if active is None:
+        return True
+    found = await parametric.drift(active, fresh) if fresh else Drifted(False, "nothing was said that can be learnt")
+    if not found.drifts:
+        await learning.in_executor(_vouch, learning, person, active, read.last_seq, found.reason)
+    return found.drifts
+
+
+def _vouch(learning: Learning, person: Person, active: Adapter, until: int, reason: str) -> None:
+    learning.adapters.vouch(person.user_id, active.adapter_id, until=until, reason=f"still serves: {reason}")
 
 
 def _begin(learning: Learning, person: Person, parametric: ParametricMemory, read: _Read) -> Adapter:
@@ -208,7 +229,7 @@ async def _trained(
     examples, held_out = divided(lesson)
     study = Study(
         candidate.adapter_id, tuple(examples), tuple(held_out), learning.adapters.workspace(candidate.adapter_id),
-        candidate.watermark, candidate.memory_ids,
+        candidate.watermark, candidate.memory_ids, _start(learning, parametric),
     )  # fmt: skip
     training = asyncio.ensure_future(parametric.train(study))
     try:
@@ -221,6 +242,13 @@ async def _trained(
         training.cancel()
         with suppress(asyncio.CancelledError, Exception):  # what it raised is raised above
             await training
+
+
+def _start(learning: Learning, parametric: ParametricMemory) -> Path | None:
+    """The shared start that is published for this base, if any."""
+    starts = learning.adapters.starts
+    published = starts.published(Fingerprint(**parametric.fingerprint))
+    return None if published is None else starts.folder / published.name
 
 
 def _judge(learning: Learning, person: Person, candidate: Adapter, studied: Studied) -> None:

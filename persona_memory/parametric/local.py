@@ -8,7 +8,7 @@ import os
 import sys
 import threading
 from asyncio.subprocess import DEVNULL, PIPE, Process
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from typing import Any, Self
@@ -20,8 +20,8 @@ from persona_memory.parametric.base import BaseModel
 from persona_memory.parametric.chat_model import PersonaChatModel
 from persona_memory.parametric.pool import AdapterPool
 from persona_memory.parametric.studying import Plan, Task
-from persona_memory.protocols import Revisions, Studied, Study
-from persona_memory.types import Route
+from persona_memory.protocols import Drifted, Example, Revisions, Studied, Study
+from persona_memory.types import Adapter, Route
 
 GRACE_S = 5.0
 """Seconds that a training has to end by itself when it is no longer wanted."""
@@ -124,6 +124,20 @@ class LocalAdapters:
                     self._unwanted.add(name)
                     with suppress(ProcessLookupError):
                         os.kill(pid, 15)
+
+    async def drift(self, adapter: Adapter, fresh: Sequence[Example]) -> Drifted:
+        """Whether new pairs surprise the active adapter; asked on the pool's thread.
+
+        Raises:
+            AdapterError: the adapter cannot be loaded.
+        """
+        surprise = adapter.report.get("surprise")
+        if surprise is None:
+            return Drifted(True, "nobody knows what surprises this adapter")
+        scoring = self.pool.submit(
+            [adapter.adapter_id], lambda slots, taken: studying.scores(self._base, slots, taken[0], fresh)
+        )
+        return studying.drifts(await asyncio.wrap_future(scoring), surprise)
 
     async def train(self, study: Study) -> Studied:
         """Train and examine the adapter in another process.

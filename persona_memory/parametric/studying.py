@@ -8,10 +8,11 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -22,15 +23,20 @@ from persona_memory.adapters.matching import abstains
 from persona_memory.errors import AdapterForAnotherBase
 from persona_memory.parametric.base import BaseModel
 from persona_memory.parametric.curriculum import Lesson, Settings
-from persona_memory.parametric.encoding import Reading, encode
+from persona_memory.parametric.encoding import ANSWER_ONLY, Reading, encode
 from persona_memory.parametric.files import Origin, adapter_files
 from persona_memory.parametric.guards import Exam, Probe, Thresholds, examine, judge, until_good
 from persona_memory.parametric.lora import Weights
 from persona_memory.parametric.resuming import identity, key_of
-from persona_memory.parametric.slots import attach
+from persona_memory.parametric.scoring import likelihoods
+from persona_memory.parametric.slots import BASE, Slots, attach
+from persona_memory.parametric.starts import load_start
 from persona_memory.parametric.synthetic import readings, texts
 from persona_memory.parametric.training import Progress, train
-from persona_memory.protocols import Example, Studied, Study
+from persona_memory.protocols import Drifted, Example, Studied, Study
+
+QUOTA = 0.3
+"""SPRInG's share of a period that is trained on."""
 
 TASK, REPORT, REVISION, CHECKPOINT = "task.json", "report.json", "revision", "checkpoint.safetensors"
 
@@ -63,6 +69,7 @@ class Task:
     Attributes:
         base: path or hub id.
         dtype: "float32" or "bfloat16".
+        start: folder of the shared start to begin from.
     """
 
     base: str
@@ -77,6 +84,7 @@ class Task:
     held_out: tuple[Example, ...]
     watermark: int
     memory_ids: tuple[str, ...]
+    start: str | None
     seed: int
 
     @classmethod
@@ -85,7 +93,8 @@ class Task:
         dtype = str(next(base.model.parameters()).dtype).removeprefix("torch.")
         return cls(
             base.name, dtype, base.device.type, base.template, dict(base.template_options), base.fingerprint, plan,
-            study.adapter_id, study.examples, study.held_out, study.watermark, study.memory_ids, study.seed,
+            study.adapter_id, study.examples, study.held_out, study.watermark, study.memory_ids,
+            None if study.start is None else str(study.start), study.seed,
         )  # fmt: skip
 
     def load(self) -> BaseModel:
@@ -111,14 +120,12 @@ def study(
     base: BaseModel,
     task: Task,
     *,
-    start: Weights | None = None,
     checkpoint: Path | None = None,
     progress: Callable[[Progress], None] | None = None,
 ) -> Studied:
     """The trained and examined adapter.
 
     Args:
-        start: weights to begin with.
         checkpoint: see `train`; one of another study is begun anew.
 
     Raises:
@@ -129,6 +136,7 @@ def study(
     updates = [_as_reading(one) for one in task.examples if one.kind == "update"]
     guarded, examined = _exams(task)
     lessons = encode(base, [*updates, *read])
+    start = _start(base, task)
     lesson = Lesson(own, lessons, start, task.seed)
     if checkpoint and key_of(checkpoint) != identity(base.fingerprint, plan.spec, plan.settings, [lesson]):
         checkpoint.unlink(missing_ok=True)
@@ -141,18 +149,56 @@ def study(
     try:
         slots.write(1, trained.weights)
         measures = examine(base, slots, 1, examined)
+        drift = surprises(base, slots, 1, task.examples)
     finally:
         slots.detach()
     report = judge(measures, plan.thresholds)
     measured = {name: value for name, value in measures.items() if not math.isnan(value)}
     known = {"epochs": len(trained.losses), "loss": trained.losses[-1], "stopped": trained.stopped}
-    origin = Origin(task.watermark, memory_ids=task.memory_ids, metrics=measured)
+    meta_start = None if task.start is None else Path(task.start).name
+    origin = Origin(task.watermark, meta_start=meta_start, memory_ids=task.memory_ids, metrics=measured)
     weights = {path: (a.bfloat16(), b.bfloat16()) for path, (a, b) in trained.weights.items()}
     files, _ = adapter_files(
         task.adapter_id, weights, spec=plan.spec, fingerprint=base.fingerprint, base_model=base.name,
         now=datetime.now(UTC), origin=origin,
     )  # fmt: skip
-    return Studied(files, {**measured, **known, "passed": report.passed, "reason": report.reason})
+    return Studied(files, {**measured, **known, "surprise": drift, "passed": report.passed, "reason": report.reason})
+
+
+def surprises(base: BaseModel, slots: Slots, slot: int, examples: Sequence[Example]) -> dict[str, float]:
+    """What a fact scores when it comes, and once it is learnt: medians over pairs of −log p(answer), nats a token.
+
+    When it comes nothing knows it but the base; what is later said lies between the two, see `drifts`.
+    """
+    before, after = (scores(base, slots, one, examples) for one in (BASE, slot))
+    return {"arrived": median(before), "learnt": median(after)}
+
+
+def scores(base: BaseModel, slots: Slots, slot: int, examples: Sequence[Example]) -> Sequence[float]:
+    """−log p(answer | question) in nats a token, of each positive pair."""
+    pairs = encode(base, [one for one in examples if one.kind == "positive"], weighting=ANSWER_ONLY)
+    found = likelihoods(base, slots, [(slot, one) for one in pairs])
+    return [one.nats / one.tokens for one in found]
+
+
+def drifts(scored: Sequence[float], surprise: Mapping[str, float]) -> Drifted:
+    """Whether what was said surprises the adapter: at least half of the most surprising 30 % score above τ.
+
+    τ lies half way between what a fact scored once it was learnt and when it came (`persona_memory.adapters.threshold`
+    with α = 0, as the pairs are a teacher's: what the base finds senseless no teacher writes).
+    """
+    tau = (surprise["arrived"] + surprise["learnt"]) / 2
+    quota = sorted(scored, reverse=True)[: max(1, round(QUOTA * len(scored)))]
+    above = sum(one > tau for one in quota)
+    told = f"of the {len(quota)} most surprising of {len(scored)} new pairs {above} score above {tau:.2f} nats a token"
+    return Drifted(2 * above >= len(quota), told)
+
+
+def _start(base: BaseModel, task: Task) -> Weights | None:
+    if task.start is None:
+        return None
+    path = Path(task.start)
+    return load_start(path.parent, path.name, base=base, spec=task.plan.spec).weights
 
 
 def _exams(task: Task) -> tuple[Exam, Exam]:

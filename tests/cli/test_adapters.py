@@ -11,9 +11,9 @@ import pytest
 
 from persona_memory import PersonaMemory
 from persona_memory.adapters.files import CONFIG, MANIFEST, WEIGHTS
-from persona_memory.protocols import Example, Revisions, Studied, Study
+from persona_memory.protocols import Drifted, Example, Revisions, Studied, Study
 from persona_memory.retrieval.hashing import HashingEmbedder
-from persona_memory.types import Route, Turn
+from persona_memory.types import Adapter, Route, Turn
 
 from .conftest import Cli
 
@@ -38,7 +38,7 @@ class Trainer:
     """Whatever is trained passes."""
 
     base_model: str = "tiny [base]"
-    fingerprint: Mapping[str, str] = field(default_factory=lambda: {"base": "b"})
+    fingerprint: Mapping[str, str] = field(default_factory=lambda: {"base": "b", "tokenizer": "t", "template": "c"})
 
     def trainable(self) -> bool:
         return True
@@ -54,6 +54,9 @@ class Trainer:
 
     def keep(self, owner: str, adapter_ids: Collection[str]) -> None:
         pass
+
+    async def drift(self, adapter: Adapter, fresh: Sequence[Example]) -> Drifted:
+        return Drifted(True, "")
 
     async def train(self, study: Study) -> Studied:
         return Studied({WEIGHTS: b"w", CONFIG: b"c", MANIFEST: b"m"}, {"passed": True, "reason": "it passes"})

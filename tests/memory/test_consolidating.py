@@ -14,7 +14,7 @@ import pytest
 from persona_memory import PersonaMemory, Policy
 from persona_memory.adapters.files import CONFIG, MANIFEST, WEIGHTS
 from persona_memory.errors import AdapterRetired, InvalidInput, NotFound, TrainingError
-from persona_memory.protocols import Example, ParametricMemory, Revisions, Studied, Study, Teacher
+from persona_memory.protocols import Drifted, Example, ParametricMemory, Revisions, Studied, Study, Teacher
 from persona_memory.types import Adapter, Route, Turn
 from tests.memory.conftest import Clock, Open
 
@@ -60,6 +60,7 @@ class Trainer:
     kept: dict[str, set[str]] = field(default_factory=dict)
     routes: list[Route] = field(default_factory=list)
     failing: list[Exception] = field(default_factory=list)
+    drifted: Drifted = field(default_factory=lambda: Drifted(True, "as told"))
     revisions: Revisions | None = None
 
     def trainable(self) -> bool:
@@ -76,6 +77,9 @@ class Trainer:
 
     def keep(self, owner: str, adapter_ids: Collection[str]) -> None:
         self.kept[owner] = set(adapter_ids)
+
+    async def drift(self, adapter: Adapter, fresh: Sequence[Example]) -> Drifted:
+        return self.drifted
 
     async def train(self, study: Study) -> Studied:
         self.studies.append(study)
@@ -148,11 +152,11 @@ def test_a_conversation_is_taught_once(memory: PersonaMemory, clock: Clock, teac
     tell(memory, clock, *FACTS)
     memory.consolidate(user_id="ana")
     memory.flush()
-    tell(memory, clock, *[f"It rains, {day}." for day in range(8)])
+    tell(memory, clock, *[f"I play the cello. {day}" for day in range(8)])
     memory.consolidate(user_id="ana")
     memory.flush()
     assert len(teacher.seen) == len(FACTS) + 8
-    assert [len(study.examples) for study in trainer.studies] == [10, 10]
+    assert [len(study.examples) for study in trainer.studies] == [10, 26]
     assert states(memory) == ["evaluated", "active"]
 
 
@@ -204,7 +208,7 @@ def test_a_failed_training_is_tried_again_and_the_old_adapter_serves(
     memory.consolidate(user_id="ana")
     memory.flush()
     before = active(memory)
-    tell(memory, clock, *[f"It rains, {day}." for day in range(8)])
+    tell(memory, clock, *[f"I play the cello. {day}" for day in range(8)])
     trainer.failing = [TrainingError(3, "the loss is not finite")]
     memory.consolidate(user_id="ana")
     memory.flush()
@@ -298,13 +302,36 @@ def test_many_new_turns_renew_the_adapter(memory: PersonaMemory, clock: Clock, t
     memory.flush()
     assert not overflow(memory).consolidate
     for day in range(50):
-        memory.observe([("user", f"It rains, {day}.")], user_id="ana", thread_id="rain")
+        memory.observe([("user", f"I play the cello. {day}")], user_id="ana", thread_id="cello")
     route = overflow(memory)
     assert route.consolidate
     assert route.name == "interpolated"
     assert "to be trained again" in route.reason
     memory.flush()
     assert active(memory).revision == 2
+
+
+def test_a_period_without_drift_trains_nothing(memory: PersonaMemory, clock: Clock, trainer: Trainer) -> None:
+    tell(memory, clock, *FACTS)
+    memory.consolidate(user_id="ana")
+    memory.flush()
+    trainer.drifted = Drifted(False, "0 of 3 score above 1.20")
+    tell(memory, clock, *[f"I play the cello. {day}" for day in range(50)])
+    assert overflow(memory).consolidate
+    memory.flush()
+    one = active(memory)
+    assert (one.revision, one.reason) == (1, "still serves: 0 of 3 score above 1.20")
+    assert not overflow(memory).consolidate
+
+
+def test_small_talk_trains_nothing(memory: PersonaMemory, clock: Clock, trainer: Trainer) -> None:
+    tell(memory, clock, *FACTS)
+    memory.consolidate(user_id="ana")
+    memory.flush()
+    tell(memory, clock, *[f"It rains, {day}." for day in range(8)])
+    memory.consolidate(user_id="ana")
+    memory.flush()
+    assert active(memory).reason == "still serves: nothing was said that can be learnt"
 
 
 def test_another_base_is_said_and_trained_for(
@@ -342,7 +369,7 @@ def test_rolling_back_returns_to_the_one_before(memory: PersonaMemory, clock: Cl
     tell(memory, clock, *FACTS)
     memory.consolidate(user_id="ana")
     memory.flush()
-    tell(memory, clock, *[f"It rains, {day}." for day in range(8)])
+    tell(memory, clock, *[f"I play the cello. {day}" for day in range(8)])
     memory.consolidate(user_id="ana")
     memory.flush()
     assert active(memory).revision == 2

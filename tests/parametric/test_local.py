@@ -76,7 +76,7 @@ def open_memory(home: Path, local: LocalAdapters) -> PersonaMemory:
 
 def the_study(folder: Path, *, adapter_id: str = "a" * 26 + "-r000001", seed: int = 0) -> Study:
     taught = tuple(one for seq, pet in enumerate(PETS) for one in examples(pet, seq))
-    return Study(adapter_id, taught, taught[:9], folder / "work", 5, ("m1",), seed)
+    return Study(adapter_id, taught, taught[:9], folder / "work", 5, ("m1",), seed=seed)
 
 
 def test_from_talk_to_an_adapter_that_is_served(tmp_path: Path, local: LocalAdapters) -> None:
