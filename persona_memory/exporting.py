@@ -7,7 +7,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from persona_memory.ledger import Ledger, Person, derived, events, people
+from persona_memory.ledger import Ledger, Person, adapters, derived, events, people
 from persona_memory.types import Event, Profile
 
 FORMAT = "persona-memory/1"
@@ -21,6 +21,7 @@ def export_person(ledger: Ledger, person: Person, *, profile: Profile) -> dict[s
         edits = derived.read_edits(connection, person)
         evidence, _ = derived.read_evidence(connection, person)
         policy = people.policy_of(people.counters(connection, person))
+        versions = adapters.read(connection, person)
     return {
         "format": FORMAT,
         "user_id": person.user_id,
@@ -31,6 +32,7 @@ def export_person(ledger: Ledger, person: Person, *, profile: Profile) -> dict[s
         "profile_edits": [_plain(asdict(edit)) for edit in edits],
         "topic_evidence": [_plain(asdict(one)) for one in evidence],
         "policy": _plain(asdict(policy)),
+        "adapters": [_plain(asdict(one)) for one in versions],
     }
 
 

@@ -317,6 +317,9 @@ class ParametricMemory(Protocol):
             fresh: positive pairs about turns that it has not seen.
         """
 
+    async def foretell(self, profiles: Sequence[str], said: Sequence[str]) -> Sequence[float]:
+        """How likely the base finds what a person said after each of these profiles, in nats a token (≤ 0)."""
+
     async def train(self, study: Study) -> Studied:
         """Train and examine an adapter. Where it was cut short, the same study goes on from the workspace.
 

@@ -12,8 +12,9 @@ from sqlalchemy import Connection
 
 from persona_memory.learning import fold, forgetting
 from persona_memory.learning.context import Learning, record
+from persona_memory.learning.foretelling import doubted
 from persona_memory.ledger import Person, derived, events, jobs, people
-from persona_memory.profile import accept, fold_profile, last_emptied
+from persona_memory.profile import Accepted, accept, fold_profile, last_emptied
 from persona_memory.protocols import Optimizer, ProfileView
 from persona_memory.types import Job, Memory, Policy, ProfileEdit, Turn
 
@@ -38,10 +39,31 @@ async def optimize(learning: Learning, job: Job) -> None:
             return
         proposals = []
         for turns in rounds.turns:
-            proposals.append(await learning.optimizer.propose(rounds.view(learning, turns)))
+            proposed = await learning.optimizer.propose(rounds.view(learning, turns))
+            found = rounds.accepted(learning, turns, proposed)
+            proposals.append(_Proposed.of(proposed, await doubted(learning, rounds.edits, found.edits, turns)))
             rounds.judge(learning, turns, proposals[-1])
         if await learning.store(_store, learning, person, job, rounds, proposals):
             return
+
+
+@dataclass(frozen=True, slots=True)
+class _Proposed:
+    """What an optimiser proposed.
+
+    Attributes:
+        edits: what is to be judged.
+        doubted: what does not foretell the person's words, with the reason.
+    """
+
+    edits: Sequence[ProfileEdit]
+    doubted: Sequence[tuple[ProfileEdit, str]]
+
+    @classmethod
+    def of(cls, edits: Sequence[ProfileEdit], doubted: Sequence[tuple[ProfileEdit, str]]) -> _Proposed:
+        """The proposals without those that are doubted."""
+        out = {(edit.field, edit.op, str(edit.value)) for edit, _ in doubted}
+        return cls([edit for edit in edits if (edit.field, edit.op, str(edit.value)) not in out], doubted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,20 +88,25 @@ class _Rounds:
         profile = fold_profile(self.edits, learning.schema)
         return ProfileView(profile, learning.schema, tuple(turns), memories, self.policy)
 
-    def judge(self, learning: Learning, turns: list[Turn], proposals: Sequence[ProfileEdit]) -> dict[str, Any]:
-        """The answer to record for one round; what it accepts counts for the next one."""
+    def accepted(self, learning: Learning, turns: Sequence[Turn], proposals: Sequence[ProfileEdit]) -> Accepted:
+        """What of the proposals holds for the profile so far."""
         shown, profile = {turn.seq: turn for turn in turns}, fold_profile(self.edits, learning.schema)
-        accepted = accept(
+        return accept(
             proposals, profile=profile, schema=learning.schema, policy=self.policy, shown=shown, now=self.now,
             emptied=last_emptied(self.edits),
         )  # fmt: skip
+
+    def judge(self, learning: Learning, turns: list[Turn], proposed: _Proposed) -> dict[str, Any]:
+        """The answer to record for one round; what it accepts counts for the next one."""
+        accepted = self.accepted(learning, turns, proposed.edits)
         self.edits.extend(accepted.edits)
+        refused = (*proposed.doubted, *accepted.refused)
         return {
             "job": "optimize",
             "by": learning.optimizer.name,
-            "read": sorted(shown),
+            "read": sorted(turn.seq for turn in turns),
             "edits": [fold.edit_to_json(edit) for edit in accepted.edits],
-            "refused": [{**fold.edit_to_json(edit), "reason": reason} for edit, reason in accepted.refused],
+            "refused": [{**fold.edit_to_json(edit), "reason": reason} for edit, reason in refused],
         }
 
 
@@ -111,7 +138,7 @@ def _store(
     person: Person,
     job: Job,
     rounds: _Rounds,
-    proposals: Sequence[Sequence[ProfileEdit]],
+    proposals: Sequence[_Proposed],
 ) -> bool:
     """Judge once more, by what is known now (the host may have set a field meanwhile), and record the answers.
 

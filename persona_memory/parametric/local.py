@@ -19,6 +19,7 @@ from persona_memory.parametric import studying
 from persona_memory.parametric.base import BaseModel
 from persona_memory.parametric.chat_model import PersonaChatModel
 from persona_memory.parametric.pool import AdapterPool
+from persona_memory.parametric.scoring import foretold
 from persona_memory.parametric.studying import Plan, Task
 from persona_memory.protocols import Drifted, Example, Revisions, Studied, Study
 from persona_memory.types import Adapter, Route
@@ -138,6 +139,11 @@ class LocalAdapters:
             [adapter.adapter_id], lambda slots, taken: studying.scores(self._base, slots, taken[0], fresh)
         )
         return studying.drifts(await asyncio.wrap_future(scoring), surprise)
+
+    async def foretell(self, profiles: Sequence[str], said: Sequence[str]) -> Sequence[float]:
+        """How likely the base finds what a person said after each profile; asked on the pool's thread."""
+        scoring = self.pool.submit([], lambda slots, taken: foretold(self._base, slots, profiles, said))
+        return await asyncio.wrap_future(scoring)
 
     async def train(self, study: Study) -> Studied:
         """Train and examine the adapter in another process.

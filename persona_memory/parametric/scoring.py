@@ -119,6 +119,29 @@ def score(
     ]
 
 
+def foretold(base: BaseModel, slots: Slots, profiles: Sequence[str], said: Sequence[str]) -> Sequence[float]:
+    """log p of what a person said, in nats a token, by the base after each profile as the system message.
+
+    Raises:
+        InvalidInput: nothing was said that has a token.
+    """
+    found = []
+    for profile in profiles:
+        system: list[Message] = [{"role": "system", "content": profile}] if profile else []
+        heard = [_heard(base, [*system, {"role": "user", "content": text}]) for text in said]
+        each = likelihoods(base, slots, [(BASE, one) for one in heard])
+        found.append(-sum(one.nats for one in each) / sum(one.tokens for one in each))
+    return found
+
+
+def _heard(base: BaseModel, messages: Sequence[Message]) -> Encoded:
+    """A conversation of which the last message counts; cut from the left to what the base reads."""
+    ids, own = _own(base, messages)
+    begin = max(0, len(ids) - base.window)
+    weights = [float(mine) for mine in own[begin:]]
+    return Encoded(tuple(ids[begin:]), (0.0, *weights[1:]))
+
+
 @torch.no_grad()
 def likelihoods(
     base: BaseModel, slots: Slots, asked: Sequence[tuple[int, Encoded]], *, tokens: int = TOKENS

@@ -58,6 +58,9 @@ class Trainer:
     async def drift(self, adapter: Adapter, fresh: Sequence[Example]) -> Drifted:
         return Drifted(True, "")
 
+    async def foretell(self, profiles: Sequence[str], said: Sequence[str]) -> Sequence[float]:
+        return [0.0 for _ in profiles]
+
     async def train(self, study: Study) -> Studied:
         return Studied({WEIGHTS: b"w", CONFIG: b"c", MANIFEST: b"m"}, {"passed": True, "reason": "it passes"})
 

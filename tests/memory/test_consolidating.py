@@ -11,11 +11,12 @@ from typing import Any
 
 import pytest
 
-from persona_memory import PersonaMemory, Policy
+from persona_memory import PersonaMemory, Policy, opening
 from persona_memory.adapters.files import CONFIG, MANIFEST, WEIGHTS
 from persona_memory.errors import AdapterRetired, InvalidInput, NotFound, TrainingError
-from persona_memory.protocols import Drifted, Example, ParametricMemory, Revisions, Studied, Study, Teacher
-from persona_memory.types import Adapter, Route, Turn
+from persona_memory.learning.rules import RuleExtractor
+from persona_memory.protocols import Drifted, Example, ParametricMemory, ProfileView, Revisions, Studied, Study, Teacher
+from persona_memory.types import Adapter, ProfileEdit, Route, Turn
 from tests.memory.conftest import Clock, Open
 
 FACTS = {
@@ -80,6 +81,9 @@ class Trainer:
 
     async def drift(self, adapter: Adapter, fresh: Sequence[Example]) -> Drifted:
         return self.drifted
+
+    async def foretell(self, profiles: Sequence[str], said: Sequence[str]) -> Sequence[float]:
+        return [0.0 for _ in profiles]
 
     async def train(self, study: Study) -> Studied:
         self.studies.append(study)
@@ -430,3 +434,38 @@ def test_bad_input_is_said(open_memory: Open, options: dict[str, Any]) -> None:
         memory.consolidate(user_id="nobody")
     with pytest.raises(NotFound, match="no active adapter"):
         memory.rollback(user_id="nobody", reason="x")
+
+
+@dataclass
+class Guesses:
+    """An optimiser that infers two things of a person's first words."""
+
+    name: str = "guesses"
+    every: int = 1
+
+    async def propose(self, view: ProfileView) -> Sequence[ProfileEdit]:
+        first = view.turns[0]
+        return [
+            ProfileEdit("personality.interests", "add", value, (first.seq,), 0.8, "inferred", first.at)
+            for value in ("chess", "opera")
+        ]
+
+
+def test_an_inference_has_to_foretell_what_is_said_later(
+    open_memory: Open, clock: Clock, teacher: ByHeart, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Foretelling(Trainer):
+        async def foretell(self, profiles: Sequence[str], said: Sequence[str]) -> Sequence[float]:
+            assert list(said) == ["The knight took my rook.", "Then I castled.", "It was a draw."]
+            return [-2.0 + 0.3 * ("chess" in profile) + 0.001 * ("opera" in profile) for profile in profiles]
+
+    monkeypatch.setattr(opening, "learners", lambda model, optimize_every: (RuleExtractor(), Guesses()))
+    memory = open_memory(parametric=Foretelling(), teacher=teacher)
+    for text in ("Yesterday was long.", "The knight took my rook.", "Then I castled.", "It was a draw."):
+        memory.observe([("user", text)], user_id="ana", thread_id="t1")
+    memory.flush()
+    assert memory.profile(user_id="ana").get("personality.interests") == ("chess",)
+    answers = [event for event in memory.export(user_id="ana")["events"] if event["kind"] == "answer"]
+    (refused,) = [one for answer in answers for one in answer["data"].get("refused", [])]
+    assert refused["value"] == "opera"
+    assert "does not foretell what was said later" in refused["reason"]

@@ -15,9 +15,9 @@ from persona_memory.adapters import Drift, Interaction, drift_score, select
 from persona_memory.errors import InvalidInput
 from persona_memory.parametric.base import BaseModel
 from persona_memory.parametric.curriculum import Settings
-from persona_memory.parametric.encoding import ANSWER_ONLY, encode
+from persona_memory.parametric.encoding import ANSWER_ONLY, content_of, encode
 from persona_memory.parametric.pool import AdapterPool
-from persona_memory.parametric.scoring import likelihoods, said, score
+from persona_memory.parametric.scoring import foretold, likelihoods, said, score
 from persona_memory.parametric.slots import BASE, Slots, attach
 from persona_memory.parametric.training import train
 from persona_memory.protocols import Example
@@ -172,3 +172,20 @@ def test_a_pool_scores_while_it_serves(qwen: BaseModel, tmp_path: Path) -> None:
         found = pool.submit([None], lambda slots, taken: score(pool.base, slots, taken[0], SAYS)).result()
     assert [one.seq for one in found] == [one.seq for one in SAYS]
     assert all(one.adapted == pytest.approx(one.base) for one in found)
+
+
+def test_a_profile_foretells_what_it_says(base: BaseModel) -> None:
+    """With the words themselves in the system message each is as the base alone finds it; nothing is averaged away."""
+    slots = slotted(base)
+    said_later = ["I live in Porto.", "Squash on Tuesdays."]
+    bare, profiled = foretold(base, slots, ["", "The user lives in Porto."], said_later)
+    messages = [[{"role": "user", "content": text}] for text in said_later]
+    alone = []
+    for one in messages:
+        ids, own = base.encode(one, prompt=False), content_of(base, one, 0)
+        with slots.routed((BASE,)):
+            log_p = base.model(torch.tensor([ids]), use_cache=False).logits[0].float().log_softmax(-1)
+        alone += [float(log_p[place - 1, ids[place]]) for place in range(1, len(ids)) if own[place]]
+    assert bare == pytest.approx(sum(alone) / len(alone), abs=1e-4)
+    assert profiled != bare
+    slots.detach()
