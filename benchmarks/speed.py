@@ -57,11 +57,11 @@ class Bench:
     results: list[Result] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
-    def side(self, side: Side, kind: str, job: Job, *, size: str = "") -> None:
-        """Run one side, if it can be."""
+    def side(self, side: Side, kind: str, job: Job, *, size: str = "") -> bool:
+        """Run one side, if it can be; whether it came to its end."""
         python = interpreter(side, kind, self.pythons)
         if python is None:
-            return
+            return False
         print(f"  {side.name}: {kind} {size}", file=sys.stderr, flush=True)
         enough = self.args.enough * (LONGER if side.is_ours else 1)
         found, problem = run(side, kind, job, python=python, size=size, enough=enough)
@@ -69,6 +69,7 @@ class Bench:
         if problem:
             self.problems.append(f"{side.name}, {kind} {size}: {problem}")
         Path(self.args.json).write_text(json.dumps(self.as_json(), indent=1))
+        return not problem
 
     def as_json(self) -> dict[str, Any]:
         """All that was found."""
@@ -169,7 +170,9 @@ def economy(bench: Bench) -> list[Table]:
                     continue
                 with serving() as (url, usage):
                     job = replace(job_of(bench), server=url, turns=str(turns), options={"stretch": stretch})
-                    bench.side(_side(name), "economy", job)
+                    ended = bench.side(_side(name), "economy", job)
+                if not ended:  # what it has asked until then is no figure for all turns
+                    continue
                 per = 100 / LOCOMO_TURNS
                 cells = (f"{usage.calls * per:.1f}", f"{usage.tokens * per:,.0f}")
                 rows.append((f"{name}, {'as it is due' if ours else shown}", cells))

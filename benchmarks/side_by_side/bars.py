@@ -206,7 +206,7 @@ def _less(one: Figure | None, other: Figure | None) -> Figure | None:
 
 
 def _joined(one: Figure | None, other: Figure | None, join: Callable[[float, float], float]) -> Figure | None:
-    if one is None or other is None:
+    if one is None or other is None or not other.p50 or other.best == 0:
         return None
     best = None if one.best is None or other.best is None else join(one.best, other.best)
     return Figure(join(one.p50, other.p50), best)

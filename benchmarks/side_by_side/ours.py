@@ -39,6 +39,7 @@ from persona_memory import PersonaMemory
 from persona_memory.ledger import capture, events, vectors
 from persona_memory.ledger import people as rows
 from persona_memory.ledger.threads import Thread
+from persona_memory.models import embedder as embedder_named
 from persona_memory.protocols import Vector
 from persona_memory.retrieval.embeddings import normalise
 
@@ -196,14 +197,11 @@ def _work_if_due(memory: PersonaMemory, now: datetime) -> None:
 
 def minilm(job: Job) -> None:
     """recall with the local MiniLM, and its embedding alone."""
-    from persona_memory.retrieval import default_embedder
-
-    embedder = default_embedder()
+    embedder = embedder_named("minilm")
     with closing(open_memory(job, embeddings=embedder)) as memory:
         memory.observe([("user", sentence(number)) for number in range(100)], user_id="u0", resent=False)
         memory.flush()
         memory.recall(question(0), user_id="u0")
-        emit("embedder", name=type(embedder).__name__)
         calls: dict[str, Callable[[int], object]] = {
             "embedding alone": lambda number: embedder.embed_query(question(number)),
             "recall with embedding": lambda number: memory.recall(question(number), user_id="u0"),

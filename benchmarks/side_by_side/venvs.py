@@ -59,12 +59,15 @@ def install(name: str, packages: Sequence[str], folder: Path) -> Installed:
     wanted = "persona-memory" if name == "ours" else packages[0]
     version = next(one["version"] for one in mine if one["name"].lower() == wanted)
     found = Installed(str(python), len(mine), size_mb(home), version)
+    whole = True
     for package in packages[1:]:
         try:
             _pip(python, package)
         except RuntimeError as error:
+            whole = False
             print(f"{name}: {package} could not be installed: {error}", file=sys.stderr)
-    note.write_text(json.dumps({name: getattr(found, name) for name in found.__slots__}))
+    if whole:  # else the next run tries again
+        note.write_text(json.dumps({name: getattr(found, name) for name in found.__slots__}))
     return found
 
 

@@ -201,6 +201,6 @@ def _unfinished(cache: Path, name: str, data: Path, *choices: object) -> Path:
 
 def _state(data: Path) -> Iterator[tuple[str, int, int]]:
     """Where the data lie, with size and time of each file; not of the working folder, which other things fill."""
-    for file in (data, *(sorted(data.iterdir()) if data.is_dir() and data != Path() else ())):
+    for file in (data, *(sorted(data.rglob("*")) if data.is_dir() and data != Path() else ())):
         found = file.stat() if file.is_file() else None
         yield str(file.resolve()), found.st_size if found else 0, found.st_mtime_ns if found else 0

@@ -84,6 +84,7 @@ def _ablations(*, named: bool) -> Iterator[System]:
         "speaker": _ours(lambda w: replace(w, speaker=0.0)),
         "date": _ours(lambda w: replace(w, date=0.0)),
         "wishes": _ours(lambda w: replace(w, wish=0.0)),
+        "own facts first": _ours(lambda w: replace(w, aside=0.0)),
         "supersession": _ours(lambda w: replace(w, superseding=False)),
     }
     for part, order in without.items():

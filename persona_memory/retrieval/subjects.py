@@ -11,17 +11,19 @@ import re
 _PEOPLE = (
     r"(?:wife|husband|partner|spouse|fianc[eé]e?|boyfriend|girlfriend|ex|mother|father|mom|mum|dad|parent|son|daughter|"
     r"child|children|kid|baby|brother|sister|sibling|twin|(?:grand|step)?(?:mother|father|ma|pa|parent|son|daughter|"
-    r"child|children|kid)|(?:mother|father|brother|sister)-in-law|in-law|aunt|uncle|cousin|niece|nephew|family|friend|"
+    r"child|children|kid)|(?:mother|father|brother|sister)-in-law|in-law|aunt|uncle|cousin|niece|nephew|friend|"
     r"buddy|mate|flatmate|roommate|housemate|neighbou?r|colleague|co-?worker|boss|manager|teacher|coach|landlord|"
     r"landlady)s?"
 )
-_MENTION = re.compile(rf"\b{_PEOPLE}\b", re.IGNORECASE)
+_MENTION = re.compile(rf"\b(?:family|{_PEOPLE})\b", re.IGNORECASE)
 _SENTENCE = re.compile(r"[^.!?\n]+")
 _LEAD = r"\W*(?:(?:and|but|also|oh|well|so|yes|no|by the way|btw)\W+)*"
-_OTHER = re.compile(rf"{_LEAD}(?:(?:my|our|their) (?:[\w-]+ ){{0,2}}?{_PEOPLE}\b|(?:he|she)\b)", re.IGNORECASE)
-_OWN = re.compile(r"\b(?:i|me|we|us|mine|ours|them)\b", re.IGNORECASE)
+_THEIRS = rf"(?:my|our|their) (?:[\w-]+ ){{0,2}}?{_PEOPLE}\b(?! (?:name|position|job|role|course|certificate)\b)"
+_OTHER = re.compile(rf"{_LEAD}{_THEIRS}", re.IGNORECASE)
+_THIRD = re.compile(rf"{_LEAD}(?:he|she)\b", re.IGNORECASE)
+_OWN = re.compile(r"\b(?:i|me|we|us|our|mine|ours|you|them)\b", re.IGNORECASE)
 _SUPPOSED = re.compile(
-    rf"{_LEAD}(?:(?:imagine|suppose|supposing|pretend|hypothetically|what if (?:i|we|my|our)|if only|i wish)\b"
+    rf"{_LEAD}(?:(?:imagine(?!,)|suppose|supposing|pretend|hypothetically|what if (?:i|we|my|our)|if only|i wish (?:i|we))\b"
     r"|if (?:i|we|my|our)\b.*(?:\b(?:would|could|might)\b|'d\b)"
     r"|(?:i|we|what|where|who|which|how)\b(?: (?:else|\w+ly))?(?: (?:would|could|might)\b|'d\b)"
     r".*\bif (?:i|we|my|our)\b)",
@@ -35,7 +37,16 @@ def names_people(text: str) -> bool:
     return _MENTION.search(text) is not None
 
 
-def is_aside(text: str) -> bool:
-    """Whether every sentence of a text tells of somebody else, or supposes what is not so."""
+def is_aside(text: str, *, said: bool = True) -> bool:
+    """Whether every sentence of a text tells of somebody else, or supposes what is not so.
+
+    Args:
+        said: the person's own words, in which "she" is somebody else. In a memory it may be the person.
+    """
     told = [sentence for sentence in _SENTENCE.findall(text.replace("’", "'")) if not sentence.isspace()]
-    return bool(told) and all(_SUPPOSED.match(one) or (_OTHER.match(one) and not _OWN.search(one)) for one in told)
+    return bool(told) and all(_SUPPOSED.match(one) or _is_of_others(one, said=said) for one in told)
+
+
+def _is_of_others(sentence: str, *, said: bool) -> bool:
+    other = _OTHER.match(sentence) or (said and _THIRD.match(sentence))
+    return bool(other) and not _OWN.search(sentence.removeprefix(other.group()) if other else sentence)

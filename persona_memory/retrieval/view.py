@@ -123,7 +123,7 @@ class PersonView:
             if source is not None:
                 session, speaker, role = (self.table[name][source] for name in ("session", "speaker", "role"))
             wish = memory.kind == "procedural"
-            aside = is_aside(memory.text)
+            aside = is_aside(memory.text, said=False)
             self._table.append((memory.valid_from.timestamp(), -1, -1, session, speaker, role, wish, aside, True))
             self._append(memory.id, memory)
 

@@ -239,7 +239,14 @@ def test_a_folder_whose_files_changed_is_other_data(tmp_path: Path) -> None:
     (tmp_path / "questions.csv").write_text("a")
     before = list(_state(tmp_path))
     (tmp_path / "questions.csv").write_text("ab")
-    assert list(_state(tmp_path)) != before
+    now = list(_state(tmp_path))
+    assert now != before
+    (tmp_path / "1").mkdir()
+    (tmp_path / "1" / "chat.json").write_text("{}")
+    with_chat = list(_state(tmp_path))
+    assert with_chat != now
+    (tmp_path / "1" / "chat.json").write_text("{ }")
+    assert list(_state(tmp_path)) != with_chat
     assert len(list(_state(Path()))) == 1
 
 

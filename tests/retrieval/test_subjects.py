@@ -39,12 +39,24 @@ def test_what_tells_of_others_or_only_supposes_is_an_aside(text: str) -> None:
         "If it rains I take the tram.",
         "My favourite colour is green.",
         "Je vis à Lisbonne.",
+        "Our family moved to Porto.",
+        "My family name is Silva.",
+        "Imagine, I got the job at Google!",
+        "I wish you would answer shortly.",
+        "My manager position starts on Monday.",
         "",
     ],
 )
 def test_what_tells_of_the_person_is_none(text: str) -> None:
     """Nor is what the rules do not see."""
     assert not is_aside(text)
+
+
+def test_a_memory_may_say_she_of_the_person() -> None:
+    """An extraction model writes in the third person."""
+    assert is_aside("She works as a nurse.")
+    assert not is_aside("She works as a nurse.", said=False)
+    assert is_aside("Their sister works as a nurse.", said=False)
 
 
 @pytest.mark.parametrize(
