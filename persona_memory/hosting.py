@@ -181,13 +181,16 @@ def with_memory(
     in the messages.
 
     Args:
-        places: as for `inject`.
+        places: as for `inject`, where the model has no adapters.
     """
-    remembering = getattr(model, "remembering", None)
+    bare = getattr(model, "bound", model)  # of a binding, e.g. with tools, whose options are kept
+    remembering = getattr(bare, "remembering", None)
     if remembering is None or not recall:
         return model, inject(messages, recall, **places)
     given: list[Any] = convert_to_messages(messages)
-    return remembering(recall), given
+    told = remembering(recall)
+    bound: Any = model
+    return told if bare is model else bound.model_copy(update={"bound": told}), given
 
 
 def _behind(messages: list[AnyMessage], text: str) -> list[AnyMessage]:

@@ -707,7 +707,9 @@ class PersonaMemory:
         """The person's active adapter, which is asked for only where what is relevant does not fit."""
         if self._learning.parametric is None or not overflows or found.closed is not None:
             return None
-        return self._learning.adapters.active(found.user_id)
+        active = self._learning.adapters.active(found.user_id)
+        here = active is not None and (self._learning.adapters.folder / active.adapter_id).is_dir()
+        return active if here else None
 
     def _note_route(self, found: Found, route: Route) -> None:
         """Remember whether this turn fitted; a recall writes nothing unless an adapter is to be trained."""
@@ -719,6 +721,8 @@ class PersonaMemory:
             return
         person = self._person(found.user_id)
         now = self._learning.clock()
+        if any(job.kind == "consolidate" for job in self.jobs(user_id=found.user_id)):
+            return  # queued, under way, or parked until somebody looks at it
         with self._ledger.write() as tx:
             if people.lock_known(tx, person) is None:
                 return

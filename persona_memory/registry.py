@@ -10,8 +10,8 @@ Rows live in the ledger, files in a folder. The row decides: files without a row
 from __future__ import annotations
 
 import hashlib
-import shutil
 from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from sqlalchemy import Connection
 
 from persona_memory.adapters import (
     Starts,
+    delete_folder,
     delete_revision,
     owner_of,
     parse_name,
@@ -29,9 +30,9 @@ from persona_memory.adapters import (
 )
 from persona_memory.adapters.files import MANIFEST
 from persona_memory.errors import AdapterError, AdapterRetired, NotFound, StaleJob
-from persona_memory.ledger import Ledger, Person, events, people
+from persona_memory.ledger import Ledger, Person, events, jobs, people
 from persona_memory.ledger import adapters as rows
-from persona_memory.types import Adapter
+from persona_memory.types import Adapter, Job
 
 KEPT = 3
 """Revisions of one person that may be served or returned to; older ones are retired."""
@@ -42,13 +43,11 @@ DISLIKED = 3
 TRAINING = ".training-"
 """Begins the names of workspaces."""
 
+UNFINISHED = "its training did not end"
 ERASED = "something that it was trained on was erased"
 
 STARTS_FOLDER = "starts"
 """Beside the folder of the adapters."""
-
-
-Keep = Callable[[str, Collection[str]], None]
 
 
 class AdapterRegistry:
@@ -106,6 +105,7 @@ class AdapterRegistry:
         memory_ids: Collection[str],
         now: datetime,
         parent: str | None = None,
+        job: Job | None = None,
     ) -> Adapter:
         """A new candidate, before its training: what is erased from now on makes it void.
 
@@ -115,10 +115,11 @@ class AdapterRegistry:
         Args:
             turns, memory_ids: what it is to be trained on.
             parent: the revision whose weights training goes on from.
+            job: under whose fence and epoch it begins.
 
         Raises:
             NotFound: the person is not known, or has no such parent.
-            StaleJob: the parent is retired.
+            StaleJob: the parent is retired; or something was erased since the job began.
         """
         person = self._person(user_id)
         key = self._ledger.secret
@@ -126,11 +127,13 @@ class AdapterRegistry:
             found = people.lock_known(tx, person)
             if found is None:
                 raise NotFound(f"nothing is known of user {user_id!r}, so there is nothing to train on")
+            if job is not None:
+                jobs.check(tx, job)
             if parent is not None:
                 before = _servable(tx, person, parent)
                 turns, memory_ids = {*turns, *before.turns}, {*memory_ids, *before.memory_ids}
             for left in rows.read(tx, person, state="candidate"):
-                _retire(tx, person, left, "its training did not end")
+                _retire(tx, person, left, UNFINISHED)
             revision = rows.add(
                 tx, person, name=lambda number: revision_name(key, _owner(person), number), base_model=base_model,
                 fingerprint=fingerprint, turns=turns, memory_ids=memory_ids, watermark=found.last_seq,
@@ -156,7 +159,8 @@ class AdapterRegistry:
         person = self._person(user_id)
         with self._ledger.read() as connection:
             _candidate(connection, person, adapter_id)
-        write_revision(self.folder, adapter_id, files)
+        if report["passed"]:  # weights that nobody may serve are not kept
+            write_revision(self.folder, adapter_id, files)
         try:
             with self._ledger.write() as tx:
                 people.lock_known(tx, person)
@@ -201,20 +205,23 @@ class AdapterRegistry:
         self.tidy(user_id)
         return promoted
 
-    def rollback(self, user_id: str, *, reason: str, now: datetime) -> Adapter | None:
-        """Retire the active revision and return to the one that was active before; None if there is none.
+    def rollback(self, user_id: str, *, reason: str, now: datetime, only: str | None = None) -> Adapter | None:
+        """Retire the active revision and return to the one before it, for the same base; None if there is none.
+
+        Args:
+            only: the revision that is meant: another one, which is active by now, stays.
 
         Raises:
-            NotFound: the person has no active adapter.
+            NotFound: the person has no active adapter, or another one.
         """
         person = self._person(user_id)
         with self._ledger.write() as tx:
             people.lock_known(tx, person)
-            active = rows.read(tx, person, state="active")
+            active = [one for one in rows.read(tx, person, state="active") if only in (None, one.adapter_id)]
             if not active:
                 raise NotFound(f"user {user_id!r} has no active adapter to roll back")
             _retire(tx, person, active[0], f"rolled back: {reason}")
-            before = rows.last_active(tx, person)
+            before = rows.last_active(tx, person, fingerprint=active[0].fingerprint)
             if before is not None:
                 rows.change(tx, person, before, state="active", active_from=now, reason=f"returned to: {reason}")
             found = rows.read(tx, person, state="active")
@@ -229,7 +236,9 @@ class AdapterRegistry:
             marks = events.in_order(connection, person, kinds=("feedback",)) if active else []
         ratings = [mark.data["rating"] for mark in marks if mark.data.get("adapter") == adapter_id]
         if ratings.count("down") - ratings.count("up") >= DISLIKED:
-            self.rollback(user_id, reason=f"{ratings.count('down')} replies were rated down", now=now)
+            with suppress(NotFound):  # somebody else's rating was quicker
+                reason = f"{ratings.count('down')} replies were rated down"
+                self.rollback(user_id, reason=reason, now=now, only=adapter_id)
 
     def vouch(self, user_id: str, adapter_id: str, *, until: int, reason: str) -> None:
         """Note that what was said up to an event holds nothing that this active revision does not know.
@@ -262,8 +271,24 @@ class AdapterRegistry:
         if self._keep is not None:
             self._keep(owner, kept)
         if all(one.state != "candidate" for one in stand):
-            shutil.rmtree(self.folder / f"{TRAINING}{owner}", ignore_errors=True)
+            delete_folder(self.folder, f"{TRAINING}{owner}")
         return sum(delete_revision(self.folder, name) for name in revisions(self.folder, owner) if name not in kept)
+
+    def sweep(self) -> int:
+        """Delete what is in this folder and was retired elsewhere; returns how many folders went.
+
+        Of what no row is known it cannot be told whose it is: it stays.
+        """
+        if not self.folder.is_dir():
+            return 0
+        with self._ledger.read() as connection:
+            known = rows.states(connection)
+        gone = [name for name in revisions(self.folder) if known.get(name) == "retired"]
+        owners = {parse_name(name)[0] for name in known}
+        training = {parse_name(name)[0] for name, state in known.items() if state == "candidate"}
+        left = [f"{TRAINING}{owner}" for owner in owners - training]
+        deleted = [delete_revision(self.folder, name) for name in gone]
+        return sum(deleted) + sum(delete_folder(self.folder, name) for name in left)
 
     def agreed(self) -> dict[str, tuple[Person, int]]:
         """Who lets shared starts learn from them: by the keyed hash that a start knows them by, with their epoch."""

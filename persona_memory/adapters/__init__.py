@@ -20,7 +20,14 @@ from persona_memory.adapters.drift import (
     threshold,
     worst_explained,
 )
-from persona_memory.adapters.files import delete_revision, read_revision, revisions, sweep, write_revision
+from persona_memory.adapters.files import (
+    delete_folder,
+    delete_revision,
+    read_revision,
+    revisions,
+    sweep,
+    write_revision,
+)
 from persona_memory.adapters.gating import Found, Gate, LearnedGate, Opened, QuantileGate, opened
 from persona_memory.adapters.manifest import Fingerprint, LoraSpec, Manifest, MetaTraining, Method, check_base
 from persona_memory.adapters.names import owner_of, parse_name, revision_name, start_name
@@ -54,6 +61,7 @@ __all__ = [
     "Worth",
     "check_base",
     "decide",
+    "delete_folder",
     "delete_revision",
     "drift_score",
     "interactions",

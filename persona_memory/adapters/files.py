@@ -100,6 +100,17 @@ def delete_revision(store: Path, name: str) -> bool:
     return True
 
 
+def delete_folder(store: Path, name: str) -> bool:
+    """Whether there was such a folder beside the revisions; invisible at once, and gone when this returns."""
+    aside = store / f"{ASIDE}{secrets.token_hex(8)}"
+    try:
+        os.rename(store / name, aside)
+    except FileNotFoundError:
+        return False
+    _remove(aside)
+    return True
+
+
 def revisions(store: Path, owner: str | None = None) -> list[str]:
     """Names of all revisions in the store, oldest first for each owner; with `owner`, those of one person."""
     if not store.is_dir():

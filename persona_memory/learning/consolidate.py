@@ -1,88 +1,67 @@
 """The consolidate step: a person's history moves into an adapter, where parametric memory is configured.
 
-Each conversation is put to the teacher once; its examples are recorded in the person's log, as every answer is. From
-those that are still true a candidate is trained and examined; what passes is served from then on.
+Each conversation is put to the teacher once. From what is still true a candidate is trained and examined; what passes
+is served from then on. Where nothing that came since surprises the adapter that is served, nothing is trained.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Connection
 
 from persona_memory.adapters import Fingerprint
-from persona_memory.errors import AdapterError, PersonaMemoryError
-from persona_memory.learning.context import Learning, finish, record
-from persona_memory.learning.teaching import balanced, divided, rated
-from persona_memory.ledger import Person, derived, events, jobs, people
-from persona_memory.profile.statements import closed_by
+from persona_memory.errors import AdapterError, LearningError, PersonaMemoryError
+from persona_memory.learning import lessons
+from persona_memory.learning.context import Learning, record
+from persona_memory.learning.lessons import Lessons
+from persona_memory.learning.teaching import divided
+from persona_memory.ledger import Person, jobs, people
 from persona_memory.protocols import Drifted, Example, ParametricMemory, Studied, Study, Teacher
-from persona_memory.types import Adapter, Event, Job, Memory, Policy, Turn
+from persona_memory.registry import ERASED, UNFINISHED
+from persona_memory.types import Adapter, Job, Turn
 
 log = logging.getLogger("persona_memory")
-
-RATED_UP, RATED_DOWN, CORRECTED = 1.5, 0.5, 2.0
-"""What a rating of a memory, or being a correction, makes of the weight of the examples that rest on the same turns."""
 
 FEWEST = 4
 """Positive pairs without which nothing is trained: what is so little fits every prompt."""
 
 FEWEST_NEW = 8
-"""Turns of the person that have to be new since the last training, whether what came of it passed or not."""
+"""Turns of the person that have to be new since the last training, whatever came of it."""
+
+PATIENCE = 3
+"""Attempts of a job after which a conversation that cannot be taught is passed over, until it changes."""
 
 LOOK_S = 0.2
 """Seconds between two looks at whether work has to end while a training runs."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Read:
-    """What the ledger holds of the person.
-
-    Attributes:
-        turns: without those that speak of something that the person has closed.
-        untaught: conversations that the teacher has not seen as they are now.
-        examples: what was taught of the others, by the conversation's session.
-    """
-
-    turns: Sequence[Turn]
-    untaught: Sequence[tuple[Turn, ...]]
-    examples: Mapping[int, Sequence[Example]]
-    memories: Sequence[Memory]
-    ratings: Mapping[int, float]
-    policy: Policy
-    last_seq: int
 
 
 async def consolidate(learning: Learning, job: Job) -> None:
     """Teach, train, examine, and serve what passes; a training that is cut short is gone on from."""
     parametric, teacher = _tools(learning)
     person = learning.person(job.user_id)
-    while (read := await learning.in_executor(_read, learning, person, teacher.name)).untaught:
-        if learning.ending.is_set():
-            return
-        conversation = read.untaught[0]
-        examples = await teacher.teach(conversation)
-        await learning.store(_store, learning, person, job, teacher.name, conversation, examples)
-    lesson = list(_lesson(read))
-    if read.policy.paused or not lesson or not await _due(learning, person, parametric, read, lesson):
-        await learning.store(finish, learning, person, job)
-        return
-    candidate = await learning.in_executor(_begin, learning, person, parametric, read)
-    if sum(one.kind == "positive" for one in lesson) < FEWEST:
-        reason = f"{FEWEST} facts or more are needed; what there is fits every prompt"
-        await learning.in_executor(_retire, learning, person, candidate, reason)
-    else:
-        studied = await _trained(learning, parametric, candidate, lesson)
-        if studied is None:
-            return
-        await learning.in_executor(_judge, learning, person, candidate, studied)
-    await learning.store(finish, learning, person, job)
+    await learning.in_executor(_take_up, learning, person, parametric)
+    read = await learning.in_executor(_read, learning, person, teacher)
+    newest = await learning.in_executor(_newest, learning, person, parametric)
+    if not read.policy.paused and _is_due(newest, read):
+        while read.untaught:
+            if learning.ending.is_set():
+                return
+            await _teach(learning, person, job, teacher, read.untaught[0])
+            read = await learning.in_executor(_read, learning, person, teacher)
+        lesson = read.current()
+        if lesson and await _surprises(learning, person, parametric, newest, read, lesson):
+            try:
+                if not await _train(learning, person, job, parametric, read, lesson):
+                    return
+            finally:  # what was erased meanwhile leaves nothing behind
+                await learning.in_executor(learning.adapters.tidy, person.user_id)
+    await learning.store(_finish, learning, person, job)
 
 
 def _tools(learning: Learning) -> tuple[ParametricMemory, Teacher]:
@@ -91,117 +70,71 @@ def _tools(learning: Learning) -> tuple[ParametricMemory, Teacher]:
     return learning.parametric, learning.teacher
 
 
-def _read(learning: Learning, person: Person, teacher: str) -> _Read:
-    with learning.ledger.read() as connection:
-        turns = events.turns(connection, person)
-        answers = events.in_order(connection, person, kinds=("answer",))
-        memories = derived.read_memories(connection, person)
-        marks = events.in_order(connection, person, kinds=("feedback", "statement"))
-        found = people.counters(connection, person)
-    policy = people.policy_of(found)
-    turns = [turn for turn in turns if not closed_by(turn.text, learning.schema, policy)]
-    taught: dict[int, Event] = {}
-    for answer in answers:
-        if answer.data["job"] == "teach" and answer.data["by"] == teacher:
-            taught[answer.data["session"]] = answer
-    spoken = [tuple(group) for _, group in groupby(sorted(turns, key=_place), key=lambda turn: turn.session)]
-    talks = [talk for talk in spoken if any(turn.role == "user" and turn.text for turn in talk)]
-    fresh = [talk for talk in talks if not _is_taught(talk, taught.get(talk[0].session))]
-    examples = {session: _examples(answer) for session, answer in sorted(taught.items())}
-    return _Read(turns, fresh, examples, memories, _ratings(marks, memories), policy, found.last_seq)
-
-
-def _place(turn: Turn) -> tuple[int, int]:
-    return turn.session, turn.seq
-
-
-def _is_taught(talk: Sequence[Turn], answer: Event | None) -> bool:
-    return answer is not None and answer.data["read"] == [turn.seq for turn in talk]
-
-
-def _examples(answer: Event) -> list[Example]:
-    return [
-        Example(one["kind"], one["question"], one["answer"], tuple(one["sources"]), context=one["context"])
-        for one in answer.data["examples"]
+def _take_up(learning: Learning, person: Person, parametric: ParametricMemory) -> None:
+    """Serve what passed but was never served, as the process ended just then."""
+    ours, versions = dict(parametric.fingerprint), learning.adapters.versions(person.user_id)
+    active = next((one for one in versions if one.state == "active"), None)
+    ready = [
+        one for one in versions if one.state == "evaluated" and one.fingerprint == ours and one.report.get("passed")
     ]
+    if ready and (active is None or active.fingerprint != ours):
+        replacing = active.adapter_id if active else None
+        learning.adapters.promote(person.user_id, ready[-1].adapter_id, now=learning.clock(), replacing=replacing)
 
 
-def _ratings(marks: Iterable[Event], memories: Iterable[Memory]) -> dict[int, float]:
-    """By turn, what feedback makes of its examples' weights."""
-    sources, found = {memory.id: memory.sources for memory in memories}, dict[int, float]()
-    for mark in marks:
-        if mark.kind == "statement":
-            found |= {mark.seq: CORRECTED} if "replaces" in mark.data else {}
-        elif (rating := mark.data.get("rating")) is not None:
-            factor = RATED_UP if rating == "up" else RATED_DOWN
-            rated_turns = {seq for one in mark.data.get("memories", ()) for seq in sources.get(one, ())}
-            found |= {seq: found.get(seq, 1.0) * factor for seq in rated_turns}
-    return found
+def _read(learning: Learning, person: Person, teacher: Teacher) -> Lessons:
+    with learning.ledger.read() as connection:
+        return lessons.read(connection, person, schema=learning.schema, teacher=teacher.name)
 
 
-def _store(
-    tx: Connection,
+def _newest(learning: Learning, person: Person, parametric: ParametricMemory) -> Adapter | None:
+    """The last revision for this base whose training came to an end; None where what it knew was erased."""
+    ours = dict(parametric.fingerprint)
+    found = [one for one in learning.adapters.versions(person.user_id) if one.fingerprint == ours]
+    ended = [one for one in found if one.state != "candidate" and one.reason != UNFINISHED]
+    return ended[-1] if ended and ended[-1].reason != ERASED else None
+
+
+def _is_due(newest: Adapter | None, read: Lessons) -> bool:
+    """Whether enough was said since the last training."""
+    if newest is None:
+        return True
+    return sum(turn.role == "user" and turn.seq > newest.watermark for turn in read.turns) >= FEWEST_NEW
+
+
+async def _teach(learning: Learning, person: Person, job: Job, teacher: Teacher, talk: Sequence[Turn]) -> None:
+    """Put a conversation to the teacher, and record what it says; one that cannot be taught stops no other."""
+    try:
+        taught = lessons.answer(talk, await teacher.teach(talk), teacher=teacher.name)
+    except LearningError as error:
+        if job.attempts < PATIENCE:
+            raise
+        log.warning("persona-memory: a conversation of %s cannot be taught: %s", job.user_id, type(error).__name__)
+        taught = lessons.answer(talk, (), teacher=teacher.name, problem=type(error).__name__)
+    await learning.store(_store, learning, person, job, taught)
+
+
+def _store(tx: Connection, learning: Learning, person: Person, job: Job, taught: dict[str, Any]) -> None:
+    found = people.lock(tx, person)
+    jobs.check(tx, job)
+    record(tx, person, found, taught, now=learning.clock(), identify=learning.identify(person))
+
+
+async def _surprises(
     learning: Learning,
     person: Person,
-    job: Job,
-    teacher: str,
-    talk: Sequence[Turn],
-    examples: Sequence[Example],
-) -> None:
-    """Record what was taught of a conversation."""
-    found, shown = people.lock(tx, person), {turn.seq for turn in talk}
-    jobs.check(tx, job)
-    held = [
-        {
-            "kind": one.kind,
-            "question": one.question,
-            "answer": one.answer,
-            "sources": list(one.turns),
-            "context": one.context,
-        }
-        for one in examples
-        if shown.issuperset(one.turns)
-    ]
-    data = {"job": "teach", "by": teacher, "session": talk[0].session, "read": sorted(shown), "examples": held}
-    record(tx, person, found, data, now=learning.clock(), identify=learning.identify(person))
-
-
-def _lesson(read: _Read) -> Iterable[Example]:
-    """What is to be learnt of all that was taught: what still stands, and is still true.
-
-    What was true once stays findable in the history; weights can only say what is true now.
-    """
-    standing = {turn.seq for turn in read.turns}
-    current = {seq for memory in read.memories if memory.current for seq in memory.sources}
-    over = {seq for memory in read.memories if not memory.current for seq in memory.sources} - current
-
-    def holds(one: Example) -> bool:
-        return standing.issuperset(one.turns) and over.isdisjoint(one.turns)
-
-    for taught in read.examples.values():
-        yield from balanced(rated([one for one in taught if holds(one)], read.ratings))
-
-
-async def _due(
-    learning: Learning, person: Person, parametric: ParametricMemory, read: _Read, lesson: Sequence[Example]
+    parametric: ParametricMemory,
+    newest: Adapter | None,
+    read: Lessons,
+    lesson: Sequence[Example],
 ) -> bool:
-    """Whether enough was said since the last training for this base whose result still stands, and the adapter that is
-    served does not know it yet: a period in which nothing drifts trains nothing."""
-    ours = dict(parametric.fingerprint)
-    versions = await learning.in_executor(learning.adapters.versions, person.user_id)
-    stand = [one for one in versions if one.state in ("evaluated", "active") and one.fingerprint == ours]
-    seen = max((one.watermark for one in stand), default=0)
-    if not stand:
+    """Whether something came that the adapter that is served does not know yet."""
+    if newest is None or newest.state != "active":
         return True
-    if sum(turn.role == "user" and turn.seq > seen for turn in read.turns) < FEWEST_NEW:
-        return False
-    active = next((one for one in stand if one.state == "active"), None)
-    fresh = [one for one in lesson if one.kind == "positive" and max(one.turns) > seen]
-    if active is None:
-        return True
-    found = await parametric.drift(active, fresh) if fresh else Drifted(False, "nothing was said that can be learnt")
+    fresh = [one for one in lesson if one.kind == "positive" and max(one.turns) > newest.watermark]
+    found = await parametric.drift(newest, fresh) if fresh else Drifted(False, "nothing was said that can be learnt")
     if not found.drifts:
-        await learning.in_executor(_vouch, learning, person, active, read.last_seq, found.reason)
+        await learning.in_executor(_vouch, learning, person, newest, read.last_seq, found.reason)
     return found.drifts
 
 
@@ -209,8 +142,29 @@ def _vouch(learning: Learning, person: Person, active: Adapter, until: int, reas
     learning.adapters.vouch(person.user_id, active.adapter_id, until=until, reason=f"still serves: {reason}")
 
 
-def _begin(learning: Learning, person: Person, parametric: ParametricMemory, read: _Read) -> Adapter:
-    """The candidate; whatever the teacher was shown counts as seen."""
+async def _train(
+    learning: Learning,
+    person: Person,
+    job: Job,
+    parametric: ParametricMemory,
+    read: Lessons,
+    lesson: Sequence[Example],
+) -> bool:
+    """Train and judge a candidate; False where work has to end first."""
+    candidate = await learning.in_executor(_begin, learning, person, job, parametric, read)
+    if sum(one.kind == "positive" for one in lesson) < FEWEST:
+        reason = f"{FEWEST} facts or more are needed; what there is fits every prompt"
+        await learning.in_executor(_retire, learning, person, candidate, reason)
+        return True
+    studied = await _trained(learning, parametric, candidate, lesson)
+    if studied is None:
+        return False
+    await learning.in_executor(_judge, learning, person, candidate, studied)
+    return True
+
+
+def _begin(learning: Learning, person: Person, job: Job, parametric: ParametricMemory, read: Lessons) -> Adapter:
+    """The candidate, unless something was erased since the job began; what the teacher was shown counts as seen."""
     shown = {turn.seq for turn in read.turns}
     return learning.adapters.begin(
         person.user_id,
@@ -219,6 +173,7 @@ def _begin(learning: Learning, person: Person, parametric: ParametricMemory, rea
         turns=shown,
         memory_ids=[memory.id for memory in read.memories if shown.intersection(memory.sources)],
         now=learning.clock(),
+        job=job,
     )
 
 
@@ -268,3 +223,10 @@ def _judge(learning: Learning, person: Person, candidate: Adapter, studied: Stud
 
 def _retire(learning: Learning, person: Person, candidate: Adapter, reason: str) -> None:
     learning.adapters.retire(person.user_id, candidate.adapter_id, reason=reason)
+
+
+def _finish(tx: Connection, learning: Learning, person: Person, job: Job) -> None:
+    """The job is done; what was parked before is made good by it."""
+    people.lock(tx, person)
+    jobs.drop_parked(tx, person, "consolidate")
+    jobs.finish(tx, job, now=learning.clock())

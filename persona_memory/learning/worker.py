@@ -37,6 +37,9 @@ STEPS: Mapping[JobKind, Step] = {
 }
 
 
+QUICK: tuple[JobKind, ...] = ("index", "learn", "optimize")
+"""Jobs that are over soon."""
+
 SWEEP_S = 3600.0
 """Seconds between two looks for turns that a retention policy wants erased."""
 
@@ -183,6 +186,7 @@ class Worker:
             self._adopted = True
         if time.monotonic() >= self._next_sweep:
             await self._in_executor(self._queue_expiring)
+            await self._in_executor(self.learning.adapters.sweep)
             self._next_sweep = time.monotonic() + SWEEP_S
         if time.monotonic() >= self._next_renewal:
             await self._renew()
@@ -208,19 +212,23 @@ class Worker:
         free = self.concurrency - len(self._running)
         if not free:
             return
-        claimed = await self._in_executor(self._claim_now, free)
+        claimed = await self._in_executor(self._claim_now, free, QUICK)
+        if "consolidate" in self.learning.kinds and not self._trains():  # one at a time: trainings take long
+            claimed += await self._in_executor(self._claim_now, 1, ("consolidate",))
         for job in claimed:
             self._running[job.id] = (job, asyncio.create_task(self._work(job)))
-        if not claimed and not self._running:
+        if all(job.kind == "consolidate" for job, _ in self._running.values()):
             await self._in_executor(self._finish_erasures)
 
-    def _claim_now(self, limit: int) -> list[Job]:
+    def _trains(self) -> bool:
+        return any(job.kind == "consolidate" for job, _ in self._running.values())
+
+    def _claim_now(self, limit: int, kinds: tuple[JobKind, ...]) -> list[Job]:
         ledger, now = self.learning.ledger, self.learning.clock()
         with ledger.read() as connection:
-            if not jobs.waiting(connection, ledger.namespace, now=now, kinds=self.learning.kinds):
+            if not jobs.waiting(connection, ledger.namespace, now=now, kinds=kinds):
                 return []
         with ledger.write() as tx:
-            kinds = self.learning.kinds
             return jobs.claim(tx, ledger.namespace, now=now, lease=self.lease, limit=limit, kinds=kinds)
 
     async def _work(self, job: Job) -> None:
@@ -232,6 +240,8 @@ class Worker:
     async def _step(self, job: Job) -> None:
         try:
             await STEPS[job.kind](self.learning, job)
+            if job.kind == "learn" and self.learning.parametric is not None:  # it may have been asked to forget
+                await self._in_executor(self.learning.adapters.tidy, job.user_id)
             if self._stop.is_set():
                 await self._in_executor(self._release, [job])
         except StaleJob as error:
@@ -255,6 +265,8 @@ class Worker:
                 "persona-memory: %s job %d failed (attempt %d): %s",
                 job.kind, job.id, held.attempts, type(error).__name__,
             )  # fmt: skip
+            if held.epoch != found.epoch:  # what failed may quote what is erased
+                shown = "begins again: something was erased meanwhile"
             if held.attempts < self.retry.attempts or held.epoch != found.epoch:
                 jobs.retry_later(tx, held, shown, due=now + self.retry.delay(held.attempts))
                 return

@@ -58,14 +58,18 @@ def named(connection: Connection, namespace: str, name: str) -> Adapter | None:
     return None if row is None else _adapter(row)
 
 
-def last_active(connection: Connection, person: Person) -> int | None:
-    """The number of the evaluated revision that was active last; None where none was."""
+def states(connection: Connection) -> dict[str, str]:
+    """The state of every revision of all namespaces, by name."""
+    query = select(adapters.c.name, adapters.c.state)
+    return {row.name: row.state for row in connection.execute(query)}
+
+
+def last_active(connection: Connection, person: Person, *, fingerprint: Mapping[str, str]) -> int | None:
+    """The number of the evaluated revision for this base that was active last; None where none was."""
     known = [person.owns(adapters), adapters.c.state == "evaluated", adapters.c.active_from.is_not(None)]
-    query = (
-        select(adapters.c.revision).where(*known).order_by(adapters.c.active_from.desc(), adapters.c.revision.desc())
-    )
-    found: int | None = connection.execute(query.limit(1)).scalar_one_or_none()
-    return found
+    query = select(adapters.c.revision, adapters.c.fingerprint).where(*known)
+    ordered = connection.execute(query.order_by(adapters.c.active_from.desc(), adapters.c.revision.desc()))
+    return next((row.revision for row in ordered if row.fingerprint == dict(fingerprint)), None)
 
 
 def change(tx: Connection, person: Person, revision: int, **values: Any) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
 import sys
 import threading
 from asyncio.subprocess import DEVNULL, PIPE, Process
@@ -23,6 +24,9 @@ from persona_memory.parametric.scoring import foretold
 from persona_memory.parametric.studying import Plan, Task
 from persona_memory.protocols import Drifted, Example, Revisions, Studied, Study
 from persona_memory.types import Adapter, Route
+
+AT_ONCE = 8
+"""Pairs that are scored at a time: people who wait for a reply come in between."""
 
 GRACE_S = 5.0
 """Seconds that a training has to end by itself when it is no longer wanted."""
@@ -60,7 +64,7 @@ class LocalAdapters:
         self._turn = threading.BoundedSemaphore(trainings)
         self._lock = threading.Lock()
         self._pool: AdapterPool | None = None
-        self._running: dict[str, int] = {}
+        self._running: dict[str, int | None] = {}  # adapters that are to be trained, with the process that does it
         self._unwanted: set[str] = set()
 
     @property
@@ -112,19 +116,20 @@ class LocalAdapters:
 
     def route(self, user_id: str, route: Route) -> None:
         """Load the adapter that the next step needs."""
-        if route.adapter_id is not None and self._pool is not None:
+        if route.adapter_id is not None and self._pool is not None and not self._pool.closed:
             self._pool.submit([route.adapter_id], lambda slots, taken: None)
 
     def keep(self, owner: str, adapter_ids: Collection[str]) -> None:
         """End replies and trainings of the owner's other revisions."""
-        if self._pool is not None:
+        if self._pool is not None and not self._pool.closed:
             self._pool.keep(owner, adapter_ids)
         with self._lock:
             for name, pid in self._running.items():
                 if parse_name(name)[0] == owner and name not in adapter_ids:
                     self._unwanted.add(name)
-                    with suppress(ProcessLookupError):
-                        os.kill(pid, 15)
+                    if pid is not None:
+                        with suppress(ProcessLookupError):
+                            os.kill(pid, signal.SIGTERM)
 
     async def drift(self, adapter: Adapter, fresh: Sequence[Example]) -> Drifted:
         """Whether new pairs surprise the active adapter; asked on the pool's thread.
@@ -135,10 +140,16 @@ class LocalAdapters:
         surprise = adapter.report.get("surprise")
         if surprise is None:
             return Drifted(True, "nobody knows what surprises this adapter")
+        scored: list[float] = []
+        for begin in range(0, len(fresh), AT_ONCE):
+            scored += await self._scores(adapter.adapter_id, fresh[begin : begin + AT_ONCE])
+        return studying.drifts(scored, surprise)
+
+    async def _scores(self, adapter_id: str, fresh: Sequence[Example]) -> Sequence[float]:
         scoring = self.pool.submit(
-            [adapter.adapter_id], lambda slots, taken: studying.scores(self._base, slots, taken[0], fresh)
+            [adapter_id], lambda slots, taken: studying.scores(self._base, slots, taken[0], fresh)
         )
-        return studying.drifts(await asyncio.wrap_future(scoring), surprise)
+        return await asyncio.wrap_future(scoring)
 
     async def foretell(self, profiles: Sequence[str], said: Sequence[str]) -> Sequence[float]:
         """How likely the base finds what a person said after each profile; asked on the pool's thread."""
@@ -152,45 +163,50 @@ class LocalAdapters:
             TrainingError: it cannot be trained, or the process was killed.
             AdapterRetired: something that it is trained on was erased meanwhile.
         """
-        await _acquire(self._turn)
+        name = study.adapter_id
+        with self._lock:
+            self._running[name] = None
         try:
-            studying.ask(study.workspace, Task.of(self._base, self._plan, study))
-            process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "persona_memory.parametric", str(study.workspace),
-                stdin=PIPE, stdout=PIPE, stderr=DEVNULL,
-            )  # fmt: skip
+            await _acquire(self._turn)
+            try:
+                code = await self._run(study)
+            finally:
+                self._turn.release()
+            self._refuse_unwanted(name)
+            return _result(study, code)
+        finally:
+            with self._lock:
+                del self._running[name]
+                self._unwanted.discard(name)
+
+    async def _run(self, study: Study) -> int:
+        """The exit status of the process that trains it."""
+        self._refuse_unwanted(study.adapter_id)  # it may have been erased while it waited for its turn
+        studying.ask(study.workspace, Task.of(self._base, self._plan, study))
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "persona_memory.parametric", str(study.workspace),
+            stdin=PIPE, stdout=PIPE, stderr=DEVNULL,
+        )  # fmt: skip
+        try:
             with self._lock:
                 self._running[study.adapter_id] = process.pid
-            try:
-                await self._listen(process, study.adapter_id)
-                code = await process.wait()
-            finally:
-                with self._lock:
-                    del self._running[study.adapter_id]
-                await _end(process)
+            self._refuse_unwanted(study.adapter_id)
+            await self._listen(process, study.adapter_id)
+            return await process.wait()
         finally:
-            self._turn.release()
-        return self._result(study, code)
+            await _end(process)
+
+    def _refuse_unwanted(self, adapter_id: str) -> None:
+        with self._lock:
+            if adapter_id in self._unwanted:
+                raise AdapterRetired(adapter_id, "something that it is trained on was erased")
 
     async def _listen(self, process: Process, adapter_id: str) -> None:
         assert process.stdout is not None
         async for line in process.stdout:
-            with suppress(ValueError):  # a library may print, too
-                told = json.loads(line)
-                if self._progress is not None:
-                    self._progress(adapter_id, float(told["done"]), float(told["loss"]))
-
-    def _result(self, study: Study, code: int) -> Studied:
-        with self._lock:
-            unwanted = study.adapter_id in self._unwanted
-            self._unwanted.discard(study.adapter_id)
-        if unwanted:
-            raise AdapterRetired(study.adapter_id, "something that it is trained on was erased")
-        done = studying.answer(study.workspace) if study.workspace.is_dir() else ""
-        if isinstance(done, Studied):
-            return done
-        how = f"was killed by signal {-code}: is there enough memory?" if code < 0 else f"ended with {code}"
-        raise TrainingError(0, done or f"its process {how}")
+            told = _told(line)
+            if told is not None and self._progress is not None:
+                self._progress(adapter_id, *told)
 
     def close(self) -> None:
         """Give the base its own layers back. Trainings end with the worker that runs them."""
@@ -202,6 +218,23 @@ class LocalAdapters:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _told(line: bytes) -> tuple[float, float] | None:
+    """(share that is done, loss) of a line of progress; None of whatever else a library prints."""
+    try:
+        told = json.loads(line)
+        return float(told["done"]), float(told["loss"])
+    except (ValueError, TypeError, KeyError):
+        return None
+
+
+def _result(study: Study, code: int) -> Studied:
+    done = studying.answer(study.workspace) if study.workspace.is_dir() else ""
+    if isinstance(done, Studied):
+        return done
+    how = f"was killed by signal {-code}: is there enough memory?" if code < 0 else f"ended with {code}"
+    raise TrainingError(0, done or f"its process {how}")
 
 
 async def _acquire(turn: threading.BoundedSemaphore) -> None:

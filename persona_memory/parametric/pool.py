@@ -19,7 +19,7 @@ from typing import TypeVar
 import torch
 
 from persona_memory.adapters import LoraSpec, parse_name
-from persona_memory.errors import AdapterRetired, InvalidInput, NoFreeSlot
+from persona_memory.errors import AdapterRetired, InvalidInput, NoFreeSlot, NotFound
 from persona_memory.parametric.base import BaseModel
 from persona_memory.parametric.decoding import Sampling, Written, check_rows, decode
 from persona_memory.parametric.files import Limits, load_flat
@@ -169,6 +169,11 @@ class AdapterPool:
                 self.retire(name)
 
     @property
+    def closed(self) -> bool:
+        """Whether it answers nobody any more."""
+        return self._closed
+
+    @property
     def resident(self) -> tuple[str, ...]:
         """Names of the adapters in memory, least recently used first."""
         with self._lock:
@@ -272,6 +277,11 @@ class AdapterPool:
 
     def _slot(self, adapter: str) -> int:
         self._refuse_retired(adapter)
+        try:
+            digest = self._digest_of(adapter)
+        except (AdapterRetired, NotFound):  # maybe by another process
+            self._unload(adapter)
+            raise
         with self._lock:
             if adapter in self._resident:
                 self._resident.move_to_end(adapter)
@@ -283,7 +293,7 @@ class AdapterPool:
             spec=self.spec,
             parts=self._slots.parts,
             fingerprint=self.base.fingerprint,
-            digest=self._digest_of(adapter),
+            digest=digest,
             limits=self._limits,
         )
         slot = self._room(adapter)

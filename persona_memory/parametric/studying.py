@@ -9,7 +9,7 @@ import json
 import math
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
@@ -140,10 +140,10 @@ def study(
     lesson = Lesson(own, lessons, start, task.seed)
     if checkpoint and key_of(checkpoint) != identity(base.fingerprint, plan.spec, plan.settings, [lesson]):
         checkpoint.unlink(missing_ok=True)
+    guard = until_good(base, [guarded], _asked(plan.thresholds, guarded)) if guarded.recall else None
     trained = train(
         base, own, readings=lessons, spec=plan.spec, settings=plan.settings, start=start, seed=task.seed,
-        guard=until_good(base, [guarded], plan.thresholds) if guarded.recall else None, progress=progress,
-        checkpoint=checkpoint,
+        guard=guard, progress=progress, checkpoint=checkpoint,
     )  # fmt: skip
     slots = attach(base.model, plan.spec, size=1)
     try:
@@ -152,7 +152,7 @@ def study(
         drift = surprises(base, slots, 1, task.examples)
     finally:
         slots.detach()
-    report = judge(measures, plan.thresholds)
+    report = judge(measures, _asked(plan.thresholds, examined))
     measured = {name: value for name, value in measures.items() if not math.isnan(value)}
     known = {"epochs": len(trained.losses), "loss": trained.losses[-1], "stopped": trained.stopped}
     meta_start = None if task.start is None else Path(task.start).name
@@ -199,6 +199,13 @@ def _start(base: BaseModel, task: Task) -> Weights | None:
         return None
     path = Path(task.start)
     return load_start(path.parent, path.name, base=base, spec=task.plan.spec).weights
+
+
+def _asked(thresholds: Thresholds, exam: Exam) -> Thresholds:
+    """The thresholds without those that nothing can be asked about: not every teacher writes updates."""
+    if not exam.contradicting:
+        thresholds = replace(thresholds, contradicting=0.0)
+    return thresholds if exam.unknown else replace(thresholds, unknown=0.0)
 
 
 def _exams(task: Task) -> tuple[Exam, Exam]:

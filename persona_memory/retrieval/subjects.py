@@ -23,7 +23,8 @@ _OTHER = re.compile(rf"{_LEAD}{_THEIRS}", re.IGNORECASE)
 _THIRD = re.compile(rf"{_LEAD}(?:he|she)\b", re.IGNORECASE)
 _OWN = re.compile(r"\b(?:i|me|we|us|our|mine|ours|you|them)\b", re.IGNORECASE)
 _SUPPOSED = re.compile(
-    rf"{_LEAD}(?:(?:imagine(?!,)|suppose|supposing|pretend|hypothetically|what if (?:i|we|my|our)|if only|i wish (?:i|we))\b"
+    rf"{_LEAD}(?:(?:imagine(?!,)|suppose|supposing|pretend|hypothetically|what if (?:i|we|my|our)|if only"
+    r"|i wish (?:i|we))\b"
     r"|if (?:i|we|my|our)\b.*(?:\b(?:would|could|might)\b|'d\b)"
     r"|(?:i|we|what|where|who|which|how)\b(?: (?:else|\w+ly))?(?: (?:would|could|might)\b|'d\b)"
     r".*\bif (?:i|we|my|our)\b)",

@@ -74,6 +74,13 @@ def open_memory(home: Path, local: LocalAdapters) -> PersonaMemory:
     )
 
 
+async def running(adapters: LocalAdapters) -> int:
+    """The process that trains, once it is there."""
+    while not (found := [pid for pid in adapters._running.values() if pid is not None]):
+        await asyncio.sleep(0.01)
+    return found[0]
+
+
 def the_study(folder: Path, *, adapter_id: str = "a" * 26 + "-r000001", seed: int = 0) -> Study:
     taught = tuple(one for seq, pet in enumerate(PETS) for one in examples(pet, seq))
     return Study(adapter_id, taught, taught[:9], folder / "work", 5, ("m1",), seed=seed)
@@ -111,8 +118,7 @@ def test_a_killed_training_goes_on_to_the_same_weights(tmp_path: Path, qwen: Bas
         while not (tmp_path / "work" / CHECKPOINT).exists():
             assert not training.done()
             await asyncio.sleep(0.01)
-        (pid,) = adapters._running.values()
-        os.kill(pid, signal.SIGKILL)
+        os.kill(await running(adapters), signal.SIGKILL)
         await training
 
     with LocalAdapters(qwen, plan=plan) as adapters:
@@ -128,8 +134,7 @@ def test_what_is_erased_ends_its_training(tmp_path: Path, qwen: BaseModel) -> No
 
     async def erased() -> None:
         training = asyncio.ensure_future(adapters.train(the_study(tmp_path)))
-        while not adapters._running:
-            await asyncio.sleep(0.01)
+        await running(adapters)
         adapters.keep("b" * 26, ())
         await asyncio.sleep(0.05)
         assert not training.done()
@@ -140,14 +145,27 @@ def test_what_is_erased_ends_its_training(tmp_path: Path, qwen: BaseModel) -> No
         asyncio.run(erased())
 
 
+def test_what_is_erased_while_it_waits_for_its_turn_is_not_written_down(tmp_path: Path, qwen: BaseModel) -> None:
+    async def erased() -> None:
+        adapters._turn.acquire()  # another training is under way
+        training = asyncio.ensure_future(adapters.train(the_study(tmp_path)))
+        await asyncio.sleep(0.05)
+        adapters.keep("a" * 26, ())
+        adapters._turn.release()
+        await training
+
+    with LocalAdapters(qwen, plan=PLAN) as adapters, pytest.raises(AdapterRetired, match="was erased"):
+        asyncio.run(erased())
+    assert not (tmp_path / "work").exists()
+
+
 def test_a_cancelled_training_leaves_no_process(tmp_path: Path, qwen: BaseModel) -> None:
     plan = replace(PLAN, settings=replace(PLAN.settings, epochs=10_000))
 
     async def cancelled() -> int:
         training = asyncio.ensure_future(adapters.train(the_study(tmp_path)))
-        while not adapters._running:
-            await asyncio.sleep(0.01)
-        (pid,) = adapters._running.values()
+        await running(adapters)
+        pid = await running(adapters)
         training.cancel()
         with pytest.raises(asyncio.CancelledError):
             await training
