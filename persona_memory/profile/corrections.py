@@ -6,13 +6,13 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from persona_memory.profile.english.clauses import is_joke
 from persona_memory.profile.english.contrast import put
 from persona_memory.profile.english.found import Found
 from persona_memory.profile.english.mending import exchange
 from persona_memory.profile.english.phrases import core
 from persona_memory.profile.english.regex import Regex
 from persona_memory.profile.english.repairs import repair
+from persona_memory.profile.english.scope import is_joke
 from persona_memory.profile.english.sentences import plain
 from persona_memory.profile.said import RULES, Statement, facts
 

@@ -21,13 +21,14 @@ from persona_memory.profile.english import (
     taste,
     work,
 )
-from persona_memory.profile.english.clauses import Clause, opens_doubt
+from persona_memory.profile.english.clauses import Clause
 from persona_memory.profile.english.contrast import contrasted
 from persona_memory.profile.english.found import Change, Found, Rule, found_by
 from persona_memory.profile.english.mending import mended, plainly
 from persona_memory.profile.english.over import over
 from persona_memory.profile.english.phrases import core, shared
 from persona_memory.profile.english.regex import Regex
+from persona_memory.profile.english.scope import opens_doubt
 from persona_memory.types import MemoryKind
 
 RULES: Final[tuple[Rule, ...]] = (
@@ -119,12 +120,25 @@ class Statement:
 
 
 _SUBJECTLESS = Regex(
-    r"^(?=(?:(?:just|finally|officially) )?(?:left|quit|joined|started (?:at|work)|finished up|wrapped up|handed in|"
-    r"gave notice|resigned|retired from|moved on from|lost my job|got (?:fired|laid off|let go|sacked|hired|an? job|"
-    r"the job|an? offer))\b)[a-z]+",
+    r"(?:(?:just|finally|officially|also) )?(?:left|quit|joined|started (?:at|work)|finished up|wrapped up|handed in|"
+    r"gave (?:notice|up)|resigned|retired|moved|relocated|settled|traded|swapped|switched|ditched|"
+    r"dropped|stopped|adopted|"
+    r"went (?:vegan|vegetarian)|lost my job|turned (?=\d)|got (?:fired|laid off|let go|sacked|hired|"
+    r"married|engaged|divorced|"
+    r"an? job|the job|an? offer))\b(?!\W*$| by\b)",
     re.IGNORECASE,
 )
-"""How people begin when they tell what happened to them at work: "Left Siemens last week"."""
+"""How people begin when they tell what happened to them: "Left Siemens last week"."""
+_BEING = Regex(
+    r"(?:(?:just|still|now|currently|finally|officially|happily) )*(?:(?:living|working|studying|"
+    r"learning|training|based|"
+    r"settled)\b(?= (?:in|at|as|for|to|with|(?-i:[A-Z]))\b)(?!.*\b(?:is|isn't|was|are|has|would|can|"
+    r"sounds?)\b)|back to being|"
+    r"newly|done with|allergic to|no longer|not (?=(?:an?|in|at|with|vegan|vegetarian|single|"
+    r"married)\b.*\b(?:any ?more|any longer)\b)|single again)",
+    re.IGNORECASE,
+)
+"""How people begin when they tell how they are: "Living in Porto these days"."""
 
 
 def in_clause(clause: Clause, text: str, rules: tuple[Rule, ...]) -> Iterator[Statement]:
@@ -134,7 +148,7 @@ def in_clause(clause: Clause, text: str, rules: tuple[Rule, ...]) -> Iterator[St
         said = clause.text
         if not re.search(r"\b(?:i|my|me|i'm)\b", clause.then, re.IGNORECASE):
             return  # "As a doctor, what would you do?" is about the one who is asked
-    said = _SUBJECTLESS.sub(lambda verb: f"I {verb[0].casefold()}", said)
+    said = _with_subject(said)
     quote, start = quote_of(clause, text)
     plainly_so = RULES if opens_doubt(clause.text) else rules
     tried = _greeting(plainly_so) if greeted else plainly_so
@@ -146,6 +160,13 @@ def in_clause(clause: Clause, text: str, rules: tuple[Rule, ...]) -> Iterator[St
         meant = leaving.dated(found, f"{text[max(0, clause.start - BEFORE) : clause.start]}{clause.text}")
         if meant is not None:
             yield statement_of(meant, quote, start)
+
+
+def _with_subject(said: str) -> str:
+    """The clause with the subject that it leaves out: "Moved to Porto" → "I moved to Porto"."""
+    if _SUBJECTLESS.match(said):
+        return f"I {said[:1].lower()}{said[1:]}"
+    return f"I'm {said[:1].lower()}{said[1:]}" if _BEING.match(said) else said
 
 
 BEFORE: Final = 40

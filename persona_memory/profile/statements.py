@@ -113,7 +113,8 @@ def _stated(text: str, rules: tuple[Rule, ...], parts: Sequence[Clause]) -> tupl
         if not found and earlier and clause.asserted and (mended := exchanged(earlier, clause.text)):
             doubt = _Doubt([mended[0]], certain=True)
             found = [statement_of(fact, *quote_of(clause, text)) for fact in mended[1]]
-        found = found or _no_more(clause, earlier, text) or _resumed(clause, told, text, rules)
+        if all(new.presupposes for new in found):
+            found = _no_more(clause, earlier, text) or _resumed(clause, told, text, rules) or found
         if doubt is not None and found:
             if doubt.certain or not _ADDED.search(clause.text):
                 told = [item for item in told if not _given_up(item[1], doubt, found)]

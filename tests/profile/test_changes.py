@@ -14,7 +14,7 @@ from persona_memory.profile.schema import default_schema
 from persona_memory.protocols import ProfileView
 from persona_memory.types import Policy, Profile
 
-from . import mended
+from . import free, mended
 from .changes import HELD_OUT, OPEN, Row
 from .conftest import turn
 
@@ -117,6 +117,22 @@ async def test_what_only_sounds_like_a_correction_changes_nothing(rows: list[Row
     """Other people's, suppositions, quotations, jokes, opinions; but for one that was there before the rules."""
     results = await judged(rows)
     assert len({one.row[1] for one in results if one.unchanged and one.got != one.want}) <= most
+
+
+@pytest.mark.parametrize(("rows", "most_stale", "least"), [(free.OPEN, 0.08, 0.85), (free.HELD_OUT, 0.22, 0.65)])
+async def test_changes_in_free_wording_reach_the_profile(rows: list[Row], most_stale: float, least: float) -> None:
+    """Of what nobody has made rules for, four of five."""
+    results = await judged(rows)
+    assert stale(results) <= most_stale
+    assert precision(results) >= least
+    assert recall(results) >= least
+
+
+@pytest.mark.parametrize(("rows", "most"), [(free.OPEN_NOISE, 1), (free.HELD_OUT_NOISE, 6)])
+async def test_noise_changes_nothing(rows: list[Row], most: int) -> None:
+    """Jokes, quotations, fiction, suppositions, other people's facts, exceptions."""
+    results = await judged(rows)
+    assert len({one.row[1] for one in results if one.got != one.want}) <= most
 
 
 ADDED: list[tuple[str, str]] = [

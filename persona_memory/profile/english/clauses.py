@@ -15,7 +15,8 @@ from typing import Final
 from persona_memory.profile.english.lexicon import OTHERS, alt, any_of
 from persona_memory.profile.english.regex import Regex
 from persona_memory.profile.english.repairs import FOCUS, OPENS
-from persona_memory.profile.english.sentences import Sentence, plain, sentences
+from persona_memory.profile.english.scope import addresses, doubtful, opens_doubt, unmeant
+from persona_memory.profile.english.sentences import Sentence, sentences
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,21 +90,19 @@ _NOT_PLAIN = Regex(
 def clauses(text: str) -> tuple[Clause, ...]:
     """The clauses of a turn, in order."""
     split = sentences(text)
-    unreal = _unreal(split)
+    unreal = unmeant(split)
     return tuple(clause for number, part in enumerate(split) for clause in _of_sentence(part, number, unreal[number]))
 
 
 def _of_sentence(sentence: Sentence, number: int, unreal: bool) -> Iterator[Clause]:
     cuts = _cuts(sentence.text)
     asked = _asked_from(sentence, cuts)
-    addressed, doubted, seen = bool(_ADDRESSED.match(sentence.text)), False, 0
+    addressed, doubted, seen = addresses(sentence.text), False, 0
     for position, (begin, end) in enumerate(cuts):
         doubted = doubted or (addressed and begin > 0) or opens_doubt(sentence.text[max(0, seen - OVERLAP) : begin])
         end = min(end, begin + LONGEST_CLAUSE)
         own, then = sentence.text[begin:end], sentence.text[end : end + NEARBY]
-        asserted = not (
-            unreal or doubted or position >= asked or _doubtful(sentence.text[:begin][-OVERLAP:], own, then)
-        )
+        asserted = not (unreal or doubted or position >= asked or doubtful(sentence.text[:begin][-OVERLAP:], own, then))
         head = Clause(own, sentence.start + begin, sentence.start + end, number, asserted, then)
         yield from _with_shared_subjects(head)
         seen = begin
@@ -188,119 +187,3 @@ def _same_tense(head: str, verb: str) -> bool:
     if _NOUN_TOO.match(verb):
         return False
     return bool(_PAST_VERB.match(verb) or _PRESENT.match(head))
-
-
-# ── what is said but not meant ─────────────────────────────────────────────────────────────────────────────────────
-
-_UNREAL = Regex(
-    r"\b"
-    + alt(
-        """imagine | imagining | suppose | supposing | pretend | pretending | assuming | assume | let's say
-        what if | according to | horoscope | for (?:this|the) (?:exercise|example|sake) | i wish | as if
-        as though | unless | whether | hypothetically | in theory | role-?play | hopefully | i hope | story
-        poem | song | novel | scene | dialogue | script | lyrics | fairy ?tale | my character | the character
-        (?:i )?dream(?:t|ed) (?:that|of|about|i)
-        in (?:my|the|this|a|an|our|another) (?:\\w+ )?(?:dream|game|book|play|movie|film|campaign|universe|world|life)
-        in (?:my|the|this|a|an|our|another) (?:\\w+ )?(?:scenario|fantasy)"""
-    )
-    + r"\b",
-    re.IGNORECASE,
-)
-_OFFERED = alt(
-    "need | must | want | care | help | helps | matter | matters | wonder | wondering | ask | asking | remember"
-)
-_IF = Regex(rf"\bif\b(?! (?:you|it|that)(?:'re|'s| are| is| may| don't mind)? ?{_OFFERED})", re.IGNORECASE)
-_SAYS: Final = alt(
-    """says? | said | tells? | told | thinks? | thought | claims? | claimed | asked | asks | wrote | writes
-    replied | believes? | believed | insists? | insisted | argues? | jokes | joked | texted | shouted | answered
-    reckons? | suggested | goes | is like | was like | were like"""
-)
-_REPORT = Regex(
-    rf"\b(?<!should )(?<!shouldn't )(?!(?:i|you)\b)[\w']+ (?:\w+ly |always |once |just )?{_SAYS}\b"
-    r"(?! (?:\w+ )?(?:to|about)\b)",
-    re.I,
-)
-_REPORT_AFTER = Regex(
-    rf"(?:^|,)\s*(?:{_SAYS} (?:my|the|he|she|they|[A-Z])|(?:he|she|they|my \w+|(?!I )[A-Z]\w*) {_SAYS}\b)"
-)
-_ADDRESSED = Regex(r"^\W*(?:you are|you're|you play|you be|be my|be a)\b", re.IGNORECASE)
-_OPENING: Final = alt(
-    "ok | okay | so | now | please | hey | hi | and | well | let's | help me | i need you to | (?:can|could|would) you"
-)
-_FICTION = Regex(
-    rf"^\W*(?:{_OPENING}\W+)*"
-    + alt(
-        """imagine(?! (?:my|how)) | suppose | pretend | picture this | assume | role-?play
-        play (?:the role|a game) | do a role | act (?:as|like) | you(?:'re| are) now
-        you(?:'ll| will) (?:be|play|act) | once upon a time | from now on,? you(?:'re| are)
-        in (?:this|the) (?:scenario|story|game|role-?play) | my character | what if
-        here(?:'s| is) (?:a|my|the) (?:story|poem|joke|riddle|character|song|scene|draft|letter|essay|text)
-        hypothetically | you(?:'re| are) (?:an?|the|my) [^.?!]*\\band i(?:'m| am)"""
-    )
-    + r"\b",
-    re.IGNORECASE,
-)
-_TASK = Regex(
-    rf"^\W*(?:{_OPENING}\W+)*"
-    + alt(
-        """translate | proofread | rewrite | rephrase | paraphrase | summari[sz]e | correct | fix | edit | improve
-        continue | complete | polish | check | review | analy[sz]e | write | draft | compose | reply to
-        respond to | how (?:do|would|can) (?:you|i) say | what does | repeat | read"""
-    )
-    + r"\b",
-    re.IGNORECASE,
-)
-_TASK_REST = Regex(r":\s*$|\b(?:this|these|the following|below)\b[^:]*[.!?:]*$", re.IGNORECASE)
-_TASK_COLON = Regex(r":\s")
-_JOKE = Regex(
-    r"(?<!no )(?<!not )(?<!n't )\b(?:just |only |i'm |i am |i was |was |totally )?"
-    r"(?:kidding|joking|messing with you|pulling your leg|teasing you)\b"
-    r"|\b(?:jk|j/k|psych)\b|(?<=\s)/s\s*$|^\W*not really\W*$|\bthat was a joke\b",
-    re.IGNORECASE,
-)
-_SAYING = Regex(r"\bas (?:they|people|we|you|the (?:song|saying|proverb)) (?:say|goes)\b", re.IGNORECASE)
-_UNSURE = Regex(r"\b(?:maybe|perhaps|probably|possibly|not sure|i guess|i think|or something)\b", re.IGNORECASE)
-
-
-_SMALL_TALK = Regex(
-    r"\b(?:ha(?:ha)+|lol|no|nah|ok|okay|sorry|oh|well|hey|of course|obviously|i'm|i am|i was|that was|it was|about|"
-    r"that|a|"
-    r"joke|just|only|man|dude|though|with you|you)\b|[^\w\s]",
-    re.IGNORECASE,
-)
-
-
-def is_joke(text: str) -> bool:
-    """Whether a turn does nothing but take back what was said before it as a joke."""
-    if len(text) > 80 or not _JOKE.search(plain(text)):
-        return False
-    return not _SMALL_TALK.sub("", _JOKE.sub("", plain(text))).strip()
-
-
-def _unreal(split: Sequence[Sentence]) -> list[bool]:
-    """For each sentence, whether it is play, a text to work on, or taken back later in the turn."""
-    jokes = [number for number, part in enumerate(split) if _JOKE.search(part.text)]
-    taken_back = jokes[-1] if jokes else -1
-    marks, inside = [], False
-    for number, part in enumerate(split):
-        opens = bool(_FICTION.match(part.text))
-        task = _TASK.match(part.text)
-        inside = inside or opens
-        marks.append(inside or number <= taken_back or bool(task and _TASK_COLON.search(part.text)))
-        inside = inside or bool(task and (_TASK_REST.search(part.text) or _TASK_COLON.search(part.text)))
-    return marks
-
-
-def opens_doubt(before: str) -> bool:
-    """Whether what stands in front makes all that follows in the sentence supposed or reported."""
-    return bool(_UNREAL.search(before) or _IF.search(before) or _REPORT.search(before))
-
-
-def _doubtful(before: str, own: str, then: str) -> bool:
-    """Whether what is right around a clause makes it somebody else's or unsure."""
-    return bool(
-        _REPORT_AFTER.search(own + then)
-        or _UNSURE.search(own)
-        or _SAYING.search(own + then)
-        or re.search(r"\b(?:maybe|perhaps|probably|possibly)\W*$", before, re.IGNORECASE)
-    )

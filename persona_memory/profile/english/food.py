@@ -110,7 +110,8 @@ RULES: Final[tuple[Rule, ...]] = (
     rule(rf"{I_DO}(?P<drinks>drink) (?:absolutely )?no (?P<what>[a-z][^?]*)", _avoids),
     rule(r"(?:I|we) (?:never|don't|can't) (?:really )?(?P<drinks>drink) (?:any )?(?P<what>[a-z][^?]*)", _avoids),
     rule(
-        rf"(?:I|I've|we) {JUST}(?:stopped|quit|given up|gave up|cut out|avoid|been off)(?: eating)? (?P<what>(?:red "
+        rf"(?:I|I've|we) {JUST}(?:stopped|quit|given up|gave up|cut out|cut|dropped|ditched|sworn off|"
+        rf"banned|said goodbye to|avoid|been off)(?: eating| drinking)? (?P<what>(?:red "
         r")?(?:meat|fish|pork|beef|"
         r"dairy|gluten|sugar|alcohol|eggs|seafood|wheat|caffeine|coffee|carbs|nuts)\b)",
         _avoids,
@@ -123,7 +124,17 @@ RULES: Final[tuple[Rule, ...]] = (
         rf"(?:I|I've|we) {JUST}(?:started|gone back to) (?:eating|drinking) (?P<what>[a-z]+)(?=\W*$| again\b| now\b)",
         _eats_again,
     ),
+    rule(
+        rf"(?:{I_AM}back (?:to eating|on|to)|(?:I|we)(?:'ve)? {JUST}(?:started|gone back to|went back to|resumed) "
+        rf"(?:eating )?)\s*(?P<what>{lex.any_of((*_MEAT, 'dairy', 'gluten', 'eggs', 'pork', 'everything'))})\b",
+        _eats_again,
+    ),
     rule(rf"(?:I|we) {JUST}eat (?P<what>everything|anything) (?:again|now|these days)\b", _eats_again),
+    rule(rf"(?:I|I've) {JUST}(?:developed|got|been diagnosed with) an? (?:\w+ )?allergy to (?P<what>.+)", _allergic),
+    rule(
+        rf"(?:I|I've) {JUST}(?:become|became|turned out to be|found out I'm|learned I'm) allergic to (?P<what>.+)",
+        _allergic,
+    ),
     rule(rf"{I_AM}(?:severely |badly |highly |deathly |very |mildly |slightly )?allergic to (?P<what>.+)", _allergic),
     rule(r"I (?:also )?have an? (?:severe |bad |mild )?(?P<what>[a-z]+(?: [a-z]+)?) allergy\b", _allergy),
     rule(r"my (?P<what>[a-z]+(?: [a-z]+)?) allergy\b", _my_allergy),

@@ -128,7 +128,12 @@ _HEADS: Final = (
     (r"(?:I|we)\s+", ("i ", "w ")), ("(?:I'm|we're)", ("i'", "w'")), ("(?:I've|we've)", ("i'", "w'")),
     ("I'm", ("i'",)), ("I ", ("i ",)), ("I(?:", ("i ", "i'")), ("(?:I|I've)", ("i ", "i'")),
     ("(?:I|we)", ("i ", "i'", "w ", "w'")), ("(?:I|I've|we)", ("i ", "i'", "w ")),
-    ("my ", ("m ",)), ("(?:my|our)", ("m ", "o ")),
+    ("(?:(?:I", ("i ", "i'", "w ", "w'")), ("(?:I|I've|we|we've)", ("i ", "i'", "w ", "w'")),
+    ("(?:I've (", ("i ", "i'")), ("(?:I (", ("i ", "i'")), ("(?:I was", ("i ", "i'")), ("I've been", ("i'",)),
+    ("my ", ("m ",)), ("(?:my|our)", ("m ", "o ")), ("(?:my|our|the)", ("m ", "o ", "t ")),
+    ("(?:they|my ", ("t ", "m ")),
+    ("(?:(?:he|she|they)", ("h ", "h'", "s ", "s'", "t ", "w ", "w'")), ("(?:there's|I've", ("t ", "i'")),
+    ("(?:you'll|", ("y ", "y'")),
 )  # fmt: skip
 """How a rule's pattern may begin, and the heads of the clauses that it can fit then."""
 

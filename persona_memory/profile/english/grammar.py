@@ -118,7 +118,8 @@ def gerund(verb: str) -> str:
 
 
 _SILENT_E = Regex(
-    r"(?:[aeiou][kvz]|[^aeiou][lcvu]|[aeiou]c|dg|[^e]at|[aiou]s|(?<![eo])[aiou]r|[iu]d|in)$|^[^aeiou]*[aeiou][bdlmnpt]$",
+    r"(?:[aeiou][kvz]|[^aeiou][lcvu]|[aeiou]c|dg|[^e]at|[aiou]s|(?<![eo])[aiou]r|[iu]d|in)$|"
+    r"^[^aeiou]*[aeiou][bdlmnpt]$",
     re.IGNORECASE,
 )
 """Stems that have lost an -e in front of -ing: "bak", "meditat"."""

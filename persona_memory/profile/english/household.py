@@ -152,7 +152,8 @@ _APPOSED: Final = (
 )
 
 _NEAR: Final = (
-    r"\b(?:it's|is|with|for|from|to|and|by|than|about|visit|visits|visited|visiting|took|take|taking|meet|met|see|saw|seeing|"
+    r"\b(?:it's|is|with|for|from|to|and|by|than|about|visit|visits|visited|visiting|took|take|taking|"
+    r"meet|met|see|saw|seeing|"
     r"love|walk|walked|walking|call|called|calling|married|marry|help|helped|helping|adore|picked up|drove|brought)\s+"
 )
 """Words in front of someone who is named; not "gave", "taught", "read" …: "I taught my mum Spanish"."""
@@ -201,7 +202,9 @@ RULES: Final[tuple[Rule, ...]] = (
     rule(rf"{_OWN} (?P<kind>{_PET}){_APPOSED}", _pet_called),
     rule(
         rf"{_THAT_PET},? (?:just |recently |sadly |has |had )*"
-        r"(?:died|passed away|passed|(?:was|been|to be) put (?:down|to sleep))\b",
+        r"(?:died|passed away|passed|(?:was|been|to be) put (?:down|to sleep)|crossed the rainbow bridge|"
+        r"(?:isn't|is no longer) (?:with us|around|alive)|(?:gone to|found|has) a new (?:home|family|owner)|"
+        r"(?:now )?lives with (?!me\b|us\b))",
         _lost_pet,
     ),
     rule(rf"{_WE_HAD_TO}(?:put|g[ai]ven?) {_THAT_PET} (?:down|to sleep|away|up for adoption|to\b)", _gave_away_pet),

@@ -95,6 +95,11 @@ RULES: Final[tuple[Rule, ...]] = (
         rf"{WE}(?:(?:switched|gone) over|moved on) to (?!{lex.any_of(lex.LANGUAGES)}\b)(?P<where>{_NAME}){ENDS}",
         _went_over,
     ),
+    rule(
+        rf"(?:{I_AM}(?:with|at)|{WE}(?:signed (?:on )?with|started with|gone to work for|went to work for)|"
+        rf"{I_AM}on the payroll (?:of|at)) (?P<where>{_NAME}) (?:now|these days|nowadays)\b",
+        _went_over,
+    ),
     rule(rf"I'm now at (?P<where>{_NAME}){ENDS}", _went_over),
     rule(
         rf"I've been at (?P<where>{_NAME})(?: now)? (?:for (?:\w+ ){{0,3}}(?:weeks?|months?|years?)\b|"
@@ -104,7 +109,7 @@ RULES: Final[tuple[Rule, ...]] = (
     rule(
         r"(?P<where>(?:the )?(?-i:(?!(?:My|Our|They|He|She|We|I|It|Who|Some\w+|No\w+)\b)[A-Z])[\w&.' -]*?) "
         rf"(?:{HAS}{_HIRING}|is (?:now )?my (?:new |current )?employer|"
-        r"pays my (?:salary|wages) now|is where I work(?: now)?)\b",
+        r"(?:pays|is paying) my (?:salary|wages|bills|rent)(?: now)?|is where I(?:'m employed| work)(?: now)?)\b",
         _hired_by,
     ),
     rule(rf"{I_AM}(?:on|part of) the (?:team|staff) (?P<where>at .+)", works_at),

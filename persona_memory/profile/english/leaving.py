@@ -103,7 +103,8 @@ def _left(firm: str) -> Iterator[Found]:
 
 
 def _retired(match: re.Match[str]) -> Iterator[Found]:
-    state = (match["state"] or "retired").casefold()
+    own = "self-employed" if match["own"] is not None else "retired"
+    state = (match["state"] or own).casefold()
     yield jobless(state)
 
 
@@ -206,7 +207,8 @@ RULES: Final[tuple[Rule, ...]] = (
     rule(rf"I'm {JUST}(?:done|finished|through) (?:at|with) (?P<where>{_FIRM}){ENDS}", _over_there),
     rule(
         rf"{WE}(?:retired(?: from (?:the |my )?{_FIRM})?(?! (?:from|to|my|the|an?|for the)\b)|(?:took|taken|went into|"
-        r"gone into) (?:early )?retirement|(?:gone|went) (?P<state>freelance|self-employed))\b(?! (?:from|to)\b)",
+        r"gone into) (?:early )?retirement|(?:gone|went) (?P<state>freelance|self-employed)|"
+        r"(?:work for myself|set up on my own)(?P<own>)(?= now\b|\W*$| these days\b))\b(?! (?:from|to)\b)",
         _retired,
     ),
     rule(

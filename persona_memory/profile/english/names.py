@@ -26,13 +26,15 @@ _NO_PLACE: Final = words(
     school college work home university marketing sales finance jira linear
     slack teams zoom notion trello asana github gitlab bitbucket aws azure docker kubernetes postgres mysql mongodb
     chrome firefox safari spotify netflix whatsapp telegram signal discord wordpress excel sheets another new different
-    bigger smaller the next last"""
+    bigger smaller the next last the_moon moon mars venus jupiter saturn pluto atlantis narnia hogwarts mordor gotham
+    neverland wonderland middle-earth the_shire asgard wakanda westeros heaven hell paradise the_sun the_matrix"""
 )
 _NO_NAME: Final = words(
     """not a an on in the too kind hard spelled pronounced written derived easy so very different actually also just
     really common rare long short unusual known what that this my your here there sorry fine good great tired okay
     ok happy sad excited glad sure back new done ready busy free hungry bored lost confused stuck curious afraid
-    aware also still"""
+    aware also still batman superman spiderman spider-man catwoman hulk thor gandalf frodo dracula santa zorro god
+    satan cinderella sherlock hamlet shakespeare einstein napoleon cleopatra the_pope"""
 )
 _TIME_WORD = Regex(rf"^{any_of((*MONTHS, *WEEKDAYS, 'today', 'tomorrow', 'yesterday'))}\b", re.IGNORECASE)
 

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator
 from typing import Final
 
 from persona_memory.profile.english import lexicon as lex
-from persona_memory.profile.english.found import I_AM, NOW, Change, Found, Rule, one, rule
+from persona_memory.profile.english.found import I_AM, NOW, Change, Found, Given, Rule, one, rule
 from persona_memory.profile.english.person import JUST, D
 from persona_memory.profile.english.regex import Regex
 
@@ -15,7 +15,8 @@ _LONG_AGO = Regex(r"\b(?:back in|(?:years|decades|ages) (?:ago|back)|when I was|
 
 
 def _relationship(match: re.Match[str]) -> Iterator[Found]:
-    yield _is(re.sub(r"^a ", "", match["state"].casefold()), match["state"].casefold())
+    state = re.sub(r"^divorce$", "divorced", match["state"].casefold())
+    yield _is(re.sub(r"^a ", "", state), state)
 
 
 def _is(state: str, said: str, whom: str = "") -> Found:
@@ -35,6 +36,15 @@ def _in_a_relationship(match: re.Match[str]) -> Iterator[Found]:
     yield one(
         "relationship", f"{D}.relationship", "in a relationship", f"Has a {match['whom'].casefold() or 'partner'}"
     )
+
+
+def _parted_from(match: re.Match[str]) -> Iterator[Found]:
+    """The end of a relationship with somebody who is only named: of who has no partner of that name, of nothing."""
+    if not _LONG_AGO.search(match.string):
+        kin = Change(f"{D}.family", "remove", match["who"])
+        given = Given(f"{D}.family", match["who"])
+        changes = (Change(f"{D}.relationship", "remove", given=given), kin)
+        yield Found("relationship", f"Broke up with {match['who']}", changes, ended=True, presupposes=True)
 
 
 def _ended(match: re.Match[str]) -> Iterator[Found]:
@@ -64,6 +74,11 @@ def _without(kinds: Collection[str]) -> tuple[Change, ...]:
 _LOVER: Final = "girlfriend|boyfriend|partner|fiancée?|fiancee"
 _SPOUSE: Final = f"{_LOVER}|wife|husband|spouse"
 _WHOM: Final = rf"(?:my|our) (?:\w+ )?(?P<whom>{_SPOUSE})(?: (?-i:[A-Z])[\w'-]+)?"
+_NO_SPOUSE: Final = (
+    rf"(?:my|the|this|our) (?!(?:\w+ )?(?:{_SPOUSE}|best friend|"
+    r"sweetheart|soulmate|man|woman|guy|girl|father|mother|love)\b)"
+)
+"""Behind "married to": work, a sofa."""
 _STATE = f"(?P<state>{lex.any_of(lex.RELATIONSHIPS)})"
 _WHEN = (
     r"(?=\W*$|\s*[.,!;]| (?:last|this|recently|yesterday|two|after|"
@@ -108,7 +123,52 @@ RULES: Final[tuple[Rule, ...]] = (
         r"(?P<whom>)",
         _ended,
     ),
-    rule(rf"{I_AM}{JUST}{_STATE}(?:{NOW}|(?= (?:to|for|from)\b))", _relationship),
+    rule(
+        rf"(?P<who>(?-i:[A-Z])[a-zà-ÿ'-]+) and I(?: have|'ve| are)? {JUST}(?:broke(?:n)? up|"
+        rf"split(?: up)?|separated|parted ways|"
+        rf"divorced|called it (?:off|quits)|ended things|no longer together|not together anymore)(?:{_WHEN}|{_BEHIND})",
+        _parted_from,
+    ),
+    rule(
+        rf"(?P<who>(?-i:[A-Z])[a-zà-ÿ'-]+) (?:has )?(?:left me|broke up with me|dumped me|walked out on me){_BEHIND}",
+        _parted_from,
+    ),
+    rule(
+        r"(?:my|our|the) (?P<state>divorce)(?:'s| is| was| has been| got| came| went| has come|"
+        r" has gone) (?:now |finally )?"
+        r"(?:final|finali[sz]ed|through|granted|complete|official|signed)\b",
+        _relationship,
+    ),
+    rule(
+        r"(?:my|our) (?:marriage|relationship|engagement)(?: is| has| has been|'s)? (?:now |finally |officially )?"
+        r"(?:over|ended|done|finished|broken down|fallen apart|called off)\b",
+        _ended,
+    ),
+    rule(
+        rf"(?:(?:he|she|they)(?:'s| has)? {JUST}(?:left|dumped) me|we(?:'ve|"
+        rf" have)? {JUST}(?:called it (?:off|quits)|parted ways|"
+        r"gone our separate ways|went our separate ways|ended (?:it|things)|decided to (?:split up|"
+        r"separate|part ways)))"
+        rf"(?:{_WHEN}|{_BEHIND})",
+        _ended,
+    ),
+    rule(
+        rf"{I_AM}{JUST}(?:husband and wife|newlyweds|man and wife|a married couple)\b|(?:I|"
+        rf"we)(?:'ve)? {JUST}(?:eloped|got hitched)\b",
+        _wed,
+    ),
+    rule(
+        r"(?:there's|I've (?:met|found)) (?:a new (?:man|woman|guy|girl|partner) in my life|someone new)\b(?P<whom>)"
+        r"(?! (?:at|to|for)\b)",
+        _in_a_relationship,
+    ),
+    rule(
+        rf"{I_AM}{JUST}an? (?:happily |newly |recently )?(?P<state>married|divorced|single) "
+        r"(?:man|woman|guy|girl|lady|person|couple|mum|mom|dad)\b",
+        _relationship,
+    ),
+    rule(rf"{I_AM}{JUST}(?:newly|back to being|once (?:again|more)) (?P<state>single|married)\b", _relationship),
+    rule(rf"{I_AM}{JUST}{_STATE}(?:{NOW}|(?= (?:for|from)\b| to (?!{_NO_SPOUSE})))", _relationship),
     rule(
         rf"(?:I|we)(?:'ve| have)? {JUST}got(?:ten)? (?P<state>(?:married|divorced)\b|separated{_WHEN}|"
         rf"engaged(?:{_WHEN}|(?= (?:to (?!the\b)|and\b|on\b|at\b|in (?-i:[A-Z])))))",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Final
 
 from persona_memory.profile.english import lexicon as lex
@@ -104,6 +105,21 @@ def _moved(match: re.Match[str]) -> Iterator[Found]:
         yield from _location(match)
 
 
+def _come_to_live(match: re.Match[str]) -> Iterator[Found]:
+    """A home, in words that say so only of who had another one."""
+    for found in _location(match):
+        yield replace(found, presupposes=True)
+
+
+def _nationality(match: re.Match[str]) -> Iterator[Found]:
+    found = next(entry for entry in lex.DEMONYMS if entry.casefold() == match["of"].casefold())
+    yield one("nationality", f"{D}.nationality", found, f"Is {found}")
+
+
+def _nth_birthday(match: re.Match[str]) -> Iterator[Found]:
+    yield one("age", f"{D}.age", int(match["age"]), f"Is {match['age']} years old")
+
+
 def _left_home(match: re.Match[str]) -> Iterator[Found]:
     found = place(match["where"] or match["there"])
     if found is not None:
@@ -121,7 +137,10 @@ def _household(match: re.Match[str]) -> Iterator[Found]:
 _COMPANY = r"(?P<company>alone|on my own|by myself|with [^,.!?;]+?)"
 
 RULES: Final[tuple[Rule, ...]] = (
-    rule(r"(?:(?:my|the) )?(?:first |full |real )?name(?:'s| is)\s+(?P<name>.+)", _name),
+    rule(r"(?:(?:my|the) )?(?:first |full |real |new |legal |married )?name(?:'s| is)(?: now)?\s+(?P<name>.+)", _name),
+    rule(
+        rf"(?:I|I've) {JUST}(?:(?:legally )?changed my name to|(?:go|going) by the name(?: of)?)\s+(?P<name>.+)", _name
+    ),
     rule(rf"{I_AM}(?:called|named)\s+(?P<name>.+)", _name),
     rule(
         r"(?:you (?:can|may|should) |just |everyone |everybody |people |(?:my )?friends )*calls? me\s+(?P<name>.+)",
@@ -131,7 +150,17 @@ RULES: Final[tuple[Rule, ...]] = (
     rule(rf"{I_AM}{AGE}(?:[ -]?years?[ -]old| ?y/?o\b| yrs old| years of age)", _age),
     rule(rf"{I_AM}{AGE}(?!\.\d)(?=\s*(?:$|[.,!;)]|(?:and I|and my|now(?! to)|this year|but)\b))(?!,? ?\d)", _age),
     rule(rf"my age is\s+{AGE}\b", _age),
-    rule(rf"{I_DO}(?:have )?turned\s+{AGE}{_LATELY}", _age),
+    rule(rf"(?:I|I've) {JUST}(?:have )?(?:turned|hit)\s+{AGE}{_LATELY}", _age),
+    rule(
+        rf"(?:it (?:was|is)|it's|(?:I|I've|we) {JUST}(?:had|celebrated)|(?:today|yesterday|\w+day) (?:was|is)) my "
+        r"(?P<age>\d{2})(?:st|nd|rd|th) birthday\b(?! (?:next|when)\b)",
+        _nth_birthday,
+    ),
+    rule(
+        rf"(?:I|I've|we) {JUST}(?:got|received|acquired|took|taken|have|been granted) (?:my |the )?"
+        rf"(?P<of>{lex.any_of(lex.DEMONYMS)}) (?:citizenship|nationality|passport)\b",
+        _nationality,
+    ),
     rule(rf"I turn\s+{AGE} today\b", _age),
     rule(r"(?:my birthday(?:'s| is)|I have my birthday)\s+(?:on |in )?(?:the )?(?P<day>[^,.!?]+)", _birthday),
     rule(r"I was born on\s+(?:the )?(?P<day>[^.!?]+?)(?: in [A-Z].*)?\W*$", _birthday),
@@ -144,7 +173,55 @@ RULES: Final[tuple[Rule, ...]] = (
     rule(rf"(?:I identify as (?:an? )?|my gender is )(?P<gender>{lex.any_of(lex.GENDERS)})\b", _gender),
     rule(rf"{I_DO}(?:live|reside)\s+(?:in|near|at|outside|just outside)\s+(?P<where>.+)", _location),
     rule(rf"{I_AM}(?:living|residing|based|located)\s+(?:in|near|at|outside)\s+(?P<where>.+)", _location),
-    rule(r"(?:I've|we've) been living in\s+(?P<where>.+)", _location),
+    rule(r"(?:I've|we've) been (?:living|based|residing|settled) in\s+(?P<where>.+)", _location),
+    rule(
+        r"(?:I've|we've) been in\s+(?P<where>(?-i:[A-Z])[^,.!?;]*?) since (?!this\b|yesterday\b|\w+day\b)",
+        _come_to_live,
+    ),
+    rule(
+        r"(?!my\b|our\b)(?P<where>(?-i:[A-Z])[^,.!?;]*?)(?:'s| is) (?:now |finally |"
+        r"officially )*(?:(?:my|our) (?:new )?)?"
+        r"(?:home(?: base)?(?=\W*$|,| (?:now|these days|and|for good|since)\b)|where (?:I|we) (?:now )?live\b)",
+        _location,
+    ),
+    rule(
+        r"(?:(?:ever |right |shortly )?(?:since|after) (?:I |we )?(?:moving|relocating|moved|relocated)|"
+        r"(?:my|our|the) (?:recent |big )?(?:move|relocation)) (?:back |over |down |up |out )?to "
+        r"(?P<where>(?-i:[A-Z])[^,.!?;]*)(?!.*\b(?:would|might|could|next|will|if|fell through|cancelled|off)\b)",
+        _come_to_live,
+    ),
+    rule(
+        r"(?:you'll|you can|you will) find me in (?P<where>(?-i:[A-Z])[^,.!?;]*?) (?:these days|nowadays|now)\b",
+        _come_to_live,
+    ),
+    rule(
+        r"(?!my\b|our\b)(?P<where>(?-i:[A-Z])[^,.!?;]*?) (?:has (?:been|become)|became) (?:my |our )?(?:new )?home\b",
+        _location,
+    ),
+    rule(
+        rf"(?:I|we)(?:'ve)? {JUST}(?:made|call|called) (?P<where>(?-i:[A-Z])[^,.!?;]*?) (?:my|our) (?:new )?home\b",
+        _location,
+    ),
+    rule(
+        rf"(?:{I_AM}|(?:I|we)(?:'ve| have) {JUST})(?:landed in|moved in(?:to)? (?:an?|our|my) [^,.!?;]*? in|back in|"
+        r"(?:back )?home in|(?:all )?settled (?:in|down) in|in)\s+(?P<where>(?-i:[A-Z])[^,.!?;]*?) "
+        r"(?:for good|permanently|full[- ]time|for the long (?:run|haul|term))\b",
+        _location,
+    ),
+    rule(
+        rf"{I_AM}(?:an? )?(?:proud |new |official )?(?P<where>(?-i:[A-Z])[\w' -]+?) (?:resident|local)\b", _come_to_live
+    ),
+    rule(rf"{I_AM}(?:an? )?(?:proud |new )?(?:resident|inhabitant) of (?P<where>.+)", _location),
+    rule(
+        rf"(?:I|we)(?:'ve| have)? {JUST}(?:(?:made|completed) the move to|(?:went|gone|started) (?:to live|living) in|"
+        r"(?:put down roots|made (?:a|our|my) home|set up home|resettled|found a home) in|"
+        r"(?:got|been) (?:transferred|relocated|posted) to|(?:got|picked up|have) the keys (?:to|for) (?:an?|our|my) "
+        r"(?:\w+ )?(?:flat|house|apartment|place|home) in|settled into (?:an?|our|my) (?:\w+ )?(?:flat|house|apartment|"
+        r"place|home) in|(?:ended up )?(?:buying|bought|renting|rented) (?:an?|our|"
+        r"my) (?:\w+ )?(?:flat|house|apartment|place) in|"
+        r"upped sticks (?:and (?:moved|went) )?to)\s+(?:live in )?(?P<where>(?-i:[A-Z]).+)",
+        _come_to_live,
+    ),
     rule(
         r"(?:I've|we've) lived in\s+(?P<where>.+?)"
         r"(?= (?:for|since|all my life|my (?:whole|entire) life)\b)",
@@ -173,7 +250,7 @@ RULES: Final[tuple[Rule, ...]] = (
         _left_home,
     ),
     rule(r"(?:I|we) live (?:alone|on my own|by myself|with [^,.!?;]+?) in\s+(?P<where>.+)", _location),
-    rule(r"home(?:'s| is) (?:now )?(?P<where>(?-i:[A-Z]).+)", _location),
+    rule(rf"home(?:'s| is) (?:now )?(?P<where>(?-i:[A-Z]).+|{_DWELLING.pattern}(?-i:[A-Z]).+)", _location),
     rule(rf"{I_DO}(?:share|rent)\s+(?P<where>{_DWELLING.pattern}.+)", _location),
     rule(r"I call\s+(?P<where>[A-Z][\w' -]+?) (?:my )?home", _location),
     rule(

@@ -46,8 +46,12 @@ _MARKER = Regex(
     + alt(
         """as of (?:today|now) | by (?:profession|trade) | well | oh | ah | so | and | but | also | yes | yeah
         yep | yup | (?:no|nope|nah)(?=[,.!]| i\\b| my\\b) | ok | okay | sure | right | actually | honestly | btw
-        by the way | anyways? | fyi | because | since | as | though | although | plus | now | currently
-        at the moment | right now | these days | nowadays | in fact | to be honest | tbh | for the record
+        by the way | anyways? | fyi | because | since(?! moving| relocating) | as | though | although | plus | now
+        currently
+        at the moment | right now | these days | nowadays | in fact | as it happens | long story short | quick update
+        small update | life update | change of plans? | new chapter | believe it or not | the thing is | truth is
+        on another note | in other news | speaking of which | after (?:much|a lot of) (?:thought|thinking)
+        to be honest | tbh | for the record
         just so you know | just to let you know | you know | you see
         (?:please )?(?:remember|note|keep in mind|bear in mind|don't forget)(?: that)?
         (?:like|as) (?:i|you) (?:said|mentioned|know|told you)(?: before| earlier)? | i told you
@@ -72,7 +76,8 @@ def shared(said: str) -> str:
 
 
 _TIME: Final = (
-    r"(?:years?|months?|weeks?|weekend|decades?|days?|morning|today|now|spring|summer|autumn|fall|winter|christmas|easter|"
+    r"(?:years?|months?|weeks?|weekend|decades?|days?|morning|today|now|spring|summer|autumn|fall|"
+    r"winter|christmas|easter|"
     rf"{any_of((*MONTHS, *WEEKDAYS))}|(?:19|20)\d\d)"
 )
 _WHEN = Regex(

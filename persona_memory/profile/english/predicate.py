@@ -200,9 +200,27 @@ def diet(entry: str) -> Found:
     return Found("diet", f"Is {entry}", (*others, Change("preference.diet", "add", entry)))
 
 
+_NO_ALLERGEN = Regex(
+    rf"\b(?:{lex.any_of(lex.WEEKDAYS)}s?|"
+    + lex.alt(
+        """work | mornings? | exercise | sports? | people | stupidity | nonsense | drama | meetings? | deadlines?
+        bullshit
+        responsibilit\\w+ | commitments? | chores | housework | homework | maths? | spreadsheets? | excel | fun
+        feelings
+        small talk | effort | money | success | happiness | politics | bureaucracy | paperwork | emails? | compliments?
+        cleaning | cooking | waiting | losing | love | romance | bad (?:news|music|jokes|coffee) | early .*"""
+    )
+    + r")\b",
+    re.IGNORECASE,
+)
+"""What nobody is allergic to but in jest."""
+
+
 def allergies(what: str) -> Iterator[Found]:
     """One allergy for each thing that is listed."""
     for found in things(what):
+        if _NO_ALLERGEN.search(found):
+            continue
         item = found if found.istitle() else found.casefold()
         yield Found(f"allergy:{item.casefold()}", f"Is allergic to {item}", (Change("health.allergies", "add", item),))
 

@@ -55,9 +55,13 @@ _OWN_LABELS: Final = words(
 )
 """Before a colon these announce what the person says; any other name there is somebody who speaks in a transcript."""
 
-_BOUNDARY = Regex(
-    r"[.!?]+[\"')\]]*(?=\s|$|\ufffc)|\n+|(?<=\s)[:;]-?[)(DPp](?=\s|$)|[\U0001f300-\U0001faff\u2600-\u27bf\ufe0f]+"
+LAUGHING: Final = (
+    "[\U0001f601\U0001f602\U0001f604-\U0001f606\U0001f608\U0001f609\U0001f61c\U0001f61d\U0001f639"
+    "\U0001f643\U0001f921\U0001f923\U0001f92a]"
 )
+"""Faces that laugh, wink, or put out their tongue."""
+_EMOJI: Final = r"[\U0001f300-\U0001faff\u2600-\u27bf\ufe0f]+"
+_BOUNDARY = Regex(rf"[.!?]+[\"')\]]*(?=\s|$|\ufffc)(?:\s*{_EMOJI})*|\n+|(?<=\s)[:;]-?[)(DPp](?=\s|$)|{_EMOJI}")
 _ABBREVIATIONS: Final = words(
     "mr mrs ms dr prof st vs e.g i.e no approx fig dept sr jr inc ltd co mt ave blvd etc a.m p.m u.s u.k d.c ph.d"
 )

@@ -59,7 +59,7 @@ def _dislikes(match: re.Match[str]) -> Iterator[Found]:
 
 
 def _prefers(match: re.Match[str]) -> Iterator[Found]:
-    better, worse = thing(match["better"]), thing(re.sub(r"[.!,;].*", "", match["worse"]))
+    better, worse = thing(match["better"]), next(iter(things(match["worse"])), None)
     if better is not None and is_activity(better) and worse is not None and not is_activity(worse):
         return  # "I prefer drawing things to understand them"
     if better is not None and worse is not None and not _ABOUT_ANSWERS.search(better):
@@ -238,6 +238,24 @@ RULES: Final[tuple[Rule, ...]] = (
         r"(?:all-time |absolute )?favorite (?P<kind>[a-z ]+?)(?=\s*[.!,;]|$)",
         _favourite,
     ),
+    rule(
+        rf"(?:I|I've|we|we've) {JUST}(?P<verb>(?:come|grown|learned|learnt|started) to (?:love|like|"
+        rf"enjoy|appreciate)|f[ae]ll(?:en)? in love "
+        r"with|become (?:hooked on|addicted to|a (?:big |huge )?(?:fan of|convert to))|"
+        r"got(?:ten)? (?:hooked on|obsessed with)|warmed "
+        r"(?:up )?to) (?P<what>.+)",
+        _likes,
+    ),
+    rule(
+        rf"(?:I|I've|we|we've) {JUST}(?:come|grown|learned|started) to (?:hate|dislike|detest|despise) (?P<what>.+)",
+        _dislikes,
+    ),
+    rule(r"I (?P<verb>can't get enough of|'m all about|'m hooked on) (?P<what>.+)", _likes),
+    rule(
+        r"(?P<what>[a-z]+(?: [a-z]+){0,2}) (?:is|has become|became) my new (?:thing|hobby|passion|obsession|sport)\b",
+        _interests,
+    ),
+    rule(r"my new (?:hobby|passion|obsession|sport|thing)(?:'s| is) (?P<what>.+)", _interests),
     rule(rf"{I_AM}{VERY}(?:into|(?P<in>interested in)|passionate about|obsessed with) (?P<what>.+)", _interests),
     rule(
         r"my (?:main |favorite |biggest |other |only )?(?:hobby|hobbies|interests?|passions?)(?:'s| is| "

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Final
 
 from persona_memory.profile.english import lexicon as lex
-from persona_memory.profile.english.found import I_AM, I_DO, Found, Rule, one, rule
+from persona_memory.profile.english.found import I_AM, I_DO, Change, Found, Rule, one, rule
 from persona_memory.profile.english.person import JUST, D
 from persona_memory.profile.english.regex import Regex
 
@@ -87,6 +87,14 @@ def works_at(match: re.Match[str]) -> Iterator[Found]:
         role = re.search(r"\bas an? (?P<career>.+)", match["where"])
         if role:
             yield from works_as(role)
+
+
+def _no_longer(match: re.Match[str]) -> Iterator[Found]:
+    """ "I'm an ex-nurse": a job that is over."""
+    job = _END.sub("", match["career"].strip())
+    if is_occupation(job):
+        change = Change(f"{D}.career", "remove", job)
+        yield Found("career", f"Is no longer a {job}", (change,), ended=True, presupposes=True)
 
 
 def _employer_is(match: re.Match[str]) -> Iterator[Found]:
@@ -181,7 +189,46 @@ RULES: Final[tuple[Rule, ...]] = (
         _job_is,
     ),
     rule(rf"I'm {JUST}(?:back to being|working again as) an?\s+(?P<career>.+)", _job_is),
-    rule(r"I make a living as\s+(?:an? )?(?P<career>.+)", works_as),
+    rule(r"I (?:now )?(?:make|earn) (?:a|my) living as\s+(?:an? )?(?P<career>.+)", works_as),
+    rule(
+        rf"(?:I've {JUST}|I (?:recently |finally ))(?:retrained|requalified|qualified|"
+        rf"certified) as an?\s+(?P<career>.+)",
+        _job_is,
+    ),
+    rule(
+        r"(?:they|my (?:boss|company|employer)|the (?:company|boss))(?:'ve| have| has)? (?:just |recently |finally )?"
+        r"(?:(?:taken|took) me on as|hired me as|promoted me to|made me)\s+(?:an? |the )?(?P<career>.+)",
+        _job_is,
+    ),
+    rule(
+        r"my (?:new |official )?(?:job )?title(?:'s| is)(?: now)?\s+(?:an? )?(?P<career>.+)",
+        _job_is,
+    ),
+    rule(
+        rf"(?:I|I've) {JUST}(?:stepped up|taken over|took over|signed up|been (?:named|appointed)|"
+        rf"was (?:named|appointed)|landed a "
+        r"(?:\w+ )?(?:role|gig)|(?:started|began|begun) (?:my|a) new (?:\w+ )?(?:job|role|position|"
+        r"life|career|gig)|made the "
+        r"(?:jump|leap|switch|move) to (?:being|working as))(?: as)?\s+(?:an? |the )?(?P<career>.+)",
+        _job_is,
+    ),
+    rule(
+        r"I (?:now )?(?:pay (?:the|my) bills|earn my (?:money|keep|bread)|spend my (?:work)?days|make my "
+        r"money|support myself) as an?\s+(?P<career>.+)",
+        _job_is,
+    ),
+    rule(
+        r"my (?:new |current )(?:role|position|gig|career|line of work)(?:'s| is)(?: now)?(?: being| that of| as)?\s+"
+        r"(?:an? )?(?P<career>.+)",
+        _job_is,
+    ),
+    rule(
+        rf"(?:I|we)(?:'ve)? {JUST}(?:opened|started|founded|launched|set up)\s+(?P<what>(?:my own|"
+        rf"our own)\s+(?:[a-z-]+ ){{0,3}}{_BUSINESS})\b",
+        _runs,
+    ),
+    rule(rf"{I_AM}the new (?P<career>[^,.!?;]+)", _job_is),
+    rule(rf"{I_AM}(?:an?|the) (?:ex[- ]|former )(?P<career>[^,.!?;]+)", _no_longer),
     rule(
         r"my (?:current |day |new )?(?:job|profession|occupation)(?:'s| is) (?:being )?an?\s+(?P<career>.+)",
         _job_is,
@@ -200,6 +247,11 @@ RULES: Final[tuple[Rule, ...]] = (
     rule(rf"{I_DO}(?:run|own)\s+(?P<what>(?:an?|my own|our own)\s+(?:[a-z-]+ ){{0,3}}{_BUSINESS})\b", _runs),
     rule(rf"(?:I|we) {JUST}(?:graduated|majored) in\s+{_SUBJECTS}{_SCHOOL}", _studied),
     rule(rf"(?:I|we)(?:'ve)? {JUST}studied\s+{_SUBJECTS}(?={_FOR_A_DEGREE}){_SCHOOL}", _studied),
+    rule(
+        rf"(?:I|I've) {JUST}(?:switched|changed|transferred) (?:my )?(?:major|degree|course|subject|studies)"
+        rf"(?: from [^,.!?;]+?)? to\s+{_SUBJECTS}{_SCHOOL}",
+        _studies,
+    ),
     rule(rf"(?:{I_DO}study|{I_AM}(?:studying|majoring in|doing a degree in))\s+{_SUBJECTS}{_SCHOOL}", _studies),
     rule(
         rf"(?:{I_AM}doing|{I_DO}have|I've(?: got)?|I {JUST}(?:got|finished|completed|did))\s+(?:an?|my)\s+"
