@@ -59,13 +59,13 @@ _SAYS: Final = alt(
 )
 _REPORT = Regex(
     rf"\b(?<!')(?<!should )(?<!shouldn't )(?!(?:i|you|should|shouldn't|keep|kept|have|had|am|to|not|"
-    rf"and|by|without)\b)\w[\w']* "
+    rf"and|by|without|always|never|please|only|just|don't|do)\b)\w[\w']* "
     rf"(?:(?:\w+ly|always|once|just|still|even|often|never|all|also|keeps?|kept|has|have|had|was|is|"
     rf"(?<=used )to) )*{_SAYS}\b"
     r"(?! (?:\w+ )?(?:to|about)\b)",
 )
 _REPORT_AFTER = Regex(
-    rf"(?:^|,)\s*(?:{_SAYS} (?:my|the|he|she|they|[A-Z])|(?:he|she|they|my \w+|(?!I )[A-Z]\w*) {_SAYS}\b)"
+    rf"(?:^|,)\s*(?:{_SAYS} (?:my|the|he|she|they|[A-Z])|(?:he|she|they|my \w+|(?!(?:I|Always|Never|Please|Just|Only|Do) )[A-Z]\w*) {_SAYS}\b)"
 )
 _ADDRESSED = Regex(r"^\W*(?:you are|you're|you play|you be|be my|be a)\b", re.IGNORECASE)
 _ANNOUNCED = Regex(
