@@ -225,7 +225,7 @@ class Study:
 
     Attributes:
         adapter_id: the candidate's name.
-        examples: of all conversations, oldest first, without what is no longer true or was rated down.
+        examples: of all conversations, oldest first, without what is no longer true.
         held_out: pairs about the same facts in other words, which only examine.
         workspace: a folder for what a training that is cut short goes on from. It is deleted with what was erased.
         watermark: the newest of the person's events that the examples could rest on.

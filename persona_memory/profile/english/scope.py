@@ -64,9 +64,8 @@ _REPORT = Regex(
     rf"(?<=used )to) )*{_SAYS}\b"
     r"(?! (?:\w+ )?(?:to|about)\b)",
 )
-_REPORT_AFTER = Regex(
-    rf"(?:^|,)\s*(?:{_SAYS} (?:my|the|he|she|they|[A-Z])|(?:he|she|they|my \w+|(?!(?:I|Always|Never|Please|Just|Only|Do) )[A-Z]\w*) {_SAYS}\b)"
-)
+_NAMED = r"(?!(?:I|Always|Never|Please|Just|Only|Do) )[A-Z]\w*"
+_REPORT_AFTER = Regex(rf"(?:^|,)\s*(?:{_SAYS} (?:my|the|he|she|they|[A-Z])|(?:he|she|they|my \w+|{_NAMED}) {_SAYS}\b)")
 _ADDRESSED = Regex(r"^\W*(?:you are|you're|you play|you be|be my|be a)\b", re.IGNORECASE)
 _ANNOUNCED = Regex(
     r"\b"
