@@ -9,12 +9,13 @@ import signal
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 pytest.importorskip("torch", reason='needs pip install "persona-memory[parametric]"')
 
-from persona_memory import PersonaMemory, Retry
+from persona_memory import PersonaMemory, Retry, persona_graph, with_memory
 from persona_memory.errors import AdapterRetired, InvalidInput, TrainingError
 from persona_memory.parametric import BaseModel, LocalAdapters, Plan
 from persona_memory.parametric.curriculum import Settings
@@ -229,3 +230,22 @@ def test_readings_are_of_every_kind_and_never_shared() -> None:
     assert all(one.context.startswith("<recalled_memories>") for one in some)
     assert len(texts(3, seed=1)) == 3
     assert texts(3, seed=1) != texts(3, seed=2)
+
+
+def test_a_graph_answers_with_the_adapter(tmp_path: Path, local: LocalAdapters) -> None:
+    """The recalled text goes to the model as the route says, once; what is bound to the model stays."""
+    with open_memory(tmp_path, local) as memory:
+        for pet in PETS:
+            memory.observe([("user", f"My pet is called {pet}")], user_id="ana", thread_id=pet)
+        memory.consolidate(user_id="ana")
+        memory.flush(timeout=100)
+        (made,) = memory.adapters(user_id="ana")
+        bound = local.chat_model(max_tokens=3).bind(stop=["never said"])
+        graph = persona_graph(memory, bound, max_tokens=5)  # type: ignore[arg-type]
+        said = graph.invoke({"messages": [("user", "Who is Basil and who is Miau?")]}, context={"user_id": "ana"})
+        reply = said["messages"][-1]
+        assert reply.response_metadata["adapter"] == made.adapter_id
+        recall = memory.recall("Who is Basil?", user_id="ana", max_tokens=400)
+        asked: Any = with_memory(bound, [("user", "Who is Basil?")], recall)[0]
+        assert asked.kwargs == {"stop": ["never said"]}
+        assert "Basil" in asked.bound.retrieved
