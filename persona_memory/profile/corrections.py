@@ -8,7 +8,7 @@ from typing import Final
 
 from persona_memory.profile.english.contrast import put
 from persona_memory.profile.english.found import Found
-from persona_memory.profile.english.mending import exchange
+from persona_memory.profile.english.mending import exchange, looks_back
 from persona_memory.profile.english.phrases import core
 from persona_memory.profile.english.regex import Regex
 from persona_memory.profile.english.repairs import repair
@@ -66,10 +66,19 @@ def exchanged(said: Sequence[Statement], correction: str) -> tuple[Statement, li
     return None
 
 
-def named_exchange(correction: str) -> tuple[str, str] | None:
-    """What was wrong and what is right, where a correction names both: "it's 4 April, not 3 April"."""
+def named_exchange(correction: str, reply: str = "") -> tuple[str, str] | None:
+    """What was wrong and what is right, where a correction names both: "I said 3 April, I meant 4 April".
+
+    Args:
+        correction: the turn.
+        reply: the assistant's turn before it in the same thread. "It's 4 April, not 3 April" may be about anything in
+            the world, and is taken for a correction only where that has named what was wrong.
+    """
     meant = _meant(correction) if len(correction) <= LONGEST_CORRECTION else None
-    return meant[:2] if meant is not None and meant[0] else None
+    if meant is None or not meant[0]:
+        return None
+    named = re.search(rf"(?<!\w){re.escape(meant[0])}(?!\w)", reply, re.IGNORECASE)
+    return meant[:2] if named or looks_back(plain(correction)) else None
 
 
 def _meant(correction: str) -> tuple[str, str, bool] | None:

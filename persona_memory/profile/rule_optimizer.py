@@ -36,7 +36,7 @@ class RuleOptimizer:
         profile, edits = view.profile, list[ProfileEdit]()
         for turn, said in stated(view.turns, view.memories):
             exchanged: set[tuple[str, str]] = set()
-            for edit in () if said else _corrected(turn, profile):
+            for edit in () if said else _corrected(turn, _reply_before(turn, view.turns), profile):
                 profile = apply(profile, edit, view.schema)
                 edits.append(edit)
             for statement in said:
@@ -96,9 +96,15 @@ def _without_last(
     return found if latest is None else found[:latest] + found[latest + 1 :]
 
 
-def _corrected(turn: Turn, profile: Profile) -> Iterator[ProfileEdit]:
-    """What "it's 4 April, not 3 April" makes of the one value of the profile that it names as wrong."""
-    named = named_exchange(turn.text)
+def _reply_before(turn: Turn, turns: Sequence[Turn]) -> str:
+    """The assistant's turn right before this one in its thread; empty where there is none."""
+    last = next((one for one in reversed(turns) if one.thread_id == turn.thread_id and one.seq < turn.seq), None)
+    return last.text if last is not None and last.role == "assistant" else ""
+
+
+def _corrected(turn: Turn, reply: str, profile: Profile) -> Iterator[ProfileEdit]:
+    """What "I said 3 April, I meant 4 April" makes of the one value of the profile that it names as wrong."""
+    named = named_exchange(turn.text, reply)
     if named is None:
         return
     old, new = named

@@ -8,8 +8,8 @@ memory extractor are made of this.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from persona_memory.profile.corrections import LONGEST_CORRECTION, exchanged, named_exchange
@@ -85,48 +85,104 @@ class _Wrong:
             yield statement_of(gone, right.quote, right.start)
 
 
+@dataclass(slots=True)
+class _Told:
+    """What the clauses of a turn have stated so far, and what of it is in question.
+
+    Attributes:
+        said: the statements, each with the number of its sentence.
+    """
+
+    said: list[tuple[int, Statement]] = field(default_factory=list)
+    doubt: _Doubt | None = None
+    wrong: _Wrong = field(default_factory=_Wrong)
+
+    def drop(self, goes: Callable[[Statement], bool]) -> None:
+        """Leaves out the statements that go."""
+        self.said = [item for item in self.said if not goes(item[1])]
+
+
 def _stated(text: str, rules: tuple[Rule, ...], parts: Sequence[Clause]) -> tuple[Statement, ...]:
     """What the clauses say in order, each in the light of those before it: mended, resumed, overruled."""
-    told: list[tuple[int, Statement]] = []
-    doubt: _Doubt | None = None
-    wrong = _Wrong()
+    told = _Told()
     for clause in parts:
+        earlier = _just_before(told.said, clause)
         found = list(in_clause(clause, text, rules)) if clause.asserted else []
-        earlier = _just_before(told, clause)
-        if clause.asserted and not found and (named := withdrawn(clause.text)):
-            wrong = _Wrong(clause.sentence, named)
-            found = [gone for old in earlier[-1:] for gone in wrong.denied(old, rules)]
-        elif clause.asserted and (offset := said_again(clause.text)):
-            again = replace(clause, text=clause.text[offset:], start=clause.start + offset)
-            wrong = _Wrong(clause.sentence, again=tuple(in_clause(again, text, rules)))
-            found = list(wrong.again) or found
-        elif found and clause.sentence - wrong.sentence <= NEAR:
-            if not wrong.again or _INSTEAD.search(clause.text):
-                told = [item for item in told if item[1] not in wrong.again or not wrong.is_corrected(found)]
-                found = [*wrong.denied(found[-1], rules), *found]
-            wrong = _Wrong()
-        if respelt(clause.text):
-            told[-len(earlier) :] = [(clause.sentence, _alone(old)) for old in earlier]
-        mending = repair(clause.text) if earlier else None
-        if mending is not None and not (mending.rest == "" and any(old.ended for old in earlier)):
-            doubt = _Doubt(earlier, mending.certain or (doubt is not None and doubt.certain))
-        if not found and earlier and clause.asserted and (mended := exchanged(earlier, clause.text)):
-            doubt = _Doubt([mended[0]], certain=True)
-            found = [statement_of(fact, *quote_of(clause, text)) for fact in mended[1]]
+        if clause.asserted:
+            found = _withdrawn(clause, found, earlier, told, text, rules)
+        _respelt(clause, earlier, told)
+        found = _repaired(clause, found, earlier, told, text)
         if all(new.presupposes for new in found):
-            found = _no_more(clause, earlier, text) or _resumed(clause, told, text, rules) or found
-        if doubt is not None and found:
-            if doubt.certain or not _ADDED.search(clause.text):
-                told = [item for item in told if not _given_up(item[1], doubt, found)]
-            doubt = None
+            found = _no_more(clause, earlier, text) or _resumed(clause, told.said, text, rules) or found
+        _settled(clause, found, told)
         if not _ADDED.search(clause.text):
-            before = [old for _, old in told]
+            before = [old for _, old in told.said]
             found = [_grounded(new, before) for new in found]
-            told = [item for item in told if not any(_overrules(new.among(before), item[1]) for new in found)]
-        told += [(clause.sentence, new) for new in found]
+            later = [new.among(before) for new in found]
+            told.said = [item for item in told.said if not any(_overrules(new, item[1]) for new in later)]
+        told.said += [(clause.sentence, new) for new in found]
+    doubt = told.doubt
     if doubt is not None and doubt.certain:
-        told = [item for item in told if item[1] not in doubt.of]
-    return tuple(dict.fromkeys(statement for _, statement in told))
+        told.drop(lambda old: old in doubt.of)
+    return tuple(dict.fromkeys(statement for _, statement in told.said))
+
+
+def _withdrawn(
+    clause: Clause,
+    found: list[Statement],
+    earlier: Sequence[Statement],
+    told: _Told,
+    text: str,
+    rules: tuple[Rule, ...],
+) -> list[Statement]:
+    """What a clause states, where it names what was wrong, says it again, or says what is right instead."""
+    if not found and (named := withdrawn(clause.text)):
+        told.wrong = _Wrong(clause.sentence, named)
+        return [gone for old in earlier[-1:] for gone in told.wrong.denied(old, rules)]
+    if offset := said_again(clause.text):
+        again = replace(clause, text=clause.text[offset:], start=clause.start + offset)
+        told.wrong = _Wrong(clause.sentence, again=tuple(in_clause(again, text, rules)))
+        return list(told.wrong.again) or found
+    wrong = told.wrong
+    if not found or clause.sentence - wrong.sentence > NEAR:
+        return found
+    told.wrong = _Wrong()
+    if wrong.again and not _INSTEAD.search(clause.text):
+        return found
+    if wrong.is_corrected(found):
+        told.drop(lambda old: old in wrong.again)
+    return [*wrong.denied(found[-1], rules), *found]
+
+
+def _respelt(clause: Clause, earlier: Sequence[Statement], told: _Told) -> None:
+    """Lets the names that were given right before "I misspelt it" take the place of those given once."""
+    if earlier and respelt(clause.text):
+        told.said = [
+            (sentence, _alone(old) if any(old is one for one in earlier) else old) for sentence, old in told.said
+        ]
+
+
+def _repaired(
+    clause: Clause, found: list[Statement], earlier: list[Statement], told: _Told, text: str
+) -> list[Statement]:
+    """What a clause states, where it mends what stands right before it; that is in doubt then."""
+    mending = repair(clause.text) if earlier else None
+    if mending is not None and not (mending.rest == "" and any(old.ended for old in earlier)):
+        told.doubt = _Doubt(earlier, mending.certain or (told.doubt is not None and told.doubt.certain))
+    if not found and earlier and clause.asserted and (mended := exchanged(earlier, clause.text)):
+        told.doubt = _Doubt([mended[0]], certain=True)
+        return [statement_of(fact, *quote_of(clause, text)) for fact in mended[1]]
+    return found
+
+
+def _settled(clause: Clause, found: Sequence[Statement], told: _Told) -> None:
+    """Takes out what was in doubt, as soon as something is said that holds instead of it."""
+    doubt = told.doubt
+    if doubt is None or not found:
+        return
+    if doubt.certain or not _ADDED.search(clause.text):
+        told.drop(lambda old: _given_up(old, doubt, found))
+    told.doubt = None
 
 
 def _alone(old: Statement) -> Statement:
@@ -265,13 +321,16 @@ def corrected(before: str, text: str) -> tuple[Statement, ...]:
     return tuple(statement_of(fact, quote, text.find(quote)) for fact in ([gone] if gone else []) + found)
 
 
-def corrected_among(memories: Sequence[str], text: str) -> tuple[Statement, ...]:
+def corrected_among(memories: Sequence[str], text: str, reply: str = "") -> tuple[Statement, ...]:
     """What a correction that names what was wrong means for who has these memories: "I said Oslo but I meant Bergen".
 
     Args:
         memories: texts of current ones. Where none of them, or more than one, holds what was wrong, it means nothing.
+        text: the turn.
+        reply: the assistant's turn before it in the same thread; "It isn't Oslo, it's Bergen" means this person only
+            where that has spoken of Oslo.
     """
-    named = named_exchange(text)
+    named = named_exchange(text, reply)
     wrong = [] if named is None else [memory for memory in memories if _holds(memory, named[0])]
     return corrected(first_person(wrong[0]), text) if len(wrong) == 1 else ()
 

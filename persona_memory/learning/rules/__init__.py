@@ -112,13 +112,14 @@ def drop_superseded(extraction: Extraction) -> Extraction:
 def _of_turn(turn: Turn, earlier: Sequence[Turn], parts: Sequence[Clause], window: Window) -> Iterator[_Said]:
     before = next((other for other in reversed(earlier) if other.thread_id == turn.thread_id), None)
     found = statements(turn.text, parts)
-    if not found and before is not None and before.role == "assistant":
-        found = answered(before.text, turn.text)
+    reply = before.text if before is not None and before.role == "assistant" else ""
+    if not found and reply:
+        found = answered(reply, turn.text)
     own = _before(turn, earlier)
     if not found and own is not None:
         found = corrected(own.text, turn.text)
     if not found:
-        found = corrected_among([memory.text for memory in _told_before(turn.seq, window)], turn.text)
+        found = corrected_among([memory.text for memory in _told_before(turn.seq, window)], turn.text, reply)
     asked = _asked_to_remember(turn, [statement.quote for statement in found])
     told = {event.memory.text.casefold(): event for event in (*events(turn, parts), *map(Event, asked))}
     for statement in found:

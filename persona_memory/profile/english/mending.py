@@ -14,7 +14,18 @@ from typing import Final
 
 from persona_memory.profile.english.contrast import denial, put
 from persona_memory.profile.english.found import Change, Found, Given
-from persona_memory.profile.english.lexicon import alt
+from persona_memory.profile.english.lexicon import (
+    DEMONYMS,
+    DIETS,
+    INTOLERANCES,
+    LANGUAGES,
+    MONTHS,
+    OCCUPATIONS,
+    RELATIONSHIPS,
+    WEEKDAYS,
+    alt,
+    words,
+)
 from persona_memory.profile.english.phrases import core
 from persona_memory.profile.english.regex import Regex
 
@@ -56,13 +67,18 @@ _REMINDS = Regex(
 _REALLY: Final = r"(?:(?:actually|really|in fact|in truth|now|just|only|rather)\s+)*"
 _IS: Final = r"(?:'s|'re| is| are)"
 _IN_TRUTH: Final = (
-    rf"(?:(?:but|and|it turns out)\s+)*(?:{_REALLY}(?:(?:it|he|she){_IS} {_REALLY}(?:(?:called|named) )?|"
+    rf"(?P<how>(?:(?:but|and|it turns out)\s+)*(?:{_REALLY}(?:(?:it|he|she){_IS} {_REALLY}(?:(?:called|named) )?|"
     rf"(?:his|her|its|their|the) (?:real |actual |right |correct )?name{_IS} {_REALLY}|"
     r"i (?:really |actually )?meant(?: to say)? |what i meant (?:is|was) |it should (?:be|have been) )|"
-    r"(?:only|just) )"
-    rf"(?P<new>{_VALUE})(?: (?:that |who )?(?:i|we)\b(?:'m)?(?: [a-z]+){{1,2}})?"
+    r"(?:only|just) ))"
+    rf"(?P<new>{_VALUE})(?P<that> (?:that |who )?(?:i|we)\b(?:'m)?(?: [a-z]+){{1,2}})?"
 )
 """What is right, as an ellipsis: "it's Porto", "he's called Basil", "it's Dutch that I speak", "I meant walnuts"."""
+_ANNOUNCED = Regex(r"\b(?:meant|should)\b", re.IGNORECASE)
+"""In front of a value that need not be written like the old one: "it's late" may be anything, "I meant" is not."""
+_NAMED = Regex(r"\b(?:called|named?)\b", re.IGNORECASE)
+_OF_SOMEBODY = Regex(r"\b(?:he|she|his|her|their|called|named?)\b", re.IGNORECASE)
+_CONTRAST = Regex(r"\b(?:actually|really|in fact|in truth|rather)\b|^(?:only|just) $", re.IGNORECASE)
 _BREAK: Final = r"\s*[,;:\u2014-]+\s*"
 _DENIED_FIRST = Regex(
     rf"(?P<head>(?:my|our|i|we)\b[^,;:.!?\u2014]*?)(?P<no> isn't| is not| aren't| are not|'s not|'m not|'re not| don't)"
@@ -73,15 +89,18 @@ _POSITIVE: Final = {"isn't": " is", "is not": " is", "aren't": " are", "are not"
     f"'{short} not": f"'{short}" for short in ("s", "m", "re")
 }
 _TOLD_FIRST = Regex(rf"(?P<told>[^,;:.!?\u2014]+?)(?:{_BREAK}|\s+but\s+){_IN_TRUTH}\W*$", re.IGNORECASE)
+_MINE: Final = r"my [^,;:.!?\u2014]+?"
 _NAMED_WRONG = Regex(
-    r"(?:i|you)(?:'ve)? (?:(?P<mis>mistyped|misspelled|misspelt)|got|have|had|wrote|typed|spelled|spelt|put) "
-    rf"(?P<what>my [^,;:.!?\u2014]+?)(?(mis)| (?:wrong|wrongly|incorrectly|mixed up)){_BREAK}{_IN_TRUTH}\W*$",
+    rf"(?:i|you)(?:'ve)? (?:(?:mistyped|misspelled|misspelt) (?P<respelt>{_MINE})|"
+    rf"(?:got|have|had|wrote|typed|spelled|spelt|put) (?P<wrong>{_MINE}) (?:wrong|wrongly|incorrectly|mixed up))"
+    rf"{_BREAK}{_IN_TRUTH}\W*$",
     re.IGNORECASE,
 )
 """What was wrong is a name or a date that the person has: "I got my dog's name wrong, it's Basil"."""
+_NAME_OF_IT: Final = r"(?:it|that|this|(?:his|her|its|their|the|my|our) name)"
 _RESPELT = Regex(
-    r"\W*(?:sorry\W+)?i (?:misspelt|misspelled|mistyped|"
-    r"(?:spelled|spelt|typed|wrote) (?=(?:it|that|h\w+ name) wrong))\b",
+    rf"\W*(?:sorry\W+)?i (?:(?:misspelt|misspelled|mistyped) {_NAME_OF_IT}\b(?=\W*$| (?:before|earlier|again|sorry)\b)|"
+    rf"(?:spelled|spelt|typed|wrote) {_NAME_OF_IT} wrong\b)",
     re.IGNORECASE,
 )
 _EXCHANGE = Regex(
@@ -129,18 +148,50 @@ def mended(clause: str, read: Reader) -> list[Found] | None:
         return None
     again = _REMINDS.match(clause)
     said = core(clause[again.end() :] if again else clause)[0]
-    named = _NAMED_WRONG.match(said)
-    if named:
-        return [alone(fact) for fact in read(f"{named['what']} is {named['new']}")] or None
-    first = _DENIED_FIRST.match(said)
-    wrong, right = "", ""
-    if first:
-        wrong, right = f"{first['head']}{_POSITIVE[first['no'].strip().casefold()]} {first['rest']}", first["new"]
-    elif again and (told := _TOLD_FIRST.match(said)):
-        wrong, right = told["told"], told["new"]
-    now = put(right, wrong, read) if wrong else None
+    if named := _NAMED_WRONG.match(said):
+        told = f"{named['respelt'] or named['wrong']} is {named['new']}"
+        return ([alone(fact) for fact in read(told)] or None) if _is_value(named) else None
+    if match := _DENIED_FIRST.match(said):
+        wrong = f"{match['head']}{_POSITIVE[match['no'].strip().casefold()]} {match['rest']}"
+    elif again and (match := _TOLD_FIRST.match(said)):
+        wrong = match["told"]
+    else:
+        return None
+    now = put(match["new"], wrong, read)
     affirmed = read(now) if now else []
-    return [*denials(read(wrong), affirmed), *affirmed] if affirmed else None
+    if not now or not affirmed or not _takes_its_place(match, wrong, now, affirmed):
+        return None
+    return [*denials(read(wrong), affirmed), *affirmed]
+
+
+def _is_value(ellipsis: re.Match[str]) -> bool:
+    """Whether what is right of "my name" is one: "it's Catherine", not "it's fine"."""
+    return bool(_ANNOUNCED.search(ellipsis["how"])) or any(_looks(ellipsis["new"]))
+
+
+def _takes_its_place(ellipsis: re.Match[str], wrong: str, now: str, affirmed: Sequence[Found]) -> bool:
+    """Whether an ellipsis gives another value and no reason or comment: "it's Porto", not "it's late".
+
+    Args:
+        ellipsis: a match with the groups of what is right.
+        wrong: the clause with what was wrong.
+        now: the clause with what is right in its place.
+        affirmed: what it says then.
+    """
+    how, that = ellipsis["how"], ellipsis["that"] or ""
+    sorts = {fact.slot.partition(":")[0] for fact in affirmed}
+    if _OF_SOMEBODY.search(how) and sorts.isdisjoint({"family", "pet", "name", "partner"}):
+        return False
+    named = _NAMED.search(how) and _NAMED.search(wrong)
+    if named or _ANNOUNCED.search(how) or set(that.casefold().split()[1:]) & set(wrong.casefold().split()[1:]):
+        return True
+    place = now.rfind(ellipsis["new"])
+    old = wrong[place : place + len(wrong) - len(now) + len(ellipsis["new"])]
+    allergy = "allergy" in sorts
+    if allergy and _SMALL.match(ellipsis["new"]):
+        return True  # "only to soy"
+    plural = allergy or bool(_CONTRAST.search(how))
+    return _alike(old, ellipsis["new"], plural=plural)
 
 
 def denials(wrong: Sequence[Found], right: Sequence[Found]) -> list[Found]:
@@ -169,18 +220,55 @@ def respelt(clause: str) -> bool:
 
 def exchange(text: str) -> tuple[str, str] | None:
     """What was wrong and what is right, of a correction that names two values and no more: "I said X but I meant Y"."""
-    match = next((found for one in (_EXCHANGE, *_THIS_NOT_THAT) if (found := one.match(text))), None)
+    match = _EXCHANGE.match(text)
+    if match is None:
+        match = next((found for one in _THIS_NOT_THAT if (found := one.match(text))), None)
+    elif not (_ANNOUNCED.search(match["how"]) or _NAMED.search(match["how"]) or _alike(match["old"], match["new"])):
+        return None
     if match is None or len(match["new"].split()) > LONGEST:
         return None
-    named = match["old"].strip(), match["new"].strip()
-    meant = re.search(r"\bmeant\b|\bname\b|\bshould\b|\bnot\b|n't\b", text, re.IGNORECASE)
-    return named if meant or _alike(*named) else None
+    return match["old"].strip(), match["new"].strip()
 
 
-def _alike(old: str, new: str) -> bool:
-    """Whether two values are written alike; "it's late" behind "I said coffee" gives no other value."""
-    kinds = [(one[0].isupper(), one.isdigit(), one.endswith("s") and not one.endswith("ss")) for one in (old, new)]
+def looks_back(text: str) -> bool:
+    """Whether a correction says of itself that it is one of something said before, or of a name."""
+    return _LOOKS_BACK.search(text) is not None
+
+
+_LOOKS_BACK = Regex(rf"\b(?:meant|called|named?|i {_TOLD}|did i (?:say|write|type)|{_WRONG})\b", re.IGNORECASE)
+_OCCASIONS: Final = words(
+    "lent ramadan easter christmas advent passover eid diwali hanukkah halloween thanksgiving ok okay"
+)
+_VOCABULARIES: Final = tuple(
+    frozenset(map(str.casefold, one))
+    for one in (
+        *({*MONTHS, *WEEKDAYS}, _OCCASIONS, DEMONYMS, LANGUAGES),
+        *(DIETS, RELATIONSHIPS, OCCUPATIONS, INTOLERANCES),
+    )
+)
+"""A word that is in one of these takes the place only of another one in it: it's no dog that is Spanish."""
+_SMALL = Regex(r"(?:(?:in|on|at|to|for|from|with|as|an?|the)\s)+", re.IGNORECASE)
+_NO_PLURAL = Regex(r"(?:my|our|his|her|its|their|your|the|this|that|all|always|sometimes)\b|.*(?:[sui]s|ways)$", re.I)
+"""What ends like a plural and is none ("delicious"), or tells why: "it's my knees"."""
+
+
+def _alike(old: str, new: str, *, plural: bool = True) -> bool:
+    """Whether two values are written alike; "it's late" behind "I said coffee" gives no other value.
+
+    Args:
+        plural: whether it is enough that both are plurals.
+    """
+    was, now = _SMALL.sub("", old.strip()), _SMALL.sub("", new.strip())
+    known = [one for one in _VOCABULARIES if now.casefold() in one]
+    if known:
+        return any(was.casefold() in one for one in known)
+    kinds = [_looks(one)[: 3 if plural else 2] for one in (was, now)]
     return any(a and b for a, b in zip(*kinds, strict=True))
+
+
+def _looks(value: str) -> tuple[bool, bool, bool]:
+    """Whether a value is written as a name, a number, a plural."""
+    return value[:1].isupper(), value.isdigit(), value.endswith("s") and not _NO_PLURAL.match(value)
 
 
 def alone(fact: Found) -> Found:
