@@ -18,6 +18,7 @@ from .changes import (
     BRIEF,
     COFFEE,
     DIET,
+    DISLIKES,
     DRINKER,
     FAVOURITES,
     FIRM,
@@ -77,7 +78,6 @@ MARRIED: Final = "I'm married."
 SPAIN: Final = "I'm from Spain."
 
 OPEN: Final[list[Row]] = [
-    (BEA, "It's not Bea, it's Bee.", {ADDRESS: ["Bee"]}),
     (LISBON, "Lisbon was wrong, I live in Porto.", IN_PORTO),
     (BISCUIT, "The dog's name is actually Basil, I don't know why I wrote Biscuit.", HAS_BASIL),
     (COFFEE, "I got it wrong about the coffee, it's tea I love.", {LIKES: ["tea"]}),
@@ -90,7 +90,6 @@ OPEN: Final[list[Row]] = [
     (ITALIAN, "I was wrong about Italian, it's Greek I'm learning.", {GOALS: ["learn Greek"]}),
     (MEDIC, "I stopped working for Northgate Ambulance in spring and started at a bakery.", BAKES),
     (SIEMENS, "I said I work at Siemens but that's my brother, I work at Bosch.", AT_BOSCH),
-    (BISCUIT, "It's Basil, not Biscuit.", HAS_BASIL),
     (BISCUIT, "My dog isn't called Biscuit, he is called Basil.", HAS_BASIL),
     (SPAIN, "I shouldn't have said Spain, I'm from Portugal.", {ORIGIN: ["Portugal"]}),
     (NUTS, "I was wrong about the peanuts, it's walnuts I'm allergic to.", TO_WALNUTS),
@@ -169,3 +168,83 @@ HELD_OUT: Final[list[Row]] = [
     (MEDIC, "I don't work for praise any more than you do.", IS_MEDIC),
     (NURSE, "I'm not a nurse for the money, I'm a nurse because I like people.", IS_NURSE),
 ]
+
+IN_REPLY: Final[list[tuple[str, str, str, After]]] = [
+    (BEA, "Hi Bea, how can I help?", "It's not Bea, it's Bee.", {ADDRESS: ["Bee"]}),
+    (BISCUIT, "And how is Biscuit doing?", "It's Basil, not Biscuit.", HAS_BASIL),
+    (BISCUIT, "Give Biscuit a treat from me!", "He's Basil, not Biscuit.", HAS_BASIL),
+    (SIEMENS, "How are things at Siemens?", "It isn't Siemens, it's Bosch.", AT_BOSCH),
+    (LISBON, "Is it sunny in Lisbon?", "Porto, not Lisbon!", IN_PORTO),
+    (NUTS, "I left out the peanuts.", "Not peanuts, walnuts.", TO_WALNUTS),
+    (COFFEE, "Another coffee, then?", "It's tea, not coffee.", {LIKES: ["tea"]}),
+]
+"""Told, what the assistant says in another thread, the answer, the profile after it.
+
+Without what the assistant says the answer may be about anything in the world, and changes nothing.
+"""
+
+ELLIPSES: Final[list[tuple[str, str, After]]] = [
+    # a denial and its reason
+    ("", "I don't like coffee, it's bitter.", {DISLIKES: ["coffee"]}),
+    ("", "I don't like jazz, it's boring.", {DISLIKES: ["jazz"]}),
+    ("", "I don't like crowds, it's nerves.", {DISLIKES: ["crowds"]}),
+    ("", "I don't like Guinness, it's Lent.", {DISLIKES: ["Guinness"]}),
+    ("", "I don't like opera, it's only noise.", {DISLIKES: ["opera"]}),
+    ("", "I don't like mushrooms, it's the texture.", {DISLIKES: ["mushrooms"]}),
+    ("", "I don't like running, it's the knees I worry about.", {DISLIKES: ["running"]}),
+    ("", "I don't enjoy running, it's hard on my knees.", {DISLIKES: ["running"]}),
+    ("", "I don't eat peanuts, it's my allergies.", {DIET: ["no peanuts"]}),
+    ("", "I don't eat beef, it's Ramadan.", {DIET: ["no beef"]}),
+    ("", "I don't drink alcohol, it's just unhealthy.", {DIET: ["no alcohol"]}),
+    ("", "I'm not from Spain, just visiting.", {}),
+    ("", "I'm not from Spain, only passing through.", {}),
+    ("", "I'm not from Spain, it's Tuesday.", {}),
+    ("", "I don't live in Lisbon, only nearby.", {}),
+    ("", "I don't live in Lisbon, only in summer.", {}),
+    ("", "I don't live in Lisbon, it's expensive.", {}),
+    ("", "I don't work at Bosch, just nearby.", {}),
+    ("", "I don't work at Bosch, it's Friday.", {}),
+    ("", "I'm not vegetarian, it's just Lent.", {}),
+    ("", "I'm not vegetarian, just picky.", {}),
+    ("", "I'm not a nurse, just tired.", {}),
+    ("", "I'm not allergic to milk, it's gross.", {}),
+    ("", "I don't speak German, only a little.", {}),
+    ("", "I don't play tennis, just watching.", {}),
+    ("", "My sister isn't Ana, she's Spanish.", {}),
+    (BISCUIT, "My dog isn't called Rex, he's Spanish.", HAS_BISCUIT),
+    # what was said before, and a comment
+    (LISBON, "I said I live in Lisbon, it's late.", IN_LISBON),
+    (LISBON, "I told you I live in Lisbon, it's lovely.", IN_LISBON),
+    (LISBON, "I said I live in Lisbon, it's Friday.", IN_LISBON),
+    (LISBON, "I mentioned I live in Lisbon, it's really hot.", IN_LISBON),
+    (LISBON, "I shouldn't have said Lisbon, it's lovely.", IN_LISBON),
+    (LISBON, "I was wrong about Lisbon, it's Friday.", IN_LISBON),
+    (SIEMENS, "I said I work at Siemens, it's exhausting.", AT_SIEMENS),
+    (GERMAN, "I said I speak German, it's useful.", SPEAKER),
+    (NURSE, "I wrote that I'm a nurse, it's hard work.", IS_NURSE),
+    (NUTS, "I said I'm allergic to peanuts, it's serious.", ALLERGIC),
+    (COFFEE, "I said I love coffee, it's delicious.", DRINKER),
+    ("I like olives.", "I said I like olives, it's delicious.", {LIKES: ["olives"]}),
+    ("I like tea.", "I mentioned I like tea, it's calming.", {LIKES: ["tea"]}),
+    ("I like tea.", "I said I like tea, I meant every word.", {LIKES: ["tea"]}),
+    ("I play chess.", "I said I play chess, it's fun.", {HOBBIES: ["chess"]}),
+    (BISCUIT, "I said my dog is called Biscuit, it's Irish.", HAS_BISCUIT),
+    (BISCUIT, "I said my dog is called Biscuit, he's adorable.", HAS_BISCUIT),
+    (BISCUIT, "You have my dog's name wrong, it's fine.", HAS_BISCUIT),
+    (KATHERINE, "You got my name wrong, it's okay.", {NAME: ["Katherine"]}),
+    ("I live in Lisbon.", "I said I live in Lisbon with my sister, she's called Ana.", IN_LISBON),
+    # the same words where another value stands
+    ("", "I don't live in Lisbon, it's Porto.", IN_PORTO),
+    ("", "I'm not from Spain, it's Portugal I come from.", {ORIGIN: ["Portugal"]}),
+    ("", "I'm not allergic to peanuts, it's walnuts.", TO_WALNUTS),
+    ("", "I'm not allergic to milk, only to soy.", {ALLERGIES: ["soy"]}),
+    ("", "I'm not vegan, just vegetarian.", {DIET: ["vegetarian"]}),
+    ("", "I'm not married, just engaged.", {STATUS: ["engaged"]}),
+    ("", "I don't speak German, just Dutch.", DUTCH),
+    ("", "I'm not 34, it's 35.", {AGE: [35]}),
+    (BISCUIT, "My dog isn't called Biscuit, he's just Basil.", HAS_BASIL),
+    (LISBON, "I said I live in Lisbon, it's Porto.", IN_PORTO),
+    (NURSE, "I said nurse, I meant midwife.", MIDWIFE),
+    (LISBON, "I was wrong about Lisbon, it's Porto.", IN_PORTO),
+]
+"""Written against the rules, each with the profile after it: reasons and comments add nothing, other values do."""

@@ -78,6 +78,8 @@ _ANNOUNCED = Regex(r"\b(?:meant|should)\b", re.IGNORECASE)
 """In front of a value that need not be written like the old one: "it's late" may be anything, "I meant" is not."""
 _NAMED = Regex(r"\b(?:called|named?)\b", re.IGNORECASE)
 _OF_SOMEBODY = Regex(r"\b(?:he|she|his|her|their|called|named?)\b", re.IGNORECASE)
+_NOT_ALL = Regex(r"(?:an? (?:little|bit|few)|some|sometimes|\w+ly|in|on|at|with|for|during|when)\b", re.IGNORECASE)
+"""What takes back a part of a denial: "I don't speak German, only a little"."""
 _CONTRAST = Regex(r"\b(?:actually|really|in fact|in truth|rather)\b|^(?:only|just) $", re.IGNORECASE)
 _BREAK: Final = r"\s*[,;:\u2014-]+\s*"
 _DENIED_FIRST = Regex(
@@ -88,7 +90,7 @@ _DENIED_FIRST = Regex(
 _POSITIVE: Final = {"isn't": " is", "is not": " is", "aren't": " are", "are not": " are", "don't": ""} | {
     f"'{short} not": f"'{short}" for short in ("s", "m", "re")
 }
-_TOLD_FIRST = Regex(rf"(?P<told>[^,;:.!?\u2014]+?)(?:{_BREAK}|\s+but\s+){_IN_TRUTH}\W*$", re.IGNORECASE)
+_TOLD_FIRST = Regex(rf"(?P<rest>[^,;:.!?\u2014]+?)(?:{_BREAK}|\s+but\s+){_IN_TRUTH}\W*$", re.IGNORECASE)
 _MINE: Final = r"my [^,;:.!?\u2014]+?"
 _NAMED_WRONG = Regex(
     rf"(?:i|you)(?:'ve)? (?:(?:mistyped|misspelled|misspelt) (?P<respelt>{_MINE})|"
@@ -154,14 +156,16 @@ def mended(clause: str, read: Reader) -> list[Found] | None:
     if match := _DENIED_FIRST.match(said):
         wrong = f"{match['head']}{_POSITIVE[match['no'].strip().casefold()]} {match['rest']}"
     elif again and (match := _TOLD_FIRST.match(said)):
-        wrong = match["told"]
+        wrong = match["rest"]
     else:
         return None
     now = put(match["new"], wrong, read)
     affirmed = read(now) if now else []
-    if not now or not affirmed or not _takes_its_place(match, wrong, now, affirmed):
+    if not now or not affirmed:
         return None
-    return [*denials(read(wrong), affirmed), *affirmed]
+    if _takes_its_place(match, wrong, now, affirmed):
+        return [*denials(read(wrong), affirmed), *affirmed]
+    return None if _NOT_ALL.match(match["new"]) else read(said[: match.end("rest")]) or None
 
 
 def _is_value(ellipsis: re.Match[str]) -> bool:
