@@ -34,9 +34,10 @@ class RuleOptimizer:
     async def propose(self, view: ProfileView) -> Sequence[ProfileEdit]:
         """One stated edit per change, in the order of the turns; what would change nothing is left out."""
         profile, edits = view.profile, list[ProfileEdit]()
+        replies = _replies(view.turns)
         for turn, said in stated(view.turns, view.memories):
             exchanged: set[tuple[str, str]] = set()
-            for edit in () if said else _corrected(turn, _reply_before(turn, view.turns), profile):
+            for edit in () if said else _corrected(turn, replies.get(turn.seq, ""), profile):
                 profile = apply(profile, edit, view.schema)
                 edits.append(edit)
             for statement in said:
@@ -96,10 +97,16 @@ def _without_last(
     return found if latest is None else found[:latest] + found[latest + 1 :]
 
 
-def _reply_before(turn: Turn, turns: Sequence[Turn]) -> str:
-    """The assistant's turn right before this one in its thread; empty where there is none."""
-    last = next((one for one in reversed(turns) if one.thread_id == turn.thread_id and one.seq < turn.seq), None)
-    return last.text if last is not None and last.role == "assistant" else ""
+def _replies(turns: Sequence[Turn]) -> dict[int, str]:
+    """What the assistant said right before a turn in its thread, by the turn's number."""
+    found: dict[int, str] = {}
+    last: dict[str, Turn] = {}
+    for turn in turns:
+        before = last.get(turn.thread_id)
+        if before is not None and before.role == "assistant":
+            found[turn.seq] = before.text
+        last[turn.thread_id] = turn
+    return found
 
 
 def _corrected(turn: Turn, reply: str, profile: Profile) -> Iterator[ProfileEdit]:

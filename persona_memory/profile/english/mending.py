@@ -21,7 +21,9 @@ from persona_memory.profile.english.lexicon import (
     LANGUAGES,
     MONTHS,
     OCCUPATIONS,
+    POLITICS,
     RELATIONSHIPS,
+    RELIGIONS,
     WEEKDAYS,
     alt,
     words,
@@ -78,9 +80,11 @@ _ANNOUNCED = Regex(r"\b(?:meant|should)\b", re.IGNORECASE)
 """In front of a value that need not be written like the old one: "it's late" may be anything, "I meant" is not."""
 _NAMED = Regex(r"\b(?:called|named?)\b", re.IGNORECASE)
 _OF_SOMEBODY = Regex(r"\b(?:he|she|his|her|their|called|named?)\b", re.IGNORECASE)
+"""In front of the right name of somebody, which is no place and no employer."""
 _NOT_ALL = Regex(r"(?:an? (?:little|bit|few)|some|sometimes|\w+ly|in|on|at|with|for|during|when)\b", re.IGNORECASE)
 """What takes back a part of a denial: "I don't speak German, only a little"."""
 _CONTRAST = Regex(r"\b(?:actually|really|in fact|in truth|rather)\b|^(?:only|just) $", re.IGNORECASE)
+"""In front of another value rather than a reason: "it's actually dogs", "only dogs"."""
 _BREAK: Final = r"\s*[,;:\u2014-]+\s*"
 _DENIED_FIRST = Regex(
     rf"(?P<head>(?:my|our|i|we)\b[^,;:.!?\u2014]*?)(?P<no> isn't| is not| aren't| are not|'s not|'m not|'re not| don't)"
@@ -165,7 +169,7 @@ def mended(clause: str, read: Reader) -> list[Found] | None:
         return None
     if _takes_its_place(match, wrong, now, affirmed):
         return [*denials(read(wrong), affirmed), *affirmed]
-    return None if _NOT_ALL.match(match["new"]) else read(said[: match.end("rest")]) or None
+    return None if _NOT_ALL.match(match["new"]) else list(read(said[: match.end("rest")])) or None
 
 
 def _is_value(ellipsis: re.Match[str]) -> bool:
@@ -182,20 +186,36 @@ def _takes_its_place(ellipsis: re.Match[str], wrong: str, now: str, affirmed: Se
         now: the clause with what is right in its place.
         affirmed: what it says then.
     """
-    how, that = ellipsis["how"], ellipsis["that"] or ""
+    how, new = ellipsis["how"], ellipsis["new"]
     sorts = {fact.slot.partition(":")[0] for fact in affirmed}
-    if _OF_SOMEBODY.search(how) and sorts.isdisjoint({"family", "pet", "name", "partner"}):
+    if _OF_SOMEBODY.search(how) and sorts.isdisjoint({"family", "pet", "name"}):
         return False
-    named = _NAMED.search(how) and _NAMED.search(wrong)
-    if named or _ANNOUNCED.search(how) or set(that.casefold().split()[1:]) & set(wrong.casefold().split()[1:]):
+    if _ANNOUNCED.search(how) or (_NAMED.search(how) and _NAMED.search(wrong)) or _says_again(ellipsis, wrong):
         return True
-    place = now.rfind(ellipsis["new"])
-    old = wrong[place : place + len(wrong) - len(now) + len(ellipsis["new"])]
-    allergy = "allergy" in sorts
-    if allergy and _SMALL.match(ellipsis["new"]):
-        return True  # "only to soy"
-    plural = allergy or bool(_CONTRAST.search(how))
-    return _alike(old, ellipsis["new"], plural=plural)
+    allergy, contrast = "allergy" in sorts, bool(_CONTRAST.search(how))
+    if not _is_whole(new, affirmed) or ("taste" in sorts and not contrast):
+        return False  # "it's Mum's favourite"; who likes or dislikes something tells why: "it's the crowds"
+    place = now.rfind(new)
+    old = wrong[place : place + len(wrong) - len(now) + len(new)]
+    to_it = allergy and _SMALL.match(new) is not None  # "only to soy"
+    return to_it or _alike(old, new, plural=allergy or contrast)
+
+
+def _says_again(ellipsis: re.Match[str], wrong: str) -> bool:
+    """Whether what follows the new value repeats the clause: "I don't speak German, it's Dutch that I speak"."""
+    told, again = (set(text.casefold().split()) - _SUBJECTS for text in (wrong, ellipsis["that"] or ""))
+    return not told.isdisjoint(again)
+
+
+def _is_whole(new: str, affirmed: Sequence[Found]) -> bool:
+    """Whether the new value is understood to its last word."""
+    last = _TRAILING.sub("", new).split()[-1].casefold()
+    values = (str(change.value).casefold() for fact in affirmed for change in fact.changes if change.op != "remove")
+    return any(last in value.split() for value in values)
+
+
+_SUBJECTS: Final = words("i i'm we we're that who")
+_TRAILING = Regex(r"\W+(?:now|though|actually|really|instead|these days)$", re.IGNORECASE)
 
 
 def denials(wrong: Sequence[Found], right: Sequence[Found]) -> list[Found]:
@@ -247,7 +267,7 @@ _VOCABULARIES: Final = tuple(
     frozenset(map(str.casefold, one))
     for one in (
         *({*MONTHS, *WEEKDAYS}, _OCCASIONS, DEMONYMS, LANGUAGES),
-        *(DIETS, RELATIONSHIPS, OCCUPATIONS, INTOLERANCES),
+        *(DIETS, RELATIONSHIPS, OCCUPATIONS, INTOLERANCES, RELIGIONS, POLITICS),
     )
 )
 """A word that is in one of these takes the place only of another one in it: it's no dog that is Spanish."""
