@@ -103,6 +103,9 @@ def teacher(given: Teacher | None, model: BaseChatModel | str | None) -> Teacher
         InvalidInput: there is neither.
     """
     if given is not None:
+        missing = [name for name in ("teach", "name") if not hasattr(given, name)]
+        if missing:
+            raise InvalidInput(f"teacher is a {type(given).__name__} without {missing[0]!r}; see protocols.Teacher")
         return given
     if model is None:
         raise InvalidInput(

@@ -64,10 +64,16 @@ def memories(console: Console, found: Sequence[Memory]) -> None:
     _print(console, "Memories", ("id", "kind", "memory", "since", "until", "turns"), rows, "No memories yet.")
 
 
+def _nothing(found: Recall) -> str:
+    if found.left_out:
+        return f"Nothing that is relevant fits into {found.route.budget} tokens."
+    return "Nothing relevant is remembered."
+
+
 def recall(console: Console, found: Recall) -> None:
     """What was recalled for a message, with each score's parts and the routing decision."""
     rows = [_hit_row(hit) for hit in found.hits]
-    _print(console, "Recalled", ("score", "why", "when", "who", "what"), rows, "Nothing relevant is remembered.")
+    _print(console, "Recalled", ("score", "why", "when", "who", "what"), rows, _nothing(found))
     route = found.route
     console.print(f"route: [bold]{route.name}[/], {escape(route.reason)}; {found.tokens} tokens used", highlight=False)
     spent = ", ".join(f"{name} {ms:.1f} ms" for name, ms in found.timings.items())

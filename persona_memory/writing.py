@@ -6,7 +6,7 @@ What a caller waits for is one transaction: the events are durable, learning is 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -68,7 +68,7 @@ class Writing:
         """
         drafts, ignored = read_messages(messages, speaker=speaker)
         now = self._learning.clock()
-        said = [_said(draft, utc(at) if at else now) for draft in drafts]
+        said = _said_in_order(drafts, utc(at) if at else now)
         with self._ledger.write() as tx:
             found = people.lock(tx, person)
             policy = people.policy_of(found)
@@ -203,6 +203,16 @@ class Writing:
 def _size(thread: Thread) -> int:
     """What a thread counts for among those remembered; the largest still fits in, alone."""
     return min(len(thread), REMEMBERED)
+
+
+def _said_in_order(drafts: Sequence[Draft], now: datetime) -> list[capture.Said]:
+    """The messages with their times: one without was said no later than the next one that has a time, else now."""
+    times: list[datetime] = []
+    following = now
+    for draft in reversed(drafts):
+        following = draft.at or following
+        times.append(following)
+    return [_said(draft, time) for draft, time in zip(drafts, reversed(times), strict=True)]
 
 
 def _said(draft: Draft, at: datetime) -> capture.Said:

@@ -508,11 +508,11 @@ def test_stopping_gives_the_job_back(open_memory: Open, clock: Clock, teacher: B
     assert slow.studies[0].workspace == slow.studies[1].workspace
 
 
-@pytest.mark.parametrize("options", [{}, {"teacher": ByHeart()}])
-def test_bad_input_is_said(open_memory: Open, options: dict[str, Any]) -> None:
-    if not options:
-        with pytest.raises(InvalidInput, match=r"pass model=…, or a teacher=… of your own"):
-            open_memory(parametric=Trainer())
+def test_bad_input_is_said(open_memory: Open) -> None:
+    with pytest.raises(InvalidInput, match=r"pass model=…, or a teacher=… of your own"):
+        open_memory(parametric=Trainer())
+    with pytest.raises(InvalidInput, match="teacher is a dict without 'teach'"):
+        open_memory(parametric=Trainer(), teacher={})
     plain = open_memory()
     with pytest.raises(InvalidInput, match="trains no adapters; open it with parametric=…"):
         plain.consolidate(user_id="ana")

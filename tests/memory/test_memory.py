@@ -362,3 +362,19 @@ def test_times_and_budgets_that_are_none_are_refused(memory: PersonaMemory) -> N
     with pytest.raises(InvalidInput, match="max_tokens is '800'"):
         memory.recall("hello", user_id="ana", max_tokens="800")  # type: ignore[arg-type]
     assert memory.users() == []
+
+
+def test_messages_without_a_time_are_no_newer_than_those_that_follow(memory: PersonaMemory) -> None:
+    """Else an old job would stand above the new one: the profile goes by what was said last."""
+    memory.observe(
+        [
+            {"role": "user", "content": "I work as a nurse."},
+            {"role": "user", "content": "I changed jobs: I am a teacher now.", "timestamp": "2026-01-05T10:00:00Z"},
+            {"role": "user", "content": "It rains."},
+        ],
+        user_id="ana",
+    )
+    memory.flush()
+    assert memory.profile(user_id="ana").get("demographics.career") == "teacher"
+    dates = [one["timestamp"][:10] for one in memory.export(user_id="ana")["messages"]]
+    assert dates == ["2026-01-05", "2026-01-05", "2026-03-01"]

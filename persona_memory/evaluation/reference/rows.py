@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from persona_memory.errors import InvalidInput
 from persona_memory.evaluation.reference.tokenizer import BEGIN, END, PAD, ROLES
 from persona_memory.world.contexts import dialogue
 from persona_memory.world.forms import Phrasing
@@ -49,7 +50,16 @@ class Coder:
 
 
 def coder(tokenizer: Any) -> Coder:
-    """The coder of the reference model's tokenizer."""
+    """The coder of the reference model's tokenizer.
+
+    Raises:
+        InvalidInput: it is another model's.
+    """
+    lacking = [token for token in (*ROLES.values(), BEGIN, END, PAD) if token not in tokenizer.get_vocab()]
+    if lacking:
+        raise InvalidInput(
+            f"this is no reference model: its tokenizer has no {lacking[0]}; `make reference-model` makes one"
+        )
     backend = tokenizer.backend_tokenizer
     ids = {name: tokenizer.convert_tokens_to_ids(token) for name, token in ROLES.items()}
     begin, end, pad = (tokenizer.convert_tokens_to_ids(token) for token in (BEGIN, END, PAD))
