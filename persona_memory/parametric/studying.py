@@ -126,7 +126,7 @@ def study(
     """
     plan, read = task.plan, readings(task.plan.readings, seed=task.seed)
     own = list(encode(base, [one for one in task.examples if one.kind != "update"]))
-    updates = [_as_reading(one) for one in task.examples if one.kind == "update"]
+    updates = [as_reading(one) for one in task.examples if one.kind == "update"]
     guarded, examined = _exams(task)
     lessons = encode(base, [*updates, *read])
     lesson = Lesson(own, lessons, start, task.seed)
@@ -176,7 +176,7 @@ def _exam(task: Task, half: int) -> Exam:
     )
 
 
-def _as_reading(one: Example) -> Reading:
+def as_reading(one: Example) -> Reading:
     """An update is read from its context; nothing says that the base can, so nothing is held near it."""
     return Reading(one.context, one.question, one.answer, "contradicts", near_base=False, weight=one.weight)
 
