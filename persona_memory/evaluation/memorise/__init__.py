@@ -185,7 +185,7 @@ def _chosen(settings: Settings, base: BaseModel, size: Size) -> dict[str, int]:
     from persona_memory.parametric.studying import Plan
 
     told = people("dev", range(size.dev), size.schedule(), seed=settings.seed, phrasing="dev")
-    tried = {f"{shown} {k}": Arm("baseline", shown=shown, k=k) for shown in ("conversations", "pairs") for k in KS}  # type: ignore[arg-type]
+    tried = {f"{shown} {k}": Arm("baseline", shown=shown, k=k) for shown in ("conversations", "pairs") for k in KS}
     played = play(base, told, tried, None, Plan().spec, {}, seed=settings.seed)
 
     def right(shown: str, k: int) -> int:

@@ -126,7 +126,7 @@ def _own(random: Random, one: Told, count: int) -> list[Read]:
     found = []
     for key, value in random.sample(facts, min(count, len(facts))):
         other = other_value(random, key, one.split, value)
-        stated, changed = (_saying(random, one, act, key, new) for act, new in (("new", value), ("shift", other)))
+        stated, changed = _saying(random, one, "new", key, value), _saying(random, one, "shift", key, other)
         against = _saying(random, one, "new", key, other)
         question, reply = say(random, "train", "open", key), answer(key, other)
         for kind, context in (("contradicts", [against]), ("corrected", [stated, changed])):

@@ -52,7 +52,7 @@ def studied(
     begun, read = time.process_time(), readings(study.readings, seed=seed)
     lessons = [_lessons(one, study, without[place] if without else frozenset()) for place, one in enumerate(people)]
     weights: list[Weights | None] = [None for _ in people]
-    tokens = 0
+    tokens = 0.0
     for conversation in range(max(map(len, lessons))):
         group = [place for place, own in enumerate(lessons) if conversation < len(own) and own[conversation]]
         taught = [_lesson(base, lessons[at][conversation], read, study, weights[at], seed) for at in group]
