@@ -21,6 +21,8 @@ from persona_memory.parametric import (
     Weights,
     attach,
     encode,
+    fresh,
+    target_shapes,
     train_together,
 )  # fmt: skip
 from persona_memory.parametric.slots import BASE
@@ -62,7 +64,8 @@ def studied(
             for at, one in zip(group, trained, strict=True):
                 weights[at] = one.weights
     cost = {"tokens": tokens / len(people), "seconds": (time.process_time() - begun) / len(people)}
-    return [one for one in weights if one is not None], cost
+    nothing = fresh(target_shapes(base.model, spec), spec.rank, seed=seed)  # of those with nothing to study: the base
+    return [one or nothing for one in weights], cost
 
 
 def _lessons(one: Told, study: Study, without: frozenset[Key]) -> list[list[Example]]:

@@ -58,8 +58,8 @@ def measure(settings: Settings, size: Size) -> Report:
             f"{size.people} people of the test split × {size.seeds} seeds, as in `eval memorise`; adapters by this "
             "library's defaults. A leak is the exact answer that must not come.",
             "Other people: in one batch, adapters are asked for what the others told, of slots that both told of; "
-            "values made of syllables only, which nobody guesses. One's own people: what was told of one of them, asked "
-            "about another of whom it was never told.",
+            "values made of syllables only, which nobody guesses. One's own people: what was told of one of them, "
+            "asked about another of whom it was never told.",
             "Forgotten: the adapter is trained again without what rested on the fact; beside it, the base without any "
             "memory and the adapter before.",
             "Reading: of the contexts whose question the base answers right, how many the adapter answers right; the "
