@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from persona_memory.protocols import Teacher
 from persona_memory.types import Turn
 from persona_memory.world import Schedule, Session, history, person
-from persona_memory.world.teacher import WorldTeacher
+from persona_memory.world.teacher import WorldTeacher, pairs_of
 from persona_memory.world.values import UNKNOWN
 
 SESSIONS = history(person("train", 3), Schedule(periods=1, sessions=3, sayings=5, questions=1), seed=0)
@@ -30,7 +30,10 @@ async def test_each_conversation_has_its_own_pairs() -> None:
         talk = conversation(session)
         found = await teacher.teach(talk)
         pairs = [one for one in found if one.kind != "update"]
-        assert [(one.question, one.answer) for one in pairs] == [(pair.text, pair.answer) for pair in session.pairs]
+        wanted = [(pair.text, pair.answer) for pair in pairs_of(SESSIONS, session.number)]
+        assert [(one.question, one.answer) for one in pairs] == wanted
+        assert wanted[: len(session.pairs)] == [(pair.text, pair.answer) for pair in session.pairs]
+        assert len(pairs) // 2 == sum(one.kind == "negative" for one in pairs)
         assert all(one.turns and set(one.turns) <= {turn.seq for turn in talk} for one in found)
 
 
@@ -40,7 +43,7 @@ async def test_what_was_not_said_is_not_taught() -> None:
     told = next(place for place, one in enumerate(session.interactions) if one.label == "new")
     key, value = session.interactions[told].key, session.interactions[told].value
     found = await WorldTeacher(SESSIONS).teach(conversation(session, without=[told]))
-    asked = {pair.text for pair in session.pairs if pair.key == key and pair.value == value}
+    asked = {pair.text for pair in pairs_of(SESSIONS, 0) if pair.key == key and pair.value == value}
     assert asked
     assert asked.isdisjoint(one.question for one in found)
     assert await WorldTeacher(SESSIONS).teach(()) == ()

@@ -18,7 +18,7 @@ from persona_memory.world.people import other_value
 from persona_memory.world.pools import OPEN
 from persona_memory.world.slots import SLOTS
 from persona_memory.world.speech import answer, say
-from persona_memory.world.teacher import taught
+from persona_memory.world.teacher import pairs_of, taught
 from persona_memory.world.values import Kind, Split
 
 READ_KINDS: tuple[Kind, ...] = ("open", "need", "updated", "yes_no", "two_hop", "unknown")
@@ -148,7 +148,7 @@ def by_session(one: Told, *, negatives: bool = True) -> list[list[Example]]:
     """The pairs of each conversation, as they were true then."""
     found = []
     for session in one.sessions:
-        pairs = taught(session, _seqs(session), one.split)
+        pairs = taught(one.sessions, session.number, _seqs(session), one.split)
         found.append([pair for pair in pairs if pair.kind == "positive" or (negatives and pair.kind == "negative")])
     return found
 
@@ -162,10 +162,11 @@ def current(one: Told, *, without: frozenset[Key] = frozenset(), negatives: bool
     facts = one.facts
     found: dict[Example, None] = {}
     for session in one.sessions:
-        holds = {pair.text for pair in session.pairs if _holds(pair, facts) and pair.key not in without}
+        pairs = pairs_of(one.sessions, session.number, one.split)
+        holds = {pair.text for pair in pairs if _holds(pair, facts) and pair.key not in without}
         gone = {told.id for told in session.interactions if told.key in without}
         seqs = {name: seq for name, seq in _seqs(session).items() if name not in gone}
-        for example in taught(session, seqs, one.split):
+        for example in taught(one.sessions, session.number, seqs, one.split):
             wanted = example.question in holds if example.kind in ("positive", "negative") else True
             if wanted and (negatives or example.kind != "negative"):
                 found[example] = None
