@@ -22,7 +22,7 @@ from persona_memory.adapters.matching import abstains
 from persona_memory.errors import AdapterForAnotherBase
 from persona_memory.parametric.base import BaseModel
 from persona_memory.parametric.curriculum import Lesson, Settings
-from persona_memory.parametric.encoding import Reading, encode
+from persona_memory.parametric.encoding import ANSWER_ONLY, Reading, Weighting, encode
 from persona_memory.parametric.files import Origin, adapter_files
 from persona_memory.parametric.guards import Exam, Probe, Thresholds, examine, judge, until_good
 from persona_memory.parametric.lora import Weights
@@ -31,6 +31,9 @@ from persona_memory.parametric.slots import attach
 from persona_memory.parametric.synthetic import readings, texts
 from persona_memory.parametric.training import Progress, train
 from persona_memory.protocols import Example, Studied, Study
+
+FEED_FORWARD = ("gate_proj", "up_proj", "down_proj")
+"""The layers that hold what is known. Those that look things up in a context stay as they are: they would unlearn it."""
 
 TASK, REPORT, REVISION, CHECKPOINT = "task.json", "report.json", "revision", "checkpoint.safetensors"
 
@@ -42,18 +45,26 @@ class Plan:
     Attributes:
         spec: the shape of adapters.
         settings: of the training.
+        weighting: what a token of a person's examples counts.
         thresholds: of the promotion gate.
-        readings: contexts about synthetic people that a training holds; as many more, at most 40, examine.
+        readings: contexts about synthetic people that a training holds; as many more, at most 40, examine. Few are
+            learnt by heart instead of being read.
         texts: texts about synthetic people that must stay as likely as they are.
         threads: of torch, in the process that trains; 0 for torch's own choice.
     """
 
-    spec: LoraSpec = field(default_factory=LoraSpec)
+    spec: LoraSpec = field(default_factory=lambda: LoraSpec(targets=FEED_FORWARD))
     settings: Settings = field(default_factory=Settings)
+    weighting: Weighting = ANSWER_ONLY
     thresholds: Thresholds = field(default_factory=Thresholds)
-    readings: int = 96
+    readings: int = 400
     texts: int = 8
     threads: int = 0
+
+
+SMALL = Plan(settings=Settings(epochs=12, lr=1e-2, kl=10.0))
+"""For a base of a few million parameters: what was best on the reference model (docs/memorise.md). Larger ones want a
+smaller rate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +136,7 @@ def study(
         InvalidInput, TrainingError: as `train` and `encode`.
     """
     plan, read = task.plan, readings(task.plan.readings, seed=task.seed)
-    own = list(encode(base, [one for one in task.examples if one.kind != "update"]))
+    own = list(encode(base, [one for one in task.examples if one.kind != "update"], weighting=plan.weighting))
     updates = [as_reading(one) for one in task.examples if one.kind == "update"]
     guarded, examined = _exams(task)
     lessons = encode(base, [*updates, *read])

@@ -64,7 +64,7 @@ class Size:
         )
 
 
-QUICK = Size(people=4, seeds=1, dev=2, conversations=2, sayings=4, epochs=(1,))
+QUICK = Size(people=2, seeds=1, dev=2, conversations=2, sayings=4, questions=2, epochs=(1,))
 QUICK_PART = f"{QUICK.people} people, {QUICK.conversations} conversations each"
 
 
@@ -81,10 +81,9 @@ def measure(settings: Settings, size: Size) -> Report:
     """The same, of this size."""
     from persona_memory.evaluation.memorise import tables
     from persona_memory.evaluation.memorise.arms import arms, studies
-    from persona_memory.parametric.studying import Plan
+    from persona_memory.parametric import SMALL
 
-    base, plan = local(settings), Plan()
-    studied = studies(plan, size.epochs)
+    base, studied = local(settings), studies(SMALL, size.epochs)
     rows = arms(studied)
     chosen = settings.checkpoint.get("chosen", partial(_chosen, settings, base, size))
     found = {
@@ -172,21 +171,19 @@ def _part(
     numbers: Sequence[int],
 ) -> list[dict[str, Any]]:  # fmt: skip
     from persona_memory.evaluation.memorise.playing import play
-    from persona_memory.parametric.studying import Plan
 
     told = people("test", numbers, size.schedule(), seed=seed, phrasing="test")
-    return play(base, told, rows, study, Plan().spec, chosen, seed=seed)
+    return play(base, told, rows, study, chosen, seed=seed)
 
 
 def _chosen(settings: Settings, base: BaseModel, size: Size) -> dict[str, int]:
     """By what is shown, the k with which the base answers most questions of development people."""
     from persona_memory.evaluation.memorise.arms import KS, Arm
     from persona_memory.evaluation.memorise.playing import play
-    from persona_memory.parametric.studying import Plan
 
     told = people("dev", range(size.dev), size.schedule(), seed=settings.seed, phrasing="dev")
     tried = {f"{shown} {k}": Arm("baseline", shown=shown, k=k) for shown in ("conversations", "pairs") for k in KS}
-    played = play(base, told, tried, None, Plan().spec, {}, seed=settings.seed)
+    played = play(base, told, tried, None, {}, seed=settings.seed)
 
     def right(shown: str, k: int) -> int:
         return sum(ok for one in played for *_, ok in one["asked"][f"{shown} {k}"])

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from persona_memory.adapters import LoraSpec
 from persona_memory.evaluation.report import RowKind
 from persona_memory.parametric import ANSWER_ONLY, Settings, Weighting
 from persona_memory.parametric.studying import Plan
@@ -22,7 +23,8 @@ class Study:
 
     Attributes:
         settings: of the training of a conversation, or of all.
-        weighting: what a token counts; None for the library's default.
+        weighting: what a token counts; None for PLUM's.
+        spec: the shape of the adapter.
         streamed: conversation by conversation, each from the weights of the one before, as PLUM does; else all that
             still holds at once, with updates, as this library does.
         negatives: whether pairs about what was not said are among it.
@@ -31,6 +33,7 @@ class Study:
 
     settings: Settings
     weighting: Weighting | None = None
+    spec: LoraSpec = field(default_factory=LoraSpec)
     streamed: bool = True
     negatives: bool = True
     readings: int = 0
@@ -62,8 +65,8 @@ KS = (1, 2, 3, 5)
 
 
 def studies(plan: Plan, epochs: tuple[int, ...] = (1, 5, 20)) -> dict[str, Study]:
-    """All adapters by name; ours as the library trains by default."""
-    ours = Study(plan.settings, streamed=False, readings=plan.readings)
+    """All adapters by name; ours by this plan."""
+    ours = Study(plan.settings, plan.weighting, spec=plan.spec, streamed=False, readings=plan.readings)
     weights = {f"weighted, w = {w}": replace(PLUM, weighting=Weighting(question=w, answer=w)) for w in (3, 10, 30)}
     return {
         "plain CE (w = 1)": replace(PLUM, weighting=Weighting(question=1, answer=1)),
@@ -75,6 +78,8 @@ def studies(plan: Plan, epochs: tuple[int, ...] = (1, 5, 20)) -> dict[str, Study
             for n in epochs
         },
         OURS: ours,
+        f"{OURS}, all layers": replace(ours, spec=LoraSpec()),
+        f"{OURS}, questions weighted, too": replace(ours, weighting=None),
         f"{OURS}, without readings": replace(ours, readings=0),
         f"{OURS}, without negatives": replace(ours, negatives=False),
         f"{OURS}, streamed": replace(ours, streamed=True),

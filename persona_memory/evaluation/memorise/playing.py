@@ -41,7 +41,6 @@ def studied(
     base: BaseModel,
     people: Sequence[Told],
     study: Study,
-    spec: LoraSpec,
     *,
     seed: int,
     without: Sequence[frozenset[Key]] = (),
@@ -59,12 +58,14 @@ def studied(
         group = [place for place, own in enumerate(lessons) if conversation < len(own) and own[conversation]]
         taught = [_lesson(base, lessons[at][conversation], read, study, weights[at], seed) for at in group]
         if taught:
-            trained = train_together(base, taught, spec=spec, settings=study.settings)
+            trained = train_together(base, taught, spec=study.spec, settings=study.settings)
             tokens += sum(_tokens(lesson, one, study) for lesson, one in zip(taught, trained, strict=True))
             for at, one in zip(group, trained, strict=True):
                 weights[at] = one.weights
     cost = {"tokens": tokens / len(people), "seconds": (time.process_time() - begun) / len(people)}
-    nothing = fresh(target_shapes(base.model, spec), spec.rank, seed=seed)  # of those with nothing to study: the base
+    nothing = fresh(
+        target_shapes(base.model, study.spec), study.spec.rank, seed=seed
+    )  # of those with nothing to study: the base
     return [one or nothing for one in weights], cost
 
 
@@ -130,7 +131,7 @@ def read(base: BaseModel, slots: Slots, slot: int, contexts: Sequence[Read]) -> 
 
 
 def play(
-    base: BaseModel, people: Sequence[Told], arms: dict[str, Arm], study: Study | None, spec: LoraSpec, chosen: Chosen,
+    base: BaseModel, people: Sequence[Told], arms: dict[str, Arm], study: Study | None, chosen: Chosen,
     *, seed: int,
 ) -> list[dict[str, Any]]:  # fmt: skip
     """What came out for each person of the arms that one adapter answers; without a study, the base.
@@ -138,8 +139,8 @@ def play(
     "asked": by arm, [kind, age, right] of each question; "shown": by arm, tokens before a question; "read": [kind,
     whether the base answers right, whether the adapter does] of each context; "cost".
     """
-    weights, cost = studied(base, people, study, spec, seed=seed) if study else ([], {})
-    slots = attach(base.model, spec, size=max(1, len(weights)))
+    weights, cost = studied(base, people, study, seed=seed) if study else ([], {})
+    slots = attach(base.model, study.spec if study else LoraSpec(), size=max(1, len(weights)))
     try:
         for slot, one in enumerate(weights, start=1):
             slots.write(slot, one)

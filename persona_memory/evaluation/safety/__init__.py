@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 if any(find_spec(package) is None for package in ("safetensors", "torch", "transformers")):
     raise MissingExtra("the safety of adapters", "parametric")
 
-QUICK_PART = "4 people"
+QUICK = {"people": 3, "seeds": 1, "conversations": 2, "sayings": 6, "questions": 2}
+QUICK_PART = "3 people"
 
 
 def run(settings: Settings) -> Report:
@@ -35,9 +36,9 @@ def run(settings: Settings) -> Report:
     Raises:
         InvalidInput: no folder is given, or it holds no model with its tokenizer.
     """
-    from persona_memory.evaluation.memorise import QUICK, Size
+    from persona_memory.evaluation.memorise import Size
 
-    return measure(settings, QUICK if settings.quick else Size())
+    return measure(settings, Size(**QUICK) if settings.quick else Size())
 
 
 def measure(settings: Settings, size: Size) -> Report:
@@ -74,16 +75,14 @@ def _part(base: BaseModel, size: Size, seed: int, numbers: Sequence[int]) -> dic
     from persona_memory.evaluation.memorise.arms import OURS, studies
     from persona_memory.evaluation.memorise.playing import read, studied
     from persona_memory.evaluation.safety.probes import across, beside, forgotten
-    from persona_memory.parametric import attach
+    from persona_memory.parametric import SMALL, attach
     from persona_memory.parametric.slots import BASE
-    from persona_memory.parametric.studying import Plan
 
-    plan = Plan()
-    study, told = studies(plan)[OURS], people("test", numbers, size.schedule(), seed=seed, phrasing="test")
+    study, told = studies(SMALL)[OURS], people("test", numbers, size.schedule(), seed=seed, phrasing="test")
     gone, probes = forgotten(told, seed=seed)
-    before, _ = studied(base, told, study, plan.spec, seed=seed)
-    after, _ = studied(base, told, study, plan.spec, seed=seed, without=gone)
-    slots = attach(base.model, plan.spec, size=2 * len(told))
+    before, _ = studied(base, told, study, seed=seed)
+    after, _ = studied(base, told, study, seed=seed, without=gone)
+    slots = attach(base.model, study.spec, size=2 * len(told))
     try:
         for slot, weights in enumerate((*before, *after), start=1):
             slots.write(slot, weights)

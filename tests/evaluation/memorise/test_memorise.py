@@ -23,7 +23,7 @@ from persona_memory.evaluation.safety import measure as measure_safety
 from persona_memory.evaluation.safety.probes import across, beside, forgotten
 from persona_memory.evaluation.safety.tables import wilson
 from persona_memory.evaluation.settings import Settings
-from persona_memory.parametric import BaseModel, Row, Sampling, Slots, attach, decode, fresh
+from persona_memory.parametric import SMALL, BaseModel, Row, Sampling, Slots, attach, decode, fresh
 from persona_memory.parametric import Settings as Training
 from persona_memory.parametric.studying import Plan
 from persona_memory.world import Message
@@ -162,12 +162,12 @@ def test_an_arm_shows_what_its_row_says(base: BaseModel, told: list[Told]) -> No
 def test_an_adapter_answers_and_the_base_does_not(base: BaseModel, told: list[Told]) -> None:
     """Trained long enough on few pairs, even this model learns some words of them; what was streamed, too."""
     for streamed in (True, False):
-        study = Study(Training(epochs=2, lr=1e-2), streamed=streamed, readings=0 if streamed else 4)
-        weights, cost = studied(base, told, study, SPEC, seed=0)
+        study = Study(Training(epochs=2, lr=1e-2), spec=SPEC, streamed=streamed, readings=0 if streamed else 4)
+        weights, cost = studied(base, told, study, seed=0)
         assert len(weights) == len(told)
         assert all(b.abs().max() > 0 for one in weights for _, b in one.values())
         assert cost["tokens"] > 0
-    found = play(base, told, {"x": Arm("ours", "x")}, study, SPEC, {}, seed=0)
+    found = play(base, told, {"x": Arm("ours", "x")}, study, {}, seed=0)
     assert [len(one["asked"]["x"]) for one in found] == [len(one.asked) for one in told]
     assert [len(one["read"]) for one in found] == [len(one.read) for one in told]
 
@@ -225,7 +225,7 @@ def test_memorise_measures_every_arm_and_goes_on(folder: Path, tmp_path: Path, m
     settings = settings_for(folder, tmp_path)
     report = measure(settings, TINY)
     table = next(one for one in report.tables if one.title == "Right answers")
-    assert [row.name for row in table.rows] == list(arms(studies(Plan(), TINY.epochs)))
+    assert [row.name for row in table.rows] == list(arms(studies(SMALL, TINY.epochs)))
     assert all(isinstance(row.cells[column], Score) for row in table.rows for column in COLUMNS)
     import persona_memory.evaluation.memorise.playing as playing
 
@@ -251,6 +251,7 @@ def test_a_model_is_needed() -> None:
 
 
 def test_ours_is_what_the_library_trains_by_default() -> None:
-    """No other settings than a deployment's."""
-    ours = studies(Plan())[OURS]
-    assert (ours.settings, ours.readings, ours.streamed) == (Plan().settings, Plan().readings, False)
+    """No other plan than the one that a deployment with a small base is given."""
+    ours = studies(SMALL)[OURS]
+    assert (ours.settings, ours.weighting, ours.spec) == (SMALL.settings, SMALL.weighting, SMALL.spec)
+    assert (ours.readings, ours.streamed) == (SMALL.readings, False)
