@@ -33,7 +33,7 @@ from persona_memory.parametric.training import Progress, train
 from persona_memory.protocols import Example, Studied, Study
 
 FEED_FORWARD = ("gate_proj", "up_proj", "down_proj")
-"""The layers that hold what is known. Those that look things up in a context stay as they are: they would unlearn it."""
+"""The layers that hold what is known. Those that look things up in a context stay: they would unlearn it."""
 
 TASK, REPORT, REVISION, CHECKPOINT = "task.json", "report.json", "revision", "checkpoint.safetensors"
 

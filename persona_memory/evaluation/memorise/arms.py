@@ -8,11 +8,8 @@ from typing import Literal
 
 from persona_memory.adapters import LoraSpec
 from persona_memory.evaluation.report import RowKind
-from persona_memory.parametric import ANSWER_ONLY, Settings, Weighting
+from persona_memory.parametric import ANSWER_ONLY, SMALL, Settings, Weighting
 from persona_memory.parametric.studying import Plan
-
-LR = 5e-3
-"""The learning rate of the arms that are not ours, chosen on development people as ours was."""
 
 Shown = Literal["", "oracle", "conversations", "pairs"]
 
@@ -56,7 +53,8 @@ class Arm:
     lam: float = 0.0
 
 
-PLUM = Study(Settings(lr=LR, epochs=10))
+PLUM = Study(Settings(lr=SMALL.settings.lr, epochs=10))
+"""At the same rate as ours."""
 OURS = "our recipe"
 CHOSEN = -1
 """In place of k: the one that was best on development people."""
