@@ -42,7 +42,7 @@ class Size:
         people: of the test split, for each seed the same.
         dev: people of the development split, on whom the k of retrieval is chosen.
         conversations: of each person, with `sayings` remarks each; then `questions` of each kind are asked.
-        epochs: further ones that are tried beside PLUM's 10.
+        studies: adapters that are trained, by their names in `arms.studies`; none for all.
     """
 
     people: int = 40
@@ -51,7 +51,7 @@ class Size:
     conversations: int = 6
     sayings: int = 5
     questions: int = 4
-    epochs: tuple[int, ...] = (1, 5, 20)
+    studies: tuple[str, ...] = ()
 
     def schedule(self) -> Schedule:
         """Of a person's history: some of what was told changes in the second half."""
@@ -64,7 +64,15 @@ class Size:
         )
 
 
-QUICK = Size(people=2, seeds=1, dev=2, conversations=2, sayings=4, questions=2, epochs=(1,))
+QUICK = Size(
+    people=2,
+    seeds=1,
+    dev=2,
+    conversations=2,
+    sayings=4,
+    questions=2,
+    studies=("plain CE (w = 1)", "weighted, w = 10", "our recipe"),
+)
 QUICK_PART = f"{QUICK.people} people, {QUICK.conversations} conversations each"
 
 
@@ -83,7 +91,8 @@ def measure(settings: Settings, size: Size) -> Report:
     from persona_memory.evaluation.memorise.arms import arms, studies
     from persona_memory.parametric import SMALL
 
-    base, studied = local(settings), studies(SMALL, size.epochs)
+    base, every = local(settings), studies(SMALL)
+    studied = {name: one for name, one in every.items() if not size.studies or name in size.studies}
     rows = arms(studied)
     chosen = settings.checkpoint.get("chosen", partial(_chosen, settings, base, size))
     found = {

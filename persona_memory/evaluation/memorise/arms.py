@@ -62,7 +62,7 @@ KS = (1, 2, 3, 5)
 """How many conversations or pairs are tried there."""
 
 
-def studies(plan: Plan, epochs: tuple[int, ...] = (1, 5, 20)) -> dict[str, Study]:
+def studies(plan: Plan) -> dict[str, Study]:
     """All adapters by name; ours by this plan."""
     ours = Study(plan.settings, plan.weighting, spec=plan.spec, streamed=False, readings=plan.readings)
     weights = {f"weighted, w = {w}": replace(PLUM, weighting=Weighting(question=w, answer=w)) for w in (3, 10, 30)}
@@ -73,7 +73,7 @@ def studies(plan: Plan, epochs: tuple[int, ...] = (1, 5, 20)) -> dict[str, Study
         "w = 10, without negatives": replace(PLUM, negatives=False),
         **{
             f"w = 10, {n} epoch{'s' * (n > 1)}": replace(PLUM, settings=replace(PLUM.settings, epochs=n))
-            for n in epochs
+            for n in (1, 5, 20)
         },
         OURS: ours,
         f"{OURS}, all layers": replace(ours, spec=LoraSpec()),

@@ -30,7 +30,7 @@ from persona_memory.world import Message
 from persona_memory.world.teacher import pairs_of
 
 SPEC = LoraSpec(rank=4, alpha=8.0)
-TINY = Size(people=2, seeds=1, dev=1, conversations=2, sayings=3, questions=1, epochs=(1,))
+TINY = Size(people=2, seeds=1, dev=1, conversations=2, sayings=3, questions=1)
 
 
 def adapter(slots: Slots, seed: int) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
@@ -210,10 +210,10 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
 
     real = module.studies
 
-    def fewer(plan: Plan, epochs: tuple[int, ...] = ()) -> dict[str, Study]:
+    def fewer(plan: Plan) -> dict[str, Study]:
         return {
             name: replace(one, settings=replace(one.settings, epochs=1), readings=min(2, one.readings))
-            for name, one in real(plan, (1,)).items()
+            for name, one in real(plan).items()
         }
 
     monkeypatch.setattr(module, "studies", fewer)
@@ -225,10 +225,11 @@ def test_memorise_measures_every_arm_and_goes_on(folder: Path, tmp_path: Path, m
     settings = settings_for(folder, tmp_path)
     report = measure(settings, TINY)
     table = next(one for one in report.tables if one.title == "Right answers")
-    assert [row.name for row in table.rows] == list(arms(studies(SMALL, TINY.epochs)))
+    assert [row.name for row in table.rows] == list(arms(studies(SMALL)))
     assert all(isinstance(row.cells[column], Score) for row in table.rows for column in COLUMNS)
     import persona_memory.evaluation.memorise.playing as playing
 
+    assert set(QUICK.studies) <= set(studies(SMALL))
     monkeypatch.setattr(playing, "train_together", None)
     again = measure(settings_for(folder, tmp_path), TINY)
     assert again.to_dict() == report.to_dict()
