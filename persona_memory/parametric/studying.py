@@ -45,21 +45,21 @@ class Plan:
     Attributes:
         spec: the shape of adapters.
         settings: of the training.
-        weighting: what a token of a person's examples counts.
         thresholds: of the promotion gate.
         readings: contexts about synthetic people that a training holds; as many more, at most 40, examine. Few are
             learnt by heart instead of being read.
         texts: texts about synthetic people that must stay as likely as they are.
         threads: of torch, in the process that trains; 0 for torch's own choice.
+        weighting: what a token of a person's examples counts.
     """
 
     spec: LoraSpec = field(default_factory=lambda: LoraSpec(targets=FEED_FORWARD))
     settings: Settings = field(default_factory=Settings)
-    weighting: Weighting = ANSWER_ONLY
     thresholds: Thresholds = field(default_factory=Thresholds)
     readings: int = 400
     texts: int = 8
     threads: int = 0
+    weighting: Weighting = ANSWER_ONLY
 
 
 SMALL = Plan(

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 if any(find_spec(package) is None for package in ("safetensors", "torch", "transformers")):
     raise MissingExtra("the safety of adapters", "parametric")
 
-QUICK = {"people": 3, "seeds": 1, "conversations": 2, "sayings": 6, "questions": 2}
 QUICK_PART = "3 people"
 
 
@@ -38,7 +37,9 @@ def run(settings: Settings) -> Report:
     """
     from persona_memory.evaluation.memorise import Size
 
-    return measure(settings, Size(**QUICK) if settings.quick else Size())
+    return measure(
+        settings, Size(people=3, seeds=1, conversations=2, sayings=6, questions=2) if settings.quick else Size()
+    )
 
 
 def measure(settings: Settings, size: Size) -> Report:
