@@ -20,6 +20,7 @@ DATA ?= ../shared/data
 BENCH ?= benchmarks/*.py
 BENCH_ARGS ?=
 REFERENCE_ARGS ?=
+SWEEPS ?= memorise safety drift meta
 
 comma := ,
 stamp = $(VENV)/.installed-$(subst $(comma),-,$(1))
@@ -28,7 +29,7 @@ TEST_STAMP := $(call stamp,$(TEST_EXTRAS))
 DOCS_STAMP := $(call stamp,docs)
 CORE_STAMP := $(VENV)-core/.installed
 
-.PHONY: help demo test test-core check format bench reference-model docs clean
+.PHONY: help demo test test-core check format bench reference-model sweep docs clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -71,6 +72,10 @@ reference-model: $(TEST_STAMP) ## train the reference model again, in build/refe
 	$(BIN)/python -m persona_memory.evaluation.reference train build/reference-model $(REFERENCE_ARGS)
 	$(BIN)/python -m persona_memory.evaluation.reference export build/reference-model build/reference-model/model
 	$(BIN)/persona-memory eval reference --local build/reference-model/model
+
+# Resumable, too: hours on two cores. `make sweep SWEEPS=safety` runs one of them.
+sweep: $(TEST_STAMP) ## measure adapters on the reference model in full
+	for name in $(SWEEPS); do $(BIN)/persona-memory eval $$name --local build/reference-model/model || exit 1; done
 
 docs: $(DOCS_STAMP) ## the documentation, in site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from persona_memory.adapters import LoraSpec, Method, Starts, StartVersion
+from persona_memory.adapters import Method, Starts, StartVersion
 from persona_memory.cli.options import Home, Json, Namespace, Url, is_there, no_memory
 from persona_memory.cli.output import err, note, out, print_json
 from persona_memory.cli.signals import Interrupted, raise_on
@@ -83,8 +83,9 @@ def meta_train(
     from persona_memory.evaluation.meta.arms import Bench, beats_scratch
     from persona_memory.evaluation.meta.tasks import DOMAINS, asked_task, everybody, training_task
     from persona_memory.parametric.meta import MetaSettings
+    from persona_memory.parametric.studying import Plan
 
-    bench = Bench(_base(local), LoraSpec(), MetaSettings(steps=steps))
+    bench = Bench(_base(local), Plan().spec, MetaSettings(steps=steps))
     starts = Starts(home_folder(home) / STARTS_FOLDER)
     agreed = _agreed(bench, model, home, url, namespace) if opted_in and model else Agreed()
     raise_on(signal.SIGTERM)

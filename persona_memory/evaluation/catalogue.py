@@ -84,6 +84,14 @@ EVALUATIONS: Mapping[str, Evaluation] = {
         "reference model's folder, or another's, as --local",
         local=True,
     ),
+    "memorise": Evaluation(
+        "conversations that move into an adapter: what is remembered and still read, against retrieval; --local FOLDER",
+        local=True,
+    ),
+    "safety": Evaluation(
+        "what adapters must not do: leak, bleed, overrule a context, remember what is forgotten; --local FOLDER",
+        local=True,
+    ),
     "qa": Evaluation(
         "answers to questions about long dialogues, by F1 and by a judge",
         "locomo10.json of the repository snap-research/locomo, or JSON lines of your own conversations with questions",

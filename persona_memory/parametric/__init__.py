@@ -27,13 +27,14 @@ from persona_memory.parametric.pool import AdapterPool, PoolStats, Prompt
 from persona_memory.parametric.scoring import Likelihood, likelihoods, said, score
 from persona_memory.parametric.slots import Slots, attach
 from persona_memory.parametric.streams import Row
-from persona_memory.parametric.studying import Plan
+from persona_memory.parametric.studying import SMALL, Plan
 from persona_memory.parametric.training import Moment, Progress, Stop, Trained, train, train_together
 from persona_memory.protocols import Example
 
 __all__ = [
     "ANSWER_ONLY",
     "PLAIN",
+    "SMALL",
     "AdapterPool",
     "BaseModel",
     "Encoded",

@@ -23,7 +23,7 @@ from persona_memory.adapters.matching import abstains
 from persona_memory.errors import AdapterForAnotherBase
 from persona_memory.parametric.base import BaseModel
 from persona_memory.parametric.curriculum import Lesson, Settings
-from persona_memory.parametric.encoding import ANSWER_ONLY, Reading, encode
+from persona_memory.parametric.encoding import ANSWER_ONLY, Reading, Weighting, encode
 from persona_memory.parametric.files import Origin, adapter_files
 from persona_memory.parametric.guards import Exam, Probe, Thresholds, examine, judge, until_good
 from persona_memory.parametric.lora import Weights
@@ -38,6 +38,9 @@ from persona_memory.protocols import Drifted, Example, Studied, Study
 QUOTA = 0.3
 """SPRInG's share of a period that is trained on."""
 
+FEED_FORWARD = ("gate_proj", "up_proj", "down_proj")
+"""The layers that hold what is known. Those that look things up in a context stay: they would unlearn it."""
+
 TASK, REPORT, REVISION, CHECKPOINT = "task.json", "report.json", "revision", "checkpoint.safetensors"
 
 
@@ -49,17 +52,28 @@ class Plan:
         spec: the shape of adapters.
         settings: of the training.
         thresholds: of the promotion gate.
-        readings: contexts about synthetic people that a training holds; as many more, at most 40, examine.
+        readings: contexts about synthetic people that a training holds; as many more, at most 40, examine. Few are
+            learnt by heart instead of being read.
         texts: texts about synthetic people that must stay as likely as they are.
         threads: of torch, in the process that trains; 0 for torch's own choice.
+        weighting: what a token of a person's examples counts.
     """
 
-    spec: LoraSpec = field(default_factory=LoraSpec)
+    spec: LoraSpec = field(default_factory=lambda: LoraSpec(targets=FEED_FORWARD))
     settings: Settings = field(default_factory=Settings)
     thresholds: Thresholds = field(default_factory=Thresholds)
-    readings: int = 96
+    readings: int = 400
     texts: int = 8
     threads: int = 0
+    weighting: Weighting = ANSWER_ONLY
+
+
+SMALL = Plan(
+    settings=Settings(epochs=12, lr=1e-2, kl=10.0),
+    thresholds=Thresholds(recall=0.4, unknown=0.7, reading=0.85, contradicting=0.9),
+)
+"""For a base of a few million parameters: what read best on the reference model (docs/lab-log.md), with thresholds a
+little below what it reached on development people. Larger bases want a smaller rate, and can be asked for more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,8 +146,8 @@ def study(
         InvalidInput, TrainingError: as `train` and `encode`.
     """
     plan, read = task.plan, readings(task.plan.readings, seed=task.seed)
-    own = list(encode(base, [one for one in task.examples if one.kind != "update"]))
-    updates = [_as_reading(one) for one in task.examples if one.kind == "update"]
+    own = list(encode(base, [one for one in task.examples if one.kind != "update"], weighting=plan.weighting))
+    updates = [as_reading(one) for one in task.examples if one.kind == "update"]
     guarded, examined = _exams(task)
     lessons = encode(base, [*updates, *read])
     start = _start(base, task)
@@ -229,7 +243,7 @@ def _exam(task: Task, half: int) -> Exam:
     )
 
 
-def _as_reading(one: Example) -> Reading:
+def as_reading(one: Example) -> Reading:
     """An update is read from its context; nothing says that the base can, so nothing is held near it."""
     return Reading(one.context, one.question, one.answer, "contradicts", near_base=False, weight=one.weight)
 

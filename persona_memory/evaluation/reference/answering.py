@@ -35,7 +35,7 @@ def exact(model: Any, items: Sequence[Item], *, pad: int) -> list[bool]:
     forward pass tells, and nothing is generated.
     """
     right = [False] * len(items)
-    for places in _batches(items):
+    for places in batches(items):
         logits, targets, answers = _forward(model, [items[place] for place in places], pad)
         wrong = ((logits.argmax(-1) != targets) & answers).any(1)
         for place, missed in zip(places, wrong.tolist(), strict=True):
@@ -47,7 +47,7 @@ def exact(model: Any, items: Sequence[Item], *, pad: int) -> list[bool]:
 def log_likelihoods(model: Any, items: Sequence[Item], *, pad: int) -> list[float]:
     """The mean log-probability in nats of a token of what follows, by item."""
     found = [0.0] * len(items)
-    for places in _batches(items):
+    for places in batches(items):
         logits, targets, answers = _forward(model, [items[place] for place in places], pad)
         tokens = logits.float().log_softmax(-1).gather(2, targets.unsqueeze(2)).squeeze(2)  # (B, T)
         means = (tokens * answers).sum(1) / answers.sum(1)
@@ -56,8 +56,19 @@ def log_likelihoods(model: Any, items: Sequence[Item], *, pad: int) -> list[floa
     return found
 
 
-def _batches(items: Sequence[Item]) -> Iterator[list[int]]:
-    """Places of items of like length, as many as fit."""
+@torch.inference_mode()
+def log_probabilities(model: Any, items: Sequence[Item], *, pad: int) -> list[torch.Tensor]:
+    """The log-probabilities (A, V), in float32, of what comes at each of an answer's A tokens, by item."""
+    found: list[torch.Tensor] = [torch.empty(0)] * len(items)
+    for places in batches(items):
+        logits, _, answers = _forward(model, [items[place] for place in places], pad)
+        for place, row, own in zip(places, logits.float().log_softmax(-1), answers, strict=True):
+            found[place] = row[own].cpu()
+    return found
+
+
+def batches(items: Sequence[Item]) -> Iterator[list[int]]:
+    """Places of items of like length, shorter ones first, as many as fit in a forward pass."""
     lengths = [len(prompt) + len(answer) for prompt, answer in items]
     batch: list[int] = []
     for place in sorted(range(len(items)), key=lengths.__getitem__):
@@ -76,12 +87,13 @@ def _forward(model: Any, items: Iterable[Item], pad: int) -> tuple[torch.Tensor,
     """
     items = list(items)
     longest, most = max(len(p) + len(a) for p, a in items), max(len(a) for _, a in items)
-    ids = torch.tensor([[pad] * (longest - len(p) - len(a)) + p + a for p, a in items])
-    own = torch.tensor([[0] * (longest - len(p) - len(a)) + [1] * (len(p) + len(a)) for p, a in items])
+    device = model.device
+    ids = torch.tensor([[pad] * (longest - len(p) - len(a)) + p + a for p, a in items], device=device)
+    own = torch.tensor([[0] * (longest - len(p) - len(a)) + [1] * (len(p) + len(a)) for p, a in items], device=device)
     positions = (own.cumsum(1) - 1).clamp(min=0)
     read = model(
         input_ids=ids[:, :-1], attention_mask=own[:, :-1], position_ids=positions[:, :-1], logits_to_keep=most,
         use_cache=False,
     )  # fmt: skip
-    answers = torch.tensor([[False] * (most - len(a)) + [True] * len(a) for _, a in items])
+    answers = torch.tensor([[False] * (most - len(a)) + [True] * len(a) for _, a in items], device=device)
     return read.logits, ids[:, -most:], answers
