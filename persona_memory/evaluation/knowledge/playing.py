@@ -11,6 +11,7 @@ from datetime import date, datetime, timedelta
 from random import Random
 from typing import Any, Final, TypeVar
 
+from persona_memory.evaluation.calls import uncached
 from persona_memory.evaluation.knowledge import wordings as say
 from persona_memory.evaluation.knowledge.lessons import BEGIN, BETWEEN, History, Line, Moment, Session, history
 from persona_memory.evaluation.knowledge.readers import FORETELLING, KNOWING, LAST_SAYS, READ, READERS, SHOWN
@@ -92,20 +93,20 @@ def play(settings: Settings, number: int, seed: int, asking: str) -> dict[str, A
     """The student of this number, as `Played` in JSON values; topics are looked at where nothing is asked."""
     told = history(number, seed=seed)
     with opened(settings) as (memory, clock):
-        table = _Table(told, asking, Random(f"answers {seed} {number}"))
+        host = _Host(told, asking, Random(f"answers {seed} {number}"))
         topics = _Topics(memory, told)
         for place, session in enumerate(told.sessions):
             clock.now = session.at
             if asking == NEVER:
                 topics.before(session)
-            table.hold(memory, clock, session, place)
+            host.hold(memory, clock, session, place)
             if asking == NEVER:
                 topics.after(session)
         held = sum(_holds(memory, told, spec.path) for spec in ASKABLE)
-        read = topics.read(clock.now)
+        read = topics.read(clock.now) if asking == NEVER else {}
     looked = tuple(topics.seen), tuple(topics.tried)
-    hits, claimed, true = table.counted
-    questions = tuple(table.questions)
+    hits, claimed, true = host.counted
+    questions = tuple(host.questions)
     return asdict(Played(told.student.user_id, *looked, questions, hits, claimed, true, held=held, read=read))
 
 
@@ -116,7 +117,7 @@ def opened(settings: Settings) -> Iterator[tuple[PersonaMemory, Clock]]:
     with (
         tempfile.TemporaryDirectory() as home,
         PersonaMemory.open(
-            home, model=settings.model, optimize_every=1, embeddings=settings.embedder or HashingEmbedder(),
+            home, model=uncached(settings.model), optimize_every=1, embeddings=settings.embedder or HashingEmbedder(),
             durability="NORMAL", clock=clock, quiet=timedelta(0), learn_after=10_000, worker=False,
         ) as memory,
     ):  # fmt: skip
@@ -216,7 +217,7 @@ def shown(lines: Sequence[Line], *, at: datetime, after: int = 0) -> list[TopicE
 
 
 @dataclass(slots=True)
-class _Table:
+class _Host:
     """Holds the sessions of one student and asks at most one question in each, in one way.
 
     Attributes:

@@ -224,7 +224,7 @@ def notes(people: int, settings: Settings) -> tuple[str, ...]:
         f"{people} simulated students, half of programming, half of maths, over {SESSIONS} sessions and some months; "
         f"learnt by {'rules' if settings.model is None else '--model'}. Their sentences were written without a look at "
         "the rules, and rules are not to be written against them. Nothing was fitted; how the tutor uses the map was "
-        "chosen on other students (seed 900, evidence read without fault).",
+        "tried on other students (the lab log has what lost).",
         "Truth: mastery is what was ever understood times what of it has not faded; answers come from it by slips and "
         f"guesses. Unseen: it never came up. Discussed: it only came up. Familiar: mastery ≥ {MASTERED}. Gap: less "
         f"than {GAP} was ever understood. Learning: all else, faded topics among it. Whether the truth has shown in "
