@@ -59,6 +59,9 @@ EVALUATIONS: Mapping[str, Evaluation] = {
         "learning and keeping the profiles of simulated people; --model may be given several times", several=True
     ),
     "continuity": Evaluation("what memory does for conversations over ten sessions: facts used, gaps closed, tokens"),
+    "knowledge": Evaluation(
+        "what simulated students know, what is unknown about them, and what a tutor or a question makes of it"
+    ),
     "personamem": Evaluation(
         "choosing the reply that fits the person",
         "the folder of PersonaMem (questions_32k.csv and shared_contexts_32k.jsonl of bowen-upenn/PersonaMem)",
