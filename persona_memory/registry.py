@@ -286,7 +286,8 @@ class AdapterRegistry:
         gone = [name for name in revisions(self.folder) if known.get(name) == "retired"]
         owners = {parse_name(name)[0] for name in known}
         training = {parse_name(name)[0] for name, state in known.items() if state == "candidate"}
-        left = [f"{TRAINING}{owner}" for owner in owners - training]
+        idle = {f"{TRAINING}{owner}" for owner in owners - training}
+        left = [path.name for path in self.folder.glob(f"{TRAINING}*") if path.name in idle]
         deleted = [delete_revision(self.folder, name) for name in gone]
         return sum(deleted) + sum(delete_folder(self.folder, name) for name in left)
 

@@ -50,10 +50,11 @@ async def consolidate(learning: Learning, job: Job) -> None:
     newest = await learning.in_executor(_newest, learning, person, parametric)
     if not read.policy.paused and _is_due(newest, read):
         while read.untaught:
-            if learning.ending.is_set():
-                return
-            await _teach(learning, person, job, teacher, read.untaught[0])
-            read = await learning.in_executor(_read, learning, person, teacher)
+            for talk in read.untaught:
+                if learning.ending.is_set():
+                    return
+                await _teach(learning, person, job, teacher, talk)
+            read = await learning.in_executor(_read, learning, person, teacher)  # something may have been said since
         lesson = read.current()
         if lesson and await _surprises(learning, person, parametric, newest, read, lesson):
             try:

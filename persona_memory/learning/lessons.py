@@ -6,10 +6,9 @@ what still stands, is still true and is open counts.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from typing import Any
 
 from sqlalchemy import Connection
@@ -70,18 +69,12 @@ class Lessons:
             ended = [said for seq in one.turns for said in over.get(seq, ())]
             return not any(said and len(said & told) >= TOLD_AGAIN * len(said) for said in ended)
 
-        newest = {_asked(one): place for place, one in enumerate(self._all())}
-        fresh = set(newest.values())
+        newest = {_asked(one): place for place, taught in enumerate(self.examples) for one in taught}
         found: list[Example] = []
-        places = iter(range(sum(map(len, self.examples))))
-        for taught in self.examples:
-            kept = [one for one in taught if next(places) in fresh and holds(one)]
+        for place, taught in enumerate(self.examples):
+            kept = [one for one in taught if newest[_asked(one)] == place and holds(one)]
             found += balanced(rated(kept, self.ratings))
         return found
-
-    def _all(self) -> Iterator[Example]:
-        for taught in self.examples:
-            yield from taught
 
 
 def read(connection: Connection, person: Person, *, schema: ProfileSchema, teacher: str) -> Lessons:
@@ -99,8 +92,10 @@ def read(connection: Connection, person: Person, *, schema: ProfileSchema, teach
     for answer in events.in_order(connection, person, kinds=("answer",)):
         if answer.data["job"] == "teach" and answer.data["by"] == teacher:
             taught[answer.data["talk"]] = answer
-    spoken = {name: tuple(group) for name, group in groupby(sorted(turns, key=_place), key=_talk)}
-    talks = {name: talk for name, talk in spoken.items() if any(one.role == "user" and one.text for one in talk)}
+    spoken: defaultdict[str, list[Turn]] = defaultdict(list)  # the oldest conversation first, as turns are in order
+    for turn in turns:
+        spoken[_talk(turn)].append(turn)
+    talks = {name: tuple(talk) for name, talk in spoken.items() if any(one.role == "user" and one.text for one in talk)}
     fresh = [talk for name, talk in talks.items() if not _is_taught(talk, taught.get(name))]
     examples = [_examples(taught[name]) for name in talks if name in taught]
     return Lessons(turns, fresh, examples, memories, ratings(marks, memories), policy, found.last_seq)
@@ -148,10 +143,6 @@ def ratings(marks: Iterable[Event], memories: Iterable[Memory]) -> dict[int, flo
 def _talk(turn: Turn) -> str:
     """The conversation that a turn belongs to; what was stated outside of one goes by its day."""
     return str(turn.session) if turn.session else f"{turn.at:%Y-%m-%d}"
-
-
-def _place(turn: Turn) -> tuple[str, int]:
-    return _talk(turn), turn.seq
 
 
 def _is_taught(talk: Sequence[Turn], taught: Event | None) -> bool:

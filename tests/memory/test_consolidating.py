@@ -239,6 +239,20 @@ def test_what_is_no_longer_true_is_not_learnt(memory: PersonaMemory, clock: Cloc
     assert "Basil" in answers
 
 
+def test_the_newest_answer_holds_after_many_conversations(
+    memory: PersonaMemory, clock: Clock, trainer: Trainer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The tenth conversation is newer than the second, though its number begins with a smaller digit."""
+    monkeypatch.setitem(FACTS, "I play the harp.", ("What do I play?", "You play the harp."))
+    tell(memory, clock, "It is sunny.", "I play the cello.", *FACTS, *[f"It rains, {day}." for day in range(6)])
+    tell(memory, clock, "I play the harp.")
+    memory.consolidate(user_id="ana")
+    memory.flush()
+    positive = [one.answer for one in trainer.studies[0].examples if one.kind == "positive"]
+    assert "You play the harp." in positive
+    assert "You play the cello." not in positive
+
+
 def test_ratings_weigh_what_is_learnt(memory: PersonaMemory, clock: Clock, trainer: Trainer) -> None:
     tell(memory, clock, *FACTS)
     liked, disliked = (
