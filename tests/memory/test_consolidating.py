@@ -243,8 +243,8 @@ def test_the_newest_answer_holds_after_many_conversations(
     memory: PersonaMemory, clock: Clock, trainer: Trainer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The tenth conversation is newer than the second, though its number begins with a smaller digit."""
+    tell(memory, clock, *FACTS, *[f"It rains, {day}." for day in range(6)])
     monkeypatch.setitem(FACTS, "I play the harp.", ("What do I play?", "You play the harp."))
-    tell(memory, clock, "It is sunny.", "I play the cello.", *FACTS, *[f"It rains, {day}." for day in range(6)])
     tell(memory, clock, "I play the harp.")
     memory.consolidate(user_id="ana")
     memory.flush()
