@@ -1,67 +1,51 @@
-"""People who agreed to it, as tasks of meta-learning: what they said, as a teacher model makes pairs of it."""
+"""People who agreed to it, as tasks of meta-learning: what their adapters would learn, as a teacher model writes it."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
-
-from sqlalchemy import Connection
+from dataclasses import replace
 
 from persona_memory.errors import LearningError
-from persona_memory.learning.teaching import CONFIRMED, DISPUTED, rated
-from persona_memory.ledger import Ledger, Person, derived, events
+from persona_memory.learning import lessons
+from persona_memory.ledger import Ledger, Person
 from persona_memory.parametric import BaseModel, Example, encode
 from persona_memory.parametric.inner import Task
+from persona_memory.profile import ProfileSchema
 from persona_memory.protocols import Teacher
 from persona_memory.types import Turn
 
 
-def task_of(base: BaseModel, ledger: Ledger, person: Person, teacher: Teacher) -> Task | None:
-    """The person's task; None where the teacher finds too little to learn from and to ask about.
+def task_of(base: BaseModel, ledger: Ledger, person: Person, teacher: Teacher, *, schema: ProfileSchema) -> Task | None:
+    """The person's task; None where they are paused, or the teacher finds too little to learn from and to ask about.
+
+    What the person has closed is not shown to the teacher, and what it was asked for an adapter is not asked again.
 
     Raises:
         LearningError: the teacher gave nothing usable for any conversation.
     """
     with ledger.read() as connection:
-        said, marks = events.turns(connection, person), ratings(connection, person)
-    threads: defaultdict[str, list[Turn]] = defaultdict(list)
-    for turn in said:
-        threads[turn.thread_id].append(turn)
-    taught = asyncio.run(_taught(teacher, list(threads.values())))
-    support, query = halves(rated(taught, marks))
+        read = lessons.read(connection, person, schema=schema, teacher=teacher.name)
+    if read.policy.paused:
+        return None
+    taught = asyncio.run(_taught(teacher, read.untaught))
+    known = replace(read, untaught=(), examples=[*read.examples, *taught]).current()
+    support, query = halves([one for one in known if one.kind != "update"])  # which has a context of its own
     return Task(encode(base, support), encode(base, query)) if support and query else None
 
 
-async def _taught(teacher: Teacher, conversations: Sequence[Sequence[Turn]]) -> list[Example]:
-    found: list[Example] = []
+async def _taught(teacher: Teacher, conversations: Sequence[Sequence[Turn]]) -> list[Sequence[Example]]:
+    found: list[Sequence[Example]] = []
     failed: list[LearningError] = []
     for conversation in conversations:
         try:
-            found += await teacher.teach(conversation)
+            found.append(await teacher.teach(conversation))
         except LearningError as error:
             failed.append(error)
-    if failed and not found:
+    if failed and not any(found):
         raise failed[0]
     return found
-
-
-def ratings(connection: Connection, person: Person) -> dict[int, float]:
-    """What the person's feedback makes of their turns: see `rated`.
-
-    A rating counts for the turns that the memories rest on which it is about. What only memories rest on that are true
-    no longer, e.g. since a correction, is left out.
-    """
-    memories = {one.id: one for one in derived.read_memories(connection, person)}
-    found: dict[int, float] = {}
-    for event in events.in_order(connection, person, kinds=("feedback",)):
-        factor = CONFIRMED if event.data["rating"] == "up" else DISPUTED
-        for memory_id in event.data["memories"]:
-            if memory_id in memories:
-                found |= dict.fromkeys(memories[memory_id].sources, factor)
-    current = {seq for one in memories.values() if one.current for seq in one.sources}
-    ended = {seq for one in memories.values() if not one.current for seq in one.sources}
-    return found | dict.fromkeys(ended - current, 0.0)
 
 
 def halves(examples: Sequence[Example]) -> tuple[list[Example], list[Example]]:

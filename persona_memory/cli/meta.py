@@ -21,6 +21,7 @@ from persona_memory.errors import InvalidInput
 from persona_memory.ledger import Ledger
 from persona_memory.models import chat_model
 from persona_memory.opening import ADAPTERS_FOLDER, home_folder, ledger_url
+from persona_memory.profile import default_schema
 from persona_memory.registry import STARTS_FOLDER, AdapterRegistry
 
 if TYPE_CHECKING:
@@ -162,7 +163,10 @@ def _agreed(bench: Bench, model: str, home: Path | None, url: str | None, namesp
         agreed = {mark: one for mark, one in registry.agreed().items() if one[0].namespace == namespace}
         if not agreed:
             raise InvalidInput("nobody has agreed: Policy(meta_learning=True) is the opt-in; leave out --opted-in")
-        tasks = {mark: task_of(bench.base, ledger, person, teacher) for mark, (person, _) in agreed.items()}
+        tasks = {
+            mark: task_of(bench.base, ledger, person, teacher, schema=default_schema())
+            for mark, (person, _) in agreed.items()
+        }
     found = {mark: task for mark, task in tasks.items() if task is not None}
     note(f"people who agreed: {len(agreed)}; with enough to learn from: {len(found)}")
     return Agreed(list(found.values()), {mark: agreed[mark][1] for mark in found})

@@ -22,10 +22,6 @@ from persona_memory.errors import LearningError
 from persona_memory.protocols import Ask, Example, ExampleKind
 from persona_memory.types import Turn
 
-CONFIRMED: Final = 2.0
-DISPUTED: Final = 0.1
-"""What an example counts where the person confirmed what it rests on, or rated it down; see `rated`."""
-
 LONGEST_TURN: Final = 2_000
 """Characters of one turn that the teacher is shown."""
 

@@ -16,12 +16,12 @@ pytest.importorskip("transformers", reason='needs pip install "persona-memory[pa
 from persona_memory import PersonaMemory
 from persona_memory.adapters import Starts, revisions
 from persona_memory.cli import meta
-from persona_memory.cli.agreed import halves, ratings, task_of
+from persona_memory.cli.agreed import halves, task_of
 from persona_memory.errors import LearningError
 from persona_memory.evaluation.meta import arms
-from persona_memory.learning.teaching import CONFIRMED, DISPUTED
 from persona_memory.ledger import Person
 from persona_memory.parametric import BaseModel, Example
+from persona_memory.profile import default_schema
 from persona_memory.retrieval.hashing import HashingEmbedder
 from persona_memory.testing import ScriptedChatModel
 from persona_memory.types import Policy, Turn
@@ -239,24 +239,32 @@ def test_there_must_be_a_memory_to_ask_for_people_who_agreed(cli: Cli, home: Pat
     assert not (home / "memory.db").exists()
 
 
-def test_feedback_and_corrections_weigh_what_a_person_said(two_people: Path) -> None:
-    """Up and down by the memory that was rated; what was corrected is not taught."""
+class Listening:
+    """A teacher that notes what it is shown, and learns nothing of it."""
+
+    name = "listening"
+
+    def __init__(self) -> None:
+        self.heard: list[str] = []
+
+    async def teach(self, conversation: Sequence[Turn]) -> Sequence[Example]:
+        self.heard += [turn.text for turn in conversation]
+        return ()
+
+
+def test_what_a_person_has_closed_or_paused_is_shown_to_no_teacher(two_people: Path, tiny_reference: Path) -> None:
+    """They agreed to meta-learning, not to that."""
+    base, person, schema = BaseModel.load(tiny_reference, dtype="float32"), Person("default", "ana"), default_schema()
     with PersonaMemory.open(two_people, embeddings=HashingEmbedder(), worker=False) as memory:
-        memory.observe([("user", "My cat is called Miau."), ("user", "I love hiking.")], user_id="ana")
-        memory.flush(timeout=60)
-        known = {one.text: one for one in memory.memories(user_id="ana")}
-        town, cat, hiking = (
-            next(one for text, one in known.items() if word in text) for word in ("Porto", "Miau", "hiking")
-        )
-        memory.feedback("up", user_id="ana", memory_id=cat.id)
-        memory.feedback("down", user_id="ana", memory_id=hiking.id)
-        memory.feedback("I live in Oslo.", user_id="ana", memory_id=town.id)
-        memory.flush(timeout=60)
-        with memory._ledger.read() as connection:
-            found = ratings(connection, Person("default", "ana"))
-    assert found[cat.sources[0]] == CONFIRMED
-    assert found[hiking.sources[0]] == DISPUTED
-    assert found[town.sources[0]] == 0.0
+        for policy, shown in (
+            (Policy(meta_learning=True), True),
+            (Policy(meta_learning=True, never_infer=("demographics.location",)), False),
+            (Policy(meta_learning=True, paused=True), False),
+        ):
+            memory.set_policy(policy, user_id="ana")
+            teacher = Listening()
+            assert task_of(base, memory._ledger, person, teacher, schema=schema) is None
+            assert any("Porto" in text for text in teacher.heard) == shown
 
 
 class SilentTeacher:
@@ -279,6 +287,6 @@ def test_a_person_with_too_little_is_passed_over(two_people: Path, tiny_referenc
     one = Example("positive", "Where do I live?", "In Porto.", (1,))
     assert halves([one, one, one]) == ([one, one], [one])
     with PersonaMemory.open(two_people, embeddings=HashingEmbedder(), worker=False) as memory:
-        assert task_of(base, memory._ledger, person, SilentTeacher([one])) is None
+        assert task_of(base, memory._ledger, person, SilentTeacher([one]), schema=default_schema()) is None
         with pytest.raises(LearningError, match="nonsense"):
-            task_of(base, memory._ledger, person, SilentTeacher([]))
+            task_of(base, memory._ledger, person, SilentTeacher([]), schema=default_schema())

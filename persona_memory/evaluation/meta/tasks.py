@@ -11,7 +11,8 @@ from functools import lru_cache
 from random import Random
 from typing import Literal
 
-from persona_memory.learning.teaching import CONFIRMED, DISPUTED, rated
+from persona_memory.learning.lessons import RATED_DOWN, RATED_UP
+from persona_memory.learning.teaching import rated
 from persona_memory.parametric import ANSWER_ONLY, BaseModel, Encoded, Example, Reading, encode
 from persona_memory.parametric.inner import Task
 from persona_memory.world import Question, Schedule, Session, history, person, scene
@@ -121,7 +122,7 @@ def _misheard(
     wrong = {key: other_value(random, key, who.split, *named[key]) for key in chosen}
     turns: dict[Key, int] = {one.key: example.turns[0] for one, example in pairs if example.turns}
     good = {key: (key not in wrong) != (feedback == "noisy" and random.random() < WRONG) for key in turns}
-    ratings = {turns[key]: CONFIRMED if fine else DISPUTED for key, fine in good.items()} if feedback != "none" else {}
+    ratings = {turns[key]: RATED_UP if fine else RATED_DOWN for key, fine in good.items()} if feedback != "none" else {}
     return [(one, _with(example, one, wrong.get(one.key))) for one, example in pairs], ratings
 
 
