@@ -179,9 +179,10 @@ class Topic:
     """What a person knows of a topic, at the time that was asked for.
 
     Attributes:
-        p_known: BKT's probability that the topic is mastered, in [0, 1].
-        p_correct: the probability that the next answer to an exercise on it is right, in [0, 1]: from mastery, from how
-            able the person has shown themselves in all, and from practice.
+        p_known: BKT's probability that the topic is mastered, in [0, 1], right after the last evidence. It does not
+            fall with time: what time does is `retrievability`, and a faded topic is `learning` again.
+        p_correct: the probability that the next answer to an exercise on it is right, in [0, 1], as of then, too: from
+            mastery, from how able the person has shown themselves in all, and from practice.
         retrievability: FSRS's probability that it would be recalled now, in [0, 1]; None before the first review.
         stability: FSRS's S in days (time until retrievability falls to 0.9); None before the first review.
         aliases: other names under which it came up.

@@ -146,7 +146,9 @@ def from_json(name: str, data: bytes) -> Manifest:
     except ValidationError as error:
         first: Any = error.errors(include_url=False)[0]
         where = ".".join(map(str, first["loc"])) or "the file"
-        raise AdapterRefused(name, f"manifest.json cannot be used: {where}: {first['msg']}") from None
+        raise AdapterRefused(
+            name, f"manifest.json cannot be used: {where}: {first['msg'].removeprefix('Value error, ')}"
+        ) from None
     if manifest.name != name:
         raise AdapterRefused(name, f"its manifest.json is that of {manifest.name!r}")
     return manifest

@@ -380,7 +380,10 @@ def worker(
 def _work(home: Path | None, url: str | None, namespace: str, once: bool, **options: Any) -> None:
     if once:
         with at_work(home, url, namespace, **options) as memory:
+            before = memory.backlog()
             memory.flush()
+            learnt = before.unlearnt - memory.backlog().unlearnt
+            note(f"done: {learnt} turns learnt of {before.unlearnt}" if before.jobs else "nothing was queued")
             _say_what_is_parked(memory)
         return
     with opened(home, url, namespace, worker=False, **options) as memory:

@@ -47,6 +47,7 @@ class _Lines:
             if time.monotonic() - said >= EVERY_S:
                 note(f"{label}: {done} of {total}")
                 said = time.monotonic()
+        note(f"{label}: done")
 
 
 class _Bars:
@@ -121,7 +122,7 @@ def evaluate(
     plot: Annotated[
         Path | None,
         typer.Option(
-            "--plot", metavar="FOLDER", help="Draw the tables into this folder, too; it must exist.",
+            "--plot", metavar="FOLDER", help="Draw the main tables into this folder, too; it must exist.",
             rich_help_panel=FILES,
         ),
     ] = None,

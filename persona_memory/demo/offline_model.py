@@ -22,6 +22,8 @@ NOTHING_FOUND = (
     "A real model could say more."
 )
 
+NEAREST = "Nothing that I remember says just that. The nearest:"
+
 _BLOCK = re.compile(r"<(recalled_memories|user_profile)\b[^>]*>(.*?)</\1>", re.DOTALL)
 _LINE = re.compile(
     r"^\s*-\s*(?:(?P<day>\d{4}-\d{2}-\d{2})\s+)?(?P<who>[^\s:(][^:(\n]{0,60}?)(?:\s\((?P<notes>[^)\n]*)\))?:\s+"
@@ -96,7 +98,7 @@ def plain_reply(messages: Sequence[BaseMessage], *, ranked: Sequence[str] = ()) 
 
     A question is answered by quoting, with their dates, the lines of the recalled memories, of the profile and of
     this conversation that share the most words with it, else what was recalled for it at all. A statement is
-    acknowledged. Where nothing is known, the reply says so.
+    acknowledged. Where nothing is known, or what was recalled shares no word with the question, the reply says so.
 
     Args:
         ranked: texts of recalled memories, best first, where the caller knows their scores: a question is answered
@@ -118,7 +120,11 @@ def plain_reply(messages: Sequence[BaseMessage], *, ranked: Sequence[str] = ()) 
     found = _best_scored(ranked, known) or _most_alike(latest, [*known, *in_thread])
     if not found and not ranked:
         found = [line for line in known if line.source == "memory" and not line.outdated][:3]
-    return "\n".join(_quote(line) for line in found) or NOTHING_FOUND
+    if not found:
+        return NOTHING_FOUND
+    quotes = "\n".join(_quote(line) for line in found)
+    asked = _words(latest)
+    return quotes if any(asked & _words(f"{line.who} {line.text}") for line in found) else f"{NEAREST}\n{quotes}"
 
 
 def context_lines(messages: Sequence[BaseMessage]) -> list[str]:

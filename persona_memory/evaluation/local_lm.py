@@ -85,6 +85,8 @@ def load(path: Path, *, adapter: Path | None = None) -> LocalLM:
         from transformers import AutoModelForCausalLM, AutoTokenizer
     except ImportError as error:
         raise MissingExtra("a local language model", "parametric") from error
+    if not path.is_dir():
+        raise InvalidInput(f"there is no folder {str(path)!r}; --local takes a folder with a model and its tokenizer")
     device = "cuda" if torch.cuda.is_available() else "cpu"
     try:
         tokenizer: Any = AutoTokenizer.from_pretrained(path, local_files_only=True)

@@ -1,4 +1,4 @@
-"""A table as a forest plot, every figure with its interval: for a look and for the docs."""
+"""Tables as plots, every figure with its interval: one figure as a forest plot, two against each other as points."""
 
 from __future__ import annotations
 
@@ -22,14 +22,11 @@ def plot(report: Report, folder: Path) -> list[Path]:
         MissingExtra: matplotlib is not installed.
     """
     check()
-    from matplotlib.figure import Figure
-
     files = []
     for number, table in enumerate((one for one in report.tables if one.plot is not None), 1):
-        points = [(row, cell) for row in table.rows if isinstance(cell := row.cells.get(table.plot or ""), Score)]
-        figure = Figure(figsize=(WIDTH, 1.3 + 0.27 * len(points)), layout="constrained")
-        figure.suptitle("\n".join(textwrap.wrap(table.title, 85)), x=0.01, ha="left", fontsize=10, weight="bold")
-        _draw(figure.subplots(), table, points)
+        title = "\n".join(textwrap.wrap(f"{report.title}: {table.title}", 85))
+        figure = (_points if isinstance(table.plot, tuple) else _forest)(table)
+        figure.suptitle(title, x=0.01, ha="left", fontsize=10, weight="bold")
         files.append(folder / f"{report.name}-{number}.png")
         figure.savefig(files[-1], dpi=150)
     return files
@@ -47,26 +44,79 @@ def check() -> None:
         raise MissingExtra("plots", "eval") from error
 
 
-def _draw(axes: Any, table: Table, points: list[tuple[Row, Score]]) -> None:
-    said = set[str]()
+def _forest(table: Table) -> Any:
+    """A line for each row, with its figure and interval."""
+    from matplotlib.figure import Figure
+
+    points = [(row, cell) for row in table.rows if isinstance(cell := row.cells.get(str(table.plot)), Score)]
+    figure = Figure(figsize=(WIDTH, 1.3 + 0.27 * len(points)), layout="constrained")
+    axes = figure.subplots()
+    labels = _Labels()
     for place, (row, score) in enumerate(points):
-        low = score.value if score.low is None else score.low
+        axes.errorbar(score.value, place, xerr=_reach(score), label=labels.of(row), **_look(row))
         high = score.value if score.high is None else score.high
-        label = SAID.get(row.kind) if row.kind not in said else None
-        said.add(row.kind)
-        axes.errorbar(score.value, place, xerr=[[score.value - low], [high - score.value]], fmt="o", markersize=5,
-                      color=COLORS[row.kind], capsize=2.5, elinewidth=1.5, label=label)  # fmt: skip
         axes.annotate(Score(score.value).show(), (high, place), xytext=(5, 0), textcoords="offset points",
                       va="center", fontsize=8, weight="bold" if row.kind == "ours" else "normal")  # fmt: skip
     axes.set_yticks(range(len(points)), [row.name for row, _ in points])
     for tick, (row, _) in zip(axes.get_yticklabels(), points, strict=True):
-        tick.set_weight("bold" if row.kind == "ours" else "normal")
+        tick.set_fontweight("bold" if row.kind == "ours" else "normal")
     axes.invert_yaxis()
     axes.margins(x=0.12, y=0.6 / max(len(points), 1))
     axes.grid(axis="x", color="#e9ecef")
-    axes.set_axisbelow(True)
     axes.tick_params(axis="y", length=0)
+    axes.set_xlabel(str(table.plot))
+    return _finished(figure, axes, labels)
+
+
+def _points(table: Table) -> Any:
+    """A point for each row, two figures against each other, each with its interval."""
+    from matplotlib.figure import Figure
+
+    assert isinstance(table.plot, tuple)
+    across, up = table.plot
+    figure = Figure(figsize=(WIDTH, 0.75 * WIDTH), layout="constrained")
+    axes = figure.subplots()
+    labels = _Labels()
+    for row in table.rows:
+        x, y = row.cells.get(across), row.cells.get(up)
+        if isinstance(x, Score) and isinstance(y, Score):
+            axes.errorbar(x.value, y.value, xerr=_reach(x), yerr=_reach(y), label=labels.of(row), **_look(row))
+            axes.annotate(row.name, (x.value, y.value), xytext=(5, 4), textcoords="offset points", fontsize=8,
+                          weight="bold" if row.kind == "ours" else "normal")  # fmt: skip
+    axes.margins(0.12)
+    axes.grid(color="#e9ecef")
+    axes.set_xlabel(across)
+    axes.set_ylabel(up)
+    return _finished(figure, axes, labels)
+
+
+class _Labels:
+    """What the colours mean: each is named once in the legend."""
+
+    def __init__(self) -> None:
+        self.said = set[str]()
+
+    def of(self, row: Row) -> str | None:
+        """The label of the first row of its kind; None for the others."""
+        known = row.kind in self.said
+        self.said.add(row.kind)
+        return None if known else SAID.get(row.kind)
+
+
+def _look(row: Row) -> dict[str, Any]:
+    return {"fmt": "o", "markersize": 5, "color": COLORS[row.kind], "capsize": 2.5, "elinewidth": 1.5}
+
+
+def _reach(score: Score) -> list[list[float]]:
+    """How far the interval goes, below and above."""
+    low = score.value if score.low is None else score.low
+    high = score.value if score.high is None else score.high
+    return [[score.value - low], [high - score.value]]
+
+
+def _finished(figure: Any, axes: Any, labels: _Labels) -> Any:
+    axes.set_axisbelow(True)
     axes.spines[["top", "right", "left"]].set_visible(False)
-    axes.set_xlabel(table.plot)
-    if len(said) > 1:
-        axes.figure.legend(loc="outside lower center", ncols=len(said), frameon=False, fontsize=8)
+    if len(labels.said) > 1:
+        figure.legend(loc="outside lower center", ncols=len(labels.said), frameon=False, fontsize=8)
+    return figure

@@ -41,12 +41,12 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Rows under the same columns; `plot` names the column that a plot shows."""
+    """Rows under the same columns; `plot` names the column that a plot shows, or two: one across, one up."""
 
     title: str
     columns: tuple[str, ...]
     rows: tuple[Row, ...]
-    plot: str | None = None
+    plot: str | tuple[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)

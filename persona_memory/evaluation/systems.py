@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from persona_memory.budget import Packed, memories_renderer, pack
+from persona_memory.budget.packing import Words, no_words
 from persona_memory.budget.tokens import estimate
 from persona_memory.evaluation.learned import recalled
 from persona_memory.evaluation.rankings import Found, Prepared
@@ -42,11 +43,17 @@ KEPT = 50
 
 @dataclass(frozen=True, slots=True)
 class System:
-    """One way to rank turns; a rank of None: by `memory.recall` of a memory that has learnt the conversation."""
+    """One way to rank turns, and to choose of them what is told.
+
+    Attributes:
+        rank: None: by `memory.recall` of a memory that has learnt the conversation.
+        words: what a text says, where hits are chosen by what they add to others.
+    """
 
     name: str
     kind: RowKind
     rank: Rank | None
+    words: Words = lambda text: frozenset(tokens(text))
 
 
 def systems(*, named: bool) -> tuple[System, ...]:
@@ -89,6 +96,7 @@ def _ablations(*, named: bool) -> Iterator[System]:
     }
     for part, order in without.items():
         yield System(f"without {part}", "ablation", order)
+    yield System("without novelty in packing", "ablation", _ours(), no_words)
     yield System("a quarter not embedded yet", "ablation", _ours(dense=_three_quarters))
     if named:
         yield System("with names in vectors", "ablation", _ours(dense=_named_dense))
@@ -129,7 +137,7 @@ def _packed(system: System, prepared: Prepared, question: int, hits: Sequence[Hi
     asked = worth(prepared.queries[question], prepared.view)
     return pack(
         worth_telling(hits), budget=DEFAULT_BUDGET, count=count, render=render,
-        passage=lambda text: passage(text, asked), words=lambda text: frozenset(tokens(text)),
+        passage=lambda text: passage(text, asked), words=system.words,
     )  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from importlib.resources import files
 from typing import Any, Final
 
@@ -82,14 +82,20 @@ def parse(text: str) -> Priors:
     """The priors of a file.
 
     Raises:
-        InvalidInput: it is of another version, or a number is missing or out of range.
+        InvalidInput: it is no JSON or of another version, or a number is missing, unknown or out of range.
     """
-    found = json.loads(text)
-    if found.pop("version", None) != VERSION:
+    try:
+        found = json.loads(text)
+    except ValueError as error:
+        raise InvalidInput(f"these priors are no JSON: {error}; fit them again") from error
+    if not isinstance(found, dict) or found.pop("version", None) != VERSION:
         raise InvalidInput(f"these priors are not of version {VERSION}; fit them again")
+    missing = {one.name for one in fields(Priors)} - {"skills", "links"} - found.keys()
+    if missing:
+        raise InvalidInput(f"these priors lack {', '.join(sorted(missing))}; fit them again")
     try:
         return Priors(**{**found, "bkt": BKT(**found["bkt"])})
-    except (KeyError, TypeError) as error:
+    except TypeError as error:
         raise InvalidInput(f"these priors lack a number or have one too many: {error}") from error
 
 

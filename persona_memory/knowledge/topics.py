@@ -95,8 +95,12 @@ def as_of(traced: Iterable[Traced], now: datetime) -> tuple[Topic, ...]:
 
 def _moments(found: Iterable[tuple[str, TopicEvidence]]) -> Iterator[tuple[tuple[str, ...], EvidenceKind]]:
     """What one turn shows of several topics alike is one moment: an answer to a question on all of them."""
-    for (_, kind), items in groupby(found, key=lambda one: (one[1].seq, one[1].kind)):
-        yield tuple(dict.fromkeys(name for name, _ in items)), kind
+    for _, items in groupby(found, key=lambda one: one[1].seq):
+        alike: dict[EvidenceKind, dict[str, None]] = {}
+        for name, item in items:
+            alike.setdefault(item.kind, {})[name] = None
+        for kind, names in alike.items():
+            yield tuple(names), kind
 
 
 def _topic(traced: Traced, now: datetime) -> Topic:

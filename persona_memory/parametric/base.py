@@ -7,7 +7,8 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from os import PathLike
+from os import PathLike, sep
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -84,6 +85,8 @@ class BaseModel:
         from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedConfig
 
         name = str(path_or_hub_id)
+        if _is_path(name) and not Path(name).is_dir():
+            raise InvalidInput(f"there is no folder {name!r}; pass one with a model in it, or a name on the hub")
         shared = {
             key: options[key]
             for key in ("revision", "token", "trust_remote_code", "local_files_only")
@@ -96,7 +99,10 @@ class BaseModel:
                 model: Any = AutoModelForCausalLM.from_pretrained(name, dtype=dtype, **options)
             except (OSError, ValueError, KeyError) as error:
                 problem = next(iter(str(error).splitlines()), type(error).__name__)
-                raise InvalidInput(f"{name!r} holds no causal language model with its tokenizer: {problem}") from error
+                where = "" if Path(name).is_dir() else " (no folder here, so it was looked for on the hub)"
+                raise InvalidInput(
+                    f"{name!r}{where} holds no causal language model with its tokenizer: {problem}"
+                ) from error
         if not tokenizer.is_fast:
             raise InvalidInput(f"the tokenizer of {name!r} is not a fast one, so tokens cannot be traced to their text")
         model = model.to(device or ("cuda" if torch.cuda.is_available() else "cpu")).eval().requires_grad_(False)
@@ -250,6 +256,11 @@ def _shared(one: str, other: str) -> int:
     """How many characters both texts begin with."""
     pairs = enumerate(zip(one, other, strict=False))
     return next((place for place, (a, b) in pairs if a != b), min(len(one), len(other)))
+
+
+def _is_path(name: str) -> bool:
+    """Whether it can only be a folder: a name on the hub has at most one "/" and begins with neither "." nor "~"."""
+    return name.startswith((sep, ".", "~")) or name.count("/") > 1 or (sep != "/" and sep in name)
 
 
 def _short(data: bytes) -> str:

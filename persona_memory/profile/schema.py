@@ -146,7 +146,7 @@ def _one(spec: FieldSpec, value: Any) -> Any:
     try:
         checked = spec.adapter.validate_python(value.strip() if isinstance(value, str) else value)
     except ValidationError as error:
-        problem = error.errors(include_url=False)[0]["msg"]
+        problem = error.errors(include_url=False)[0]["msg"].removeprefix("Value error, ")
         expected = f"one of {', '.join(spec.choices)}" if spec.choices else spec.description
         raise InvalidInput(
             f"{value!r} does not fit the profile field {spec.path!r}: {problem}; expected: {expected}"

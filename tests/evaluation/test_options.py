@@ -119,5 +119,7 @@ def test_a_local_model_chooses_and_keeps_its_window(tiny_lm: Path) -> None:
 def test_a_folder_without_a_model_is_named(tmp_path: Path) -> None:
     """Instead of a hub's error."""
     pytest.importorskip("transformers")
-    with pytest.raises(InvalidInput, match="holds no causal language model"):
+    with pytest.raises(InvalidInput, match="there is no folder"):
         load(tmp_path / "nothing")
+    with pytest.raises(InvalidInput, match="holds no causal language model"):
+        load(tmp_path)

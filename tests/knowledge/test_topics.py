@@ -159,3 +159,14 @@ def test_what_one_turn_shows_of_several_topics_is_one_answer() -> None:
     tracker = Tracker()
     tracker.observe(["loops", "lists"], True)
     assert once.p_correct == tracker.p_correct(["maps"])
+
+
+def test_what_one_turn_shows_alike_is_one_moment_in_any_order() -> None:
+    """A mistake told between two right answers does not part them."""
+    kinds: list[tuple[str, EvidenceKind]] = [("loops", "correct"), ("sets", "wrong"), ("queues", "correct")]
+    told = [TopicEvidence(name, kind, 1, START) for name, kind in kinds]
+    found = [
+        {one.name: one.p_correct for one in fold_topics(order, now=START)}
+        for order in (told, sorted(told, key=lambda one: one.kind))
+    ]
+    assert found[0] == pytest.approx(found[1])

@@ -146,6 +146,16 @@ def test_priors_of_another_kind_are_refused(change: dict[str, object]) -> None:
         parse(json.dumps({**json.loads(shipped().to_json()), **change}))
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("{", "no JSON"), ("[1]", "version"), ('{"version": 1, "bkt": {}}', "lack .*weights")],
+)
+def test_what_is_no_file_of_priors_is_refused(text: str, said: str) -> None:
+    """A broken file, another one, and one that was cut short."""
+    with pytest.raises(InvalidInput, match=said):
+        parse(text)
+
+
 def test_a_link_counts_right_after_the_topics_that_it_names() -> None:
     """More after a right answer than after a wrong one, and not one answer later."""
     priors = replace(shipped(), links={(("a",), ("b",)): Link(-0.1, 0.5)})

@@ -47,6 +47,8 @@ def test_a_folder_without_a_model_is_named(tmp_path: Path) -> None:
     """The error says which path was tried."""
     with pytest.raises(InvalidInput, match=re.escape(repr(str(tmp_path)))):
         BaseModel.load(tmp_path)
+    with pytest.raises(InvalidInput, match="there is no folder"):  # and no hub is asked for it
+        BaseModel.load(tmp_path / "nothing")
 
 
 def test_the_fingerprint_does_not_depend_on_the_dtype(base: BaseModel) -> None:

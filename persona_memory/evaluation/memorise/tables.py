@@ -52,7 +52,8 @@ def reading(rows: Mapping[str, Arm], found: Played, *, seed: int) -> Table:
         cells["all"] = _kept(found[study], tuple(CONTEXTS), seed)
         cells |= {column: _kept(found[study], (kind,), seed) for kind, column in CONTEXTS.items()}
         made.append(Row(study, cells, rows[study].kind))
-    return Table("Recall, and contexts still read", ("recall", "all", *CONTEXTS.values()), tuple(made), plot="all")
+    columns = ("recall", "all", *CONTEXTS.values())
+    return Table("Recall, and contexts still read", columns, tuple(made), plot=("recall", "all"))
 
 
 def ages(rows: Mapping[str, Arm], found: Played, *, seed: int) -> Table:

@@ -37,6 +37,11 @@ def train_command(
     lr: Annotated[float, typer.Option(help="AdamW's rate.")] = DEFAULT.lr,
     batch: Annotated[int, typer.Option(help="Rows of a step.")] = DEFAULT.batch,
     plain: Annotated[int, typer.Option(help="First steps in plain frames.")] = DEFAULT.plain,
+    hidden: Annotated[int, typer.Option(help="Width.")] = DEFAULT.hidden,
+    layers: Annotated[int, typer.Option()] = DEFAULT.layers,
+    heads: Annotated[int, typer.Option()] = DEFAULT.heads,
+    ffn: Annotated[int, typer.Option(help="Width inside the feed-forward layers.")] = DEFAULT.ffn,
+    compiled: Annotated[bool, typer.Option(help="Fuse operations; needs a C++ compiler.")] = DEFAULT.compiled,
     seed: Annotated[int, typer.Option()] = DEFAULT.seed,
     threads: Annotated[int, typer.Option(help="Of torch: another number sums in another order.")] = 1,
 ) -> None:
@@ -44,7 +49,7 @@ def train_command(
     torch.set_num_threads(threads)
     recipe = replace(
         DEFAULT, steps=steps, decay=decay, optimizer=optimizer, dtype=dtype, matrix_lr=matrix_lr, lr=lr, batch=batch,
-        plain=plain, seed=seed,
+        plain=plain, hidden=hidden, layers=layers, heads=heads, ffn=ffn, compiled=compiled, seed=seed,
     )  # fmt: skip
     folder.mkdir(parents=True, exist_ok=True)
     codes = coder(tokenizer_in(folder, vocabulary=recipe.vocabulary))

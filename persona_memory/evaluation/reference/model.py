@@ -17,7 +17,9 @@ class Recipe:
         length: tokens of a row; batch: rows of a step.
         plain: in this many first steps all is said in plain frames, and rows have `plain_length` tokens.
         people: how many training people the world has.
-        dtype: of activations inside the model ("bfloat16": autocast; weights and optimiser stay in float32).
+        dtype: of activations inside the model and of Muon's products ("bfloat16": autocast; weights and what the
+            optimisers keep stay in float32).
+        compiled: fuse the model's operations with `torch.compile`, which needs a C++ compiler.
         matrix_lr: Muon's, for the matrices inside the layers; lr: AdamW's, for the rest (for all with "adamw").
     """
 
@@ -31,6 +33,7 @@ class Recipe:
     ffn: int = 384
     vocabulary: int = 1536
     dtype: Literal["float32", "bfloat16"] = "bfloat16"
+    compiled: bool = False
     optimizer: Literal["muon", "adamw"] = "muon"
     matrix_lr: float = 0.01
     lr: float = 0.003

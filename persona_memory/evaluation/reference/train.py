@@ -31,7 +31,8 @@ class Optimizers:
         inner = {name for name, weight in model.named_parameters() if weight.ndim == 2 and ".layers." in name}
         if recipe.optimizer == "adamw":
             inner = set()
-        self._muon = Muon(weight for name, weight in model.named_parameters() if name in inner)
+        matrices = [weight for name, weight in model.named_parameters() if name in inner]
+        self._muon = Muon(matrices, dtype=getattr(torch, recipe.dtype))
         rest = [weight for name, weight in model.named_parameters() if name not in inner]
         self._adamw = torch.optim.AdamW(rest, lr=recipe.lr, betas=(0.9, 0.95), weight_decay=0.0)
         self._recipe, self._rest = recipe, rest
@@ -79,6 +80,8 @@ def train(
     optimizers = Optimizers(model, recipe)
     done, tokens = _resume(folder, recipe, model, optimizers)
     end = recipe.steps if until is None else min(until, recipe.steps)
+    if recipe.compiled:
+        model.model.compile(dynamic=False)
     clock, losses, rights = time.process_time(), list[float](), list[float]()
     for step in range(done, end):
         seeds = [recipe.seed * 10**9 + step * recipe.batch + row for row in range(recipe.batch)]
