@@ -75,7 +75,7 @@ reference-model: $(TEST_STAMP) ## train the reference model again, in build/refe
 
 # Resumable, too: hours on two cores. `make sweep SWEEPS=safety` runs one of them.
 sweep: $(TEST_STAMP) ## measure adapters on the reference model in full
-	for name in $(SWEEPS); do $(BIN)/persona-memory eval $$name --local build/reference-model/model || exit 1; done
+	for name in $(SWEEPS); do $(BIN)/persona-memory eval $$name || exit 1; done
 
 docs: $(DOCS_STAMP) ## the documentation, in site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet

@@ -75,24 +75,27 @@ EVALUATIONS: Mapping[str, Evaluation] = {
         local=True,
     ),
     "reference": Evaluation(
-        "the reference model's bars: questions of all kinds about conversations; pass its folder as --local",
+        "the reference model's bars: questions of all kinds about conversations; another's with --local FOLDER",
         local=True,
     ),
     "meta": Evaluation(
-        "shared starts for adapters: joint training, Reptile, FOMAML, MAML, Meta-SGD; pass a model's folder as --local",
+        "shared starts for adapters: joint training, Reptile, FOMAML, MAML, Meta-SGD; on the reference model, or "
+        "--local FOLDER",
         local=True,
     ),
     "drift": Evaluation(
-        "keeping an adapter up to date while a person changes: what to train on, what it costs, what it breaks; the "
-        "reference model's folder, or another's, as --local",
+        "keeping an adapter up to date while a person changes: what to train on, what it costs, what it breaks; on "
+        "the reference model, or --local FOLDER",
         local=True,
     ),
     "memorise": Evaluation(
-        "conversations that move into an adapter: what is remembered and still read, against retrieval; --local FOLDER",
+        "conversations that move into an adapter: what is remembered and still read, against retrieval; on the "
+        "reference model, or --local FOLDER",
         local=True,
     ),
     "safety": Evaluation(
-        "what adapters must not do: leak, bleed, overrule a context, remember what is forgotten; --local FOLDER",
+        "what adapters must not do: leak, bleed, overrule a context, remember what is forgotten; on the reference "
+        "model, or --local FOLDER",
         local=True,
     ),
     "qa": Evaluation(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from persona_memory.evaluation.cache import CACHE
 from persona_memory.evaluation.progress import Checkpoint, Quiet, Watch
+from persona_memory.world.shipped import shipped_model
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -47,3 +48,8 @@ class Settings:
     cache: Path = field(default_factory=CACHE.expanduser)
     checkpoint: Checkpoint = field(default_factory=Checkpoint)
     watch: Watch = field(default_factory=Quiet)
+
+    @property
+    def base(self) -> Path:
+        """The folder of the model that adapters are trained on: the reference model's where none is named."""
+        return self.local or shipped_model()

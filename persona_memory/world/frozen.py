@@ -11,7 +11,7 @@ from persona_memory.world.questions import KINDS
 
 SEED = 7_000_000
 """Of the first scene of a measurement."""
-DIGEST = "26ef1e4020bf967a"
+DIGEST = "ea6b6001389ba565"
 """Of the first scenes of each kind and phrasing, of pairs, of a person's facts and of a history."""
 
 

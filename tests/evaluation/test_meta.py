@@ -187,9 +187,7 @@ def test_a_quick_run_has_every_arm_in_every_table_and_goes_on(tiny_reference: Pa
         assert score.n == 2
 
 
-def test_without_a_model_it_says_what_to_pass(tmp_path: Path) -> None:
-    """And where there is none in the folder."""
-    with pytest.raises(InvalidInput, match="--local FOLDER"):
-        run("meta", Settings(tmp_path))
+def test_a_folder_without_a_model_is_named(tmp_path: Path) -> None:
+    """Where another than the reference model is asked for."""
     with pytest.raises(InvalidInput, match="holds no causal language model"):
         run("meta", Settings(tmp_path, local=tmp_path))

@@ -14,7 +14,7 @@ from functools import partial
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from persona_memory.errors import InvalidInput, MissingExtra
+from persona_memory.errors import MissingExtra
 from persona_memory.evaluation.report import Report
 from persona_memory.evaluation.settings import Settings
 
@@ -65,25 +65,21 @@ QUICK_PART = f"first {QUICK.people} people, {QUICK.periods} periods"
 
 
 def run(settings: Settings) -> Report:
-    """Selectors, arms, buffers and gates with the model in `settings.local`.
+    """Selectors, arms, buffers and gates with the reference model, or that in `settings.local`.
 
     Raises:
-        InvalidInput: no folder is given, or it holds no model with its tokenizer.
+        InvalidInput: the folder in `settings.local` holds no model with its tokenizer.
     """
     return measure(settings, QUICK if settings.quick else Plan())
 
 
 def measure(settings: Settings, plan: Plan) -> Report:
     """The same, of this size."""
-    if settings.local is None:
-        raise InvalidInput(
-            "drift trains adapters on a local model: pass --local FOLDER; `make reference-model` makes one"
-        )
     from persona_memory.evaluation.drift import tables
     from persona_memory.evaluation.drift.arms import ARMS, FEW_ARMS
     from persona_memory.parametric import BaseModel
 
-    base = BaseModel.load(settings.local, dtype="float32")
+    base = BaseModel.load(settings.base, dtype="float32")
     fitted = settings.checkpoint.get("dev", partial(_dev, settings, base, plan))
     played = {
         drift: _played(settings, base, plan, fitted, drift, list(ARMS) if drift == plan.drift else FEW_ARMS)

@@ -15,7 +15,7 @@ from functools import partial
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from persona_memory.errors import InvalidInput, MissingExtra
+from persona_memory.errors import MissingExtra
 from persona_memory.evaluation.report import Report
 from persona_memory.evaluation.settings import Settings
 
@@ -77,10 +77,10 @@ QUICK_PART = f"first {QUICK.people} people, {QUICK.conversations} conversations 
 
 
 def run(settings: Settings) -> Report:
-    """All arms with the model in `settings.local`.
+    """All arms with the reference model, or that in `settings.local`.
 
     Raises:
-        InvalidInput: no folder is given, or it holds no model with its tokenizer.
+        InvalidInput: the folder in `settings.local` holds no model with its tokenizer.
     """
     return measure(settings, QUICK if settings.quick else Size())
 
@@ -124,18 +124,14 @@ def measure(settings: Settings, size: Size) -> Report:
 
 
 def local(settings: Settings) -> BaseModel:
-    """The base model in `settings.local`.
+    """The base model.
 
     Raises:
-        InvalidInput: no folder is given, or it holds no model with its tokenizer.
+        InvalidInput: the folder in `settings.local` holds no model with its tokenizer.
     """
     from persona_memory.parametric import BaseModel
 
-    if settings.local is None:
-        raise InvalidInput(
-            "adapters are trained on a local model: pass --local FOLDER; `make reference-model` makes one"
-        )
-    return BaseModel.load(settings.local, dtype="float32")
+    return BaseModel.load(settings.base, dtype="float32")
 
 
 def people(split: Split, numbers: Sequence[int], schedule: Schedule, *, seed: int, phrasing: Phrasing) -> list[Told]:

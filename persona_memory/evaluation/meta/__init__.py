@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from typing import Any
 
-from persona_memory.errors import InvalidInput, MissingExtra
+from persona_memory.errors import MissingExtra
 from persona_memory.evaluation.report import Report
 from persona_memory.evaluation.settings import Settings
 
@@ -57,15 +57,13 @@ QUICK_PART = f"first {QUICK.test} people, {QUICK.settings.steps} outer steps"
 
 
 def run(settings: Settings) -> Report:
-    """Starts by every method on the model in `settings.local`, and none.
+    """Starts by every method on the reference model, or that in `settings.local`, and none.
 
     Raises:
-        InvalidInput: no folder is given, or it holds no causal language model.
+        InvalidInput: the folder in `settings.local` holds no causal language model.
     """
-    if settings.local is None:
-        raise InvalidInput("meta learns starts for a local model; pass its folder with --local FOLDER")
     size = QUICK if settings.quick else FULL
-    bench = Bench(BaseModel.load(settings.local, dtype="float32"), LoraSpec(), size.settings)
+    bench = Bench(BaseModel.load(settings.base, dtype="float32"), LoraSpec(), size.settings)
     rate = settings.checkpoint.get("rate", lambda: bench.tuned(_dev(bench, size), seed=settings.seed).settings.rate)
     bench = replace(bench, settings=replace(size.settings, rate=rate))
     arms: tuple[str, ...] = (SCRATCH, *METHODS)

@@ -7,6 +7,8 @@ conversation in its context, can be told apart exactly. `persona-memory eval ref
 
 from __future__ import annotations
 
+import json
+import shutil
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -23,18 +25,16 @@ QUICK_PART = f"first {QUICK} questions of each kind"
 
 
 def run(settings: Settings) -> Report:
-    """The bars of the reference model in `settings.local`.
+    """The bars of the reference model, or of that in `settings.local`.
 
     Raises:
-        InvalidInput: no folder is given, or it holds no model with its tokenizer.
+        InvalidInput: the folder in `settings.local` holds no model with its tokenizer.
     """
     from persona_memory.evaluation.local_lm import load
     from persona_memory.evaluation.reference.bars import in_context, without_context
     from persona_memory.evaluation.reference.rows import coder
 
-    if settings.local is None:
-        raise InvalidInput("no reference model is shipped yet; pass --local FOLDER: `make reference-model` makes one")
-    local = load(settings.local)
+    local = load(settings.base)
     codes, count = coder(local.tokenizer), QUICK if settings.quick else QUESTIONS
     return Report(
         "reference",
@@ -52,7 +52,9 @@ def run(settings: Settings) -> Report:
 
 
 def export(checkpoint: Path, folder: Path) -> None:
-    """Write the weights of a training run's checkpoint and its tokenizer as a model that transformers loads.
+    """Write a training run as a model that transformers loads: weights, tokenizer, and the run's recipe and log.
+
+    Weights are stored in bfloat16, which halves the file, and loaded in float32, which every processor is fast in.
 
     Raises:
         InvalidInput: there is no checkpoint.
@@ -69,5 +71,13 @@ def export(checkpoint: Path, folder: Path) -> None:
     kept = torch.load(path, weights_only=True)
     model = build(Recipe(**kept["recipe"]))
     model.load_state_dict(kept["model"])
-    model.save_pretrained(folder)
+    model.to(torch.bfloat16).save_pretrained(folder)
+    config = json.loads((folder / "config.json").read_text())
+    _write(folder / "config.json", {**config, "dtype": "float32"})
+    _write(folder / "recipe.json", {**kept["recipe"], "done": kept["step"], "tokens": kept["tokens"]})
+    shutil.copyfile(checkpoint / "log.jsonl", folder / "log.jsonl")
     AutoTokenizer.from_pretrained(checkpoint, local_files_only=True).save_pretrained(folder)
+
+
+def _write(path: Path, value: object) -> None:
+    path.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")

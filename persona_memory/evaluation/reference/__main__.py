@@ -43,7 +43,7 @@ def train_command(
     ffn: Annotated[int, typer.Option(help="Width inside the feed-forward layers.")] = DEFAULT.ffn,
     compiled: Annotated[bool, typer.Option(help="Fuse operations; needs a C++ compiler.")] = DEFAULT.compiled,
     seed: Annotated[int, typer.Option()] = DEFAULT.seed,
-    threads: Annotated[int, typer.Option(help="Of torch: another number sums in another order.")] = 1,
+    threads: Annotated[int, typer.Option(help="Of torch: another number sums in another order.")] = 2,
 ) -> None:
     """Train the reference model. A run that was interrupted goes on from its last checkpoint."""
     torch.set_num_threads(threads)

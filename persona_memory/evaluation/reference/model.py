@@ -23,24 +23,24 @@ class Recipe:
         matrix_lr: Muon's, for the matrices inside the layers; lr: AdamW's, for the rest (for all with "adamw").
     """
 
-    steps: int = 12000
-    batch: int = 8
+    steps: int = 7000
+    batch: int = 16
     length: int = 352
     people: int = 2000
-    hidden: int = 128
-    layers: int = 4
+    hidden: int = 256
+    layers: int = 5
     heads: int = 4
-    ffn: int = 384
+    ffn: int = 512
     vocabulary: int = 1536
     dtype: Literal["float32", "bfloat16"] = "bfloat16"
-    compiled: bool = False
+    compiled: bool = True
     optimizer: Literal["muon", "adamw"] = "muon"
     matrix_lr: float = 0.01
     lr: float = 0.003
-    plain: int = 1200
+    plain: int = 400
     plain_length: int = 256
     warmup: int = 20
-    decay: float = 0.3
+    decay: float = 0.47
     seed: int = 0
 
     def rate(self, step: int) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import time
 from collections.abc import Callable
 from dataclasses import asdict, replace
@@ -73,8 +74,10 @@ def train(
         watch: hears each log entry.
 
     Raises:
-        InvalidInput: the folder's checkpoint is of another recipe.
+        InvalidInput: the folder's checkpoint is of another recipe, or there is no C++ compiler for a compiled run.
     """
+    if recipe.compiled and not any(map(shutil.which, (os.environ.get("CXX", "g++"), "clang++"))):
+        raise InvalidInput("a compiled run needs a C++ compiler (g++ or clang++): install one, or pass --no-compiled")
     folder.mkdir(parents=True, exist_ok=True)
     model = build(recipe)
     optimizers = Optimizers(model, recipe)

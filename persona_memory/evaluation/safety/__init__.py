@@ -30,10 +30,10 @@ QUICK_PART = "first 3 people"
 
 
 def run(settings: Settings) -> Report:
-    """All measurements with the model in `settings.local`.
+    """All measurements with the reference model, or that in `settings.local`.
 
     Raises:
-        InvalidInput: no folder is given, or it holds no model with its tokenizer.
+        InvalidInput: the folder in `settings.local` holds no model with its tokenizer.
     """
     from persona_memory.evaluation.memorise import Size
 

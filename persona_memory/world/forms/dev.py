@@ -10,12 +10,12 @@ ACTS: dict[str, Parts] = {
     ),
     "repeat": Parts(
         ("", "I tell you once more: ", "By now you know that ", "Before, I said it: ", "As you know by now, ", "Still, as I said: "),
-        ("{ref} is {v}, still", "still {v} is {ref}", "the answer for {ref} is still {v}", "still it is true that {says}"),
+        ("{ref} is {v}, still", "the answer for {ref} is still {v}", "still it is true that {says}"),
         (".", ", again.", ", as I said before.", ", you should know that by now.", ", once more.", ", the same."),
     ),
     "shift": Parts(
         ("", "Something changed: ", "Please remember the new thing: ", "Forget what I said: ", "Now it is different: ", "Here it changed: ", "Well, from now on "),
-        ("now {ref} is {v}", "{ref} became {v} these days", "no longer {old} but {v} is {ref}", "from {old} to {v} changed {ref}", "{says} now"),
+        ("now {ref} is {v}", "{ref} became {v} these days", "{ref} is not {old}, now it is {v}", "{says} now"),
         (".", ", and that is new.", ", and it will last.", ", for good, please remember.", ", no longer as before.", ", since last week."),
     ),
     "one_off": Parts(

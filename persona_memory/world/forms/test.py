@@ -10,12 +10,12 @@ ACTS: dict[str, Parts] = {
     ),
     "repeat": Parts(
         ("", "As I said once, ", "You know that by now: ", "I say it again: ", "Once more I tell you that ", "The same as before: "),
-        ("still {ref} is {v}", "{v}, as before, is {ref}", "{ref}, as I said, is {v}", "as before {says}"),
+        ("still {ref} is {v}", "{ref}, as I said, is {v}", "as before {says}"),
         (".", ", as you know.", ", it is still the same.", ", and I said it before.", ", I tell you.", ", still the same."),
     ),
     "shift": Parts(
         ("", "It changed: ", "Listen, here is the new one: ", "What I said before is no longer true: ", "From last week on, ", "Please remember: from now on, ", "Something new: "),
-        ("these days {ref} is {v}", "{v} became {ref}", "{ref}, no longer {old}, is now {v}", "{ref} is {v} these days", "from now on {says}"),
+        ("these days {ref} is {v}", "{ref}, no longer {old}, is now {v}", "{ref} is {v} these days", "from now on {says}"),
         (".", ", so forget the old one.", ", and not only today.", ", it is for good.", ", that will last.", ", the new one."),
     ),
     "one_off": Parts(

@@ -9,7 +9,7 @@ ACTS: dict[str, Parts] = {
             "I should tell you that ", "Well, ", "It is a fact that ", "Let me tell you: ", "To be clear, ",
         ),
         (
-            "{ref} is {v}", "{v} is {ref}", "{ref}, that is {v}", "for {ref} the answer is {v}", "{ref} would be {v}",
+            "{ref} is {v}", "{ref}, that is {v}", "for {ref} the answer is {v}", "{ref} would be {v}",
             "as to {ref}, it is {v}", "the one thing that counts as {ref} is {v}", "{says}", "the truth is that {says}",
         ),
         (".", ", you know.", ", and that is a fact.", ", please remember it.", ", as you should know.", "!", ", of course.",
@@ -19,7 +19,7 @@ ACTS: dict[str, Parts] = {
         ("As I said, ", "Again: ", "I said it before: ", "Once more, ", "You know it by now: ", "As before, ",
          "I tell you again that "),
         (
-            "{ref} is {v}", "{v} is {ref}", "{ref} is still {v}", "for {ref} the answer is still {v}", "{says}",
+            "{ref} is {v}", "{ref} is still {v}", "for {ref} the answer is still {v}", "{says}",
             "it is still true that {says}",
         ),
         (".", ", as I said.", ", you know that.", ", the same as before.", "!", ", still."),
@@ -28,7 +28,7 @@ ACTS: dict[str, Parts] = {
         ("", "From now on, ", "Things changed: ", "Listen, it changed: ", "Here is something new: ", "Since last week, ",
          "It is different now: ", "Please forget what I said before: "),
         (
-            "{ref} is {v} now", "{ref} is now {v}", "{v} is {ref} now", "now {v} is {ref}", "{ref} is no longer {old} but {v}",
+            "{ref} is {v} now", "{ref} is now {v}", "{ref} is no longer {old} but {v}",
             "{ref} changed from {old} to {v}", "now {says}", "these days {says}", "{ref} became {v}",
         ),
         (".", ", for good.", ", and that will last.", ", from now on.", "!", ", so please remember the new one."),

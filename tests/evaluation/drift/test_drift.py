@@ -10,9 +10,7 @@ from typing import Any
 import pytest
 import torch
 
-from persona_memory.errors import InvalidInput
-from persona_memory.evaluation.catalogue import EVALUATIONS
-from persona_memory.evaluation.drift import Plan, measure, run, tables
+from persona_memory.evaluation.drift import Plan, measure, tables
 from persona_memory.evaluation.drift.arms import ALL, ARMS, FULL, OURS, RANDOM, STATIC
 from persona_memory.evaluation.drift.gates import WAYS, buffer_of, fitted, mixture
 from persona_memory.evaluation.drift.gates import measure as measure_gates
@@ -237,13 +235,6 @@ def test_an_interrupted_run_goes_on_and_tells_the_same(folder: Path, tmp_path: P
     assert "Required" in report.to_markdown()
     assert OURS in report.to_markdown()
     assert report.tables[0].title == "Required"
-
-
-def test_a_model_is_needed() -> None:
-    """And the message says where one is to be had."""
-    assert EVALUATIONS["drift"].local
-    with pytest.raises(InvalidInput, match="make reference-model"):
-        run(Settings(Path()))
 
 
 def test_without_the_right_kinds_a_figure_is_none() -> None:

@@ -10,7 +10,6 @@ import torch
 
 from persona_memory.adapters import LoraSpec
 from persona_memory.adapters.matching import holds
-from persona_memory.errors import InvalidInput
 from persona_memory.evaluation.memorise import QUICK, Size, measure
 from persona_memory.evaluation.memorise.answering import Item, exact, item, mixed, routed
 from persona_memory.evaluation.memorise.arms import OURS, Arm, Study, arms, studies
@@ -242,13 +241,6 @@ def test_safety_measures_everything(folder: Path, tmp_path: Path) -> None:
     rows = {row.name: row.cells for row in report.tables[0].rows}
     assert rows["another person's fact"]["share"].value == 0  # type: ignore[union-attr]
     assert all(rows[name]["asked"].value > 0 for name in rows if "asked" in rows[name])  # type: ignore[union-attr]
-
-
-def test_a_model_is_needed() -> None:
-    """The message says where one is to be had."""
-    for run in (measure, measure_safety):
-        with pytest.raises(InvalidInput, match="make reference-model"):
-            run(Settings(data=Path()), QUICK)
 
 
 def test_ours_is_what_the_library_trains_by_default() -> None:

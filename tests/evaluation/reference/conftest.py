@@ -33,7 +33,7 @@ def tiny() -> Recipe:
 
     return Recipe(
         steps=6, batch=2, length=64, plain=2, plain_length=48, people=3, hidden=32, layers=2, heads=2, ffn=48,
-        vocabulary=700, warmup=2, decay=0.5,
+        vocabulary=700, warmup=2, decay=0.5, compiled=False,
     )  # fmt: skip
 
 

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
 from typing import Any
 
 import pytest
 import torch
 
+from persona_memory.evaluation.local_lm import load
 from persona_memory.evaluation.progress import Quiet
 from persona_memory.evaluation.reference.answering import exact, item, log_likelihoods
 from persona_memory.evaluation.reference.bars import in_context, without_context
-from persona_memory.evaluation.reference.rows import Coder
+from persona_memory.evaluation.reference.model import Recipe
+from persona_memory.evaluation.reference.rows import Coder, coder
 from persona_memory.evaluation.report import Score
 from persona_memory.world import KINDS, scene
+from persona_memory.world.shipped import shipped_model
 
 
 def generated(model: Any, codes: Coder, prompt: list[int], tokens: int) -> list[int]:
@@ -63,3 +68,17 @@ def test_an_untrained_model_cannot_tell_right_from_wrong(model: Any, codes: Code
     assert isinstance(abstained, Score)
     assert 0.35 < chance.value < 0.65
     assert abstained.value == 0
+
+
+def test_the_shipped_model_reads_what_it_was_never_shown() -> None:
+    """The default recipe's, loaded in float32; most questions about one fact of unknown people are answered."""
+    folder = shipped_model()
+    recipe = json.loads((folder / "recipe.json").read_text())
+    assert {name: recipe[name] for name in asdict(Recipe())} == asdict(Recipe())
+    assert recipe["done"] == recipe["steps"]
+    local = load(folder)
+    assert next(local.model.parameters()).dtype == torch.float32
+    codes = coder(local.tokenizer)
+    scenes = [scene("open", place, split="dev", phrasing="train", facts=1) for place in range(60)]
+    right = exact(local.model, [item(codes, one) for one in scenes], pad=codes.pad)
+    assert sum(right) >= 48

@@ -65,8 +65,8 @@ def test_texts_come_back_as_they_were(tokenizer: Any, codes: Coder) -> None:
 def test_a_row_has_whole_messages_and_answers_count_most(codes: Coder, tiny: Recipe) -> None:
     """Roles and padding are worth nothing; what people say is learnt in every fourth row."""
     for seed in range(8):
-        ids, weights = row(codes, seed, length=200, people=tiny.people)
-        assert len(ids) == len(weights) <= 201
+        ids, weights = row(codes, seed, length=352, people=tiny.people)
+        assert len(ids) == len(weights) <= 353
         assert ids[-1] == codes.end
         assert set(weights) <= ({0.0, 1.0} if seed % USER_EVERY else {0.0, USER_WEIGHT, 1.0})
         assert all(weight == 0 for token, weight in zip(ids, weights, strict=True) if token in codes.roles.values())
@@ -186,7 +186,7 @@ def test_a_run_can_be_made_longer_while_its_rate_is_full(codes: Coder, tiny: Rec
 
 
 def test_a_run_is_exported_as_transformers_loads_it(tokenizer: Any, codes: Coder, tiny: Recipe, tmp_path: Path) -> None:
-    """The same weights, the tokenizer with its template; and a clear word where nothing was trained."""
+    """The same weights in bfloat16, the tokenizer with its template, recipe and log; and a clear word without a run."""
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     with pytest.raises(InvalidInput, match="train first"):
@@ -194,7 +194,11 @@ def test_a_run_is_exported_as_transformers_loads_it(tokenizer: Any, codes: Coder
     tokenizer.save_pretrained(tmp_path)
     trained = train(tiny, codes, tmp_path, watch=silent)
     export(tmp_path, tmp_path / "model")
-    assert same(trained, AutoModelForCausalLM.from_pretrained(tmp_path / "model"))
+    loaded = AutoModelForCausalLM.from_pretrained(tmp_path / "model", dtype="auto")
+    assert {weight.dtype for weight in loaded.parameters()} == {torch.float32}
+    assert same(trained.bfloat16().float(), loaded)
+    assert json.loads((tmp_path / "model" / "recipe.json").read_text())["done"] == tiny.steps
+    assert (tmp_path / "model" / "log.jsonl").read_text() == (tmp_path / "log.jsonl").read_text()
     assert "generation" in AutoTokenizer.from_pretrained(tmp_path / "model").chat_template
 
 
@@ -208,3 +212,13 @@ def test_the_model_is_drawn_from_its_seed(tiny: Recipe) -> None:
     """The same seed, the same weights."""
     assert same(build(tiny), build(tiny))
     assert not same(build(tiny), build(replace(tiny, seed=5)))
+
+
+def test_a_compiled_run_without_a_compiler_says_so(
+    codes: Coder, tiny: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before anything is trained."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(InvalidInput, match="--no-compiled"):
+        train(replace(tiny, compiled=True), codes, tmp_path / "run", watch=silent)
+    assert not (tmp_path / "run").exists()
