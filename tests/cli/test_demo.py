@@ -11,7 +11,7 @@ import pytest
 from langchain_core.messages import HumanMessage
 
 from persona_memory.demo import play
-from persona_memory.demo.offline_model import context_lines, plain_reply
+from persona_memory.demo.offline_model import NEAREST, context_lines, plain_reply
 from persona_memory.demo.screen import quoted
 from persona_memory.demo.session import Exchange, Probe, Session
 from persona_memory.retrieval import embeddings
@@ -121,7 +121,7 @@ def test_the_offline_model_prefers_what_was_scored_best() -> None:
     """Only lines that its prompt holds, and never its own words."""
     ranked = ["Bicycles are fun.", "I bought a red bicycle.", "Not in the prompt."]
     assert plain_reply([HumanMessage(RECALLED)], ranked=ranked) == (
-        "You told me on 5 March 2026: “I bought a red bicycle.”"
+        f"{NEAREST}\nYou told me on 5 March 2026: “I bought a red bicycle.”"
     )
     assert plain_reply([HumanMessage(RECALLED)], ranked=ranked[:1]).startswith("I am the offline model")
 

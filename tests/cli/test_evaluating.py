@@ -185,10 +185,10 @@ def test_without_a_terminal_lines_say_how_far_a_run_is(
 
     monkeypatch.setattr(fsrs, "run", slow)
     common = ("eval", "fsrs", "--data", reviews, "--cache", tmp_path / "cache")
-    assert cli(*common).err.splitlines() == ["measuring fsrs", "cards: 3 to do"]
+    assert cli(*common).err.splitlines() == ["measuring fsrs", "cards: 3 to do", "cards: done"]
     monkeypatch.setattr(evaluating, "EVERY_S", 0.0)
     told = cli(*common)
-    assert told.err.splitlines()[2:] == ["cards: 1 of 3", "cards: 2 of 3", "cards: 3 of 3"]
+    assert told.err.splitlines()[2:] == ["cards: 1 of 3", "cards: 2 of 3", "cards: 3 of 3", "cards: done"]
     assert "to do" not in told.out
 
 
