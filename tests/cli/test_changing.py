@@ -189,7 +189,7 @@ def test_a_parked_job_is_shown_with_its_reason_and_tried_again(cli: Cli, parked:
     assert "parked after failing: 1 jobs" in cli("worker", "--once").err
     assert cli("jobs", "--retry", parked).code == 0
     assert [(one["state"], one["kind"]) for one in pending(cli)] == [("queued", "learn")]
-    assert cli("worker", "--once").err == ""
+    assert cli("worker", "--once").err == "done: 2 turns learnt of 2\n"
     assert pending(cli) == []
     assert list(memories(cli).values()) == ["Lives in Porto"]
 
