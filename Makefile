@@ -67,7 +67,7 @@ bench: $(TEST_STAMP) ## the benchmarks; data sets are looked for in DATA (../sha
 		echo "== $$file"; $(BIN)/python "$$file" --data "$(DATA)" $(BENCH_ARGS) || failed="$$failed $$file"; \
 	done; if [ -n "$$failed" ]; then echo "failed:$$failed" >&2; exit 1; fi
 
-# Resumable: a second call goes on where the first was stopped. About an hour on a core with bfloat16 units.
+# Resumable: a second call goes on where the first was stopped. About an hour on two cores with bfloat16 units.
 reference-model: $(TEST_STAMP) ## train the reference model again, in build/reference-model, and measure its bars
 	$(BIN)/python -m persona_memory.evaluation.reference train build/reference-model $(REFERENCE_ARGS)
 	$(BIN)/python -m persona_memory.evaluation.reference export build/reference-model build/reference-model/model

@@ -72,8 +72,9 @@ SMALL = Plan(
     settings=Settings(epochs=12, lr=1e-2, kl=10.0),
     thresholds=Thresholds(recall=0.4, unknown=0.7, reading=0.85, contradicting=0.9),
 )
-"""For a base of a few million parameters: what read best on the reference model (docs/lab-log.md), with thresholds a
-little below what it reached on development people. Larger bases want a smaller rate, and can be asked for more."""
+"""For a base of a few million parameters: what read best on an earlier reference model (docs/lab-log.md), with
+thresholds a little below what it reached on development people. Larger bases want a smaller rate, and can be asked for
+more."""
 
 
 @dataclass(frozen=True, slots=True)
