@@ -157,8 +157,11 @@ class Worker:
         return self._thread is not None and self._thread.is_alive()
 
     def _run_thread(self) -> None:
-        with suppress(asyncio.CancelledError):  # the process ends; what is left waits in the ledger
+        try:
             self._runner.run(self.run())
+        except asyncio.CancelledError:  # the process ends; what is left waits in the ledger
+            with suppress(RuntimeError):  # no thread can be started any more to end the loop's executor
+                self._runner.close()
 
     async def run(self) -> None:
         """Work until `stop`; what runs comes to its next safe point, else it is given back."""

@@ -89,6 +89,8 @@ def test_a_quick_run_says_so_in_its_title(cli: Cli, reviews: Path, tmp_path: Pat
 
 def test_every_evaluation_knows_what_a_quick_run_looks_at() -> None:
     """In one line."""
+    for extra in ("torch", "transformers", "safetensors"):
+        pytest.importorskip(extra)
     for name in EVALUATIONS:
         assert import_module(f"persona_memory.evaluation.{name}").QUICK_PART.startswith("first "), name
 

@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 from langchain_core.messages import BaseMessage
 
+pytest.importorskip("qdrant_client", reason='needs pip install "persona-memory[qdrant]"')
+
 from benchmarks import accuracy
 from benchmarks.side_by_side import bars, ours, plain_qdrant, sides, table, venvs
 from benchmarks.side_by_side.common import LAPS, Job, Vectors, measure_in_turn, quantile, question, sentence
