@@ -1,7 +1,7 @@
 # Needs Python ≥ 3.11 and make. Everything is installed into $(VENV); a second run installs nothing.
 #   make demo PYTHON=python3.12            choose the interpreter
 #   make demo DEMO_EXTRAS=langchain        without local embeddings (saves torch)
-#   make demo DEMO_ARGS=--fast             options of `persona-memory demo`: --fast, --home FOLDER
+#   make demo DEMO_ARGS=--fast             options of `persona-memory demo`: --fast, --short, --home FOLDER
 #   make test PYTEST="-q -k ledger"        other options for pytest
 
 SHELL := /bin/bash
@@ -13,7 +13,7 @@ BIN := $(VENV)/bin
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo "$$p"; break; }; done)
 
-DEMO_EXTRAS ?= langchain,offline
+DEMO_EXTRAS ?= langchain,offline,parametric
 TEST_EXTRAS ?= dev,langchain,offline,parametric,qdrant,edge,postgres,eval
 PYTEST ?= -q -n 2
 DATA ?= ../shared/data
@@ -35,7 +35,7 @@ help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
 	@echo; echo "For example:"; sed -n 's/^#   make/  make/p' $(MAKEFILE_LIST)
 
-demo: $(DEMO_STAMP) ## two people, twelve conversations: see what is remembered and why
+demo: $(DEMO_STAMP) ## two people, twelve conversations: see what is remembered and why, and what moves into weights
 	@$(BIN)/persona-memory demo $(DEMO_ARGS)
 
 test: $(TEST_STAMP) ## the whole test suite

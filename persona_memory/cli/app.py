@@ -101,13 +101,16 @@ def demo(
         ),
     ] = None,
     fast: Annotated[bool, typer.Option("--fast", help="Play without pauses between the messages.")] = False,
+    short: Annotated[
+        bool, typer.Option("--short", help="Play the conversations only, without the act that trains adapters.")
+    ] = False,
 ) -> None:
-    """Watch two people in twelve conversations: what is learnt, recalled and forgotten. Offline."""
+    """Watch two people in twelve conversations: what is learnt, recalled, forgotten, and trained. Offline."""
     from persona_memory.demo.play import play
 
     if home is not None and (home / LEDGER_FILE).exists():
         raise InvalidInput(f"there is a memory in {str(home)!r} already; give the demo a folder of its own")
-    if not play(out, home=home, pause=0.0 if fast or not out.is_terminal else 0.6):
+    if not play(out, home=home, pause=0.0 if fast or not out.is_terminal else 0.6, short=short):
         raise typer.Exit(1)
 
 

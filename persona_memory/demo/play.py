@@ -21,27 +21,21 @@ from rich.rule import Rule
 
 from persona_memory import PersonaMemory, pictures
 from persona_memory.demo import screen
-from persona_memory.demo.conversations import PEOPLE, SESSIONS, Exchange, Probe, Session
+from persona_memory.demo.conversations import PEOPLE, SESSIONS
 from persona_memory.demo.offline_model import context_lines, plain_reply
-from persona_memory.demo.screen import Snapshot
+from persona_memory.demo.screen import Checks, Snapshot
+from persona_memory.demo.session import Clock, Exchange, Probe, Session
 from persona_memory.errors import MissingExtra
 from persona_memory.types import Hit
+from persona_memory.world.shipped import shipped_model
 
 FORGOTTEN = ("Rua das Flores", b"Rua das Flores")
 
+PAST_BUDGET = "past-budget"
+"""Folder of the second act's memory, in the first's."""
+
 NEAR_BEST = 0.85
 """Share of the best hit's score from which the offline model may quote a hit."""
-
-
-@dataclass(slots=True)
-class Clock:
-    """The time of the story."""
-
-    now: datetime
-
-    def __call__(self) -> datetime:
-        """The moment of the story, UTC."""
-        return self.now
 
 
 @dataclass(slots=True)
@@ -64,43 +58,54 @@ class Model:
         return self.reply or plain_reply(messages, ranked=self.ranked)
 
 
-def play(
-    console: Console, *, home: Path | None = None, pause: float = 0.0, sessions: Sequence[Session] | None = None
-) -> bool:
-    """Play all sessions; returns whether everything that should be recalled was, and nothing that should not.
+def play(console: Console, *, home: Path | None = None, pause: float = 0.0, short: bool = False) -> bool:
+    """Play both acts; returns whether everything that should be recalled was, and nothing that should not.
 
     Args:
         home: a folder to keep the demo's memory in; by default it is thrown away.
         pause: seconds between two messages on the screen.
-        sessions: what is played; default the demo's own.
+        short: the first act only.
     """
-    sessions = SESSIONS if sessions is None else sessions
-    started = time.perf_counter()
+    started, checks = time.perf_counter(), Checks(console)
     with tempfile.TemporaryDirectory() as scratch:
         folder = home or Path(scratch)
-        clock = Clock(sessions[0].at)
+        clock = Clock(SESSIONS[0].at)
         with PersonaMemory.open(folder, clock=clock, quiet=timedelta(0)) as memory:
-            stage = Stage(console, memory, clock, pause)
-            stage.opening(home, len(sessions))
-            for session in sessions:
+            stage = Stage(console, checks, memory, clock, pause)
+            stage.opening(home, len(SESSIONS))
+            for session in SESSIONS:
                 stage.session(session)
             stage.people()
             stage.closing(folder)
-        console.print(f"played in {time.perf_counter() - started:.0f} s", style="dim")
-        if home is not None:
-            console.print(f"look around: persona-memory show --user ana --home {home}", style="dim", soft_wrap=True)
-    return stage.failed == 0
+        if not short:
+            _past_budget(console, checks, folder / PAST_BUDGET)
+    told = f"{checks.held} of {checks.made} checks held"
+    console.print(f"\n{told}", style="bold green" if checks.held == checks.made else "bold red", highlight=False)
+    console.print(f"played in {time.perf_counter() - started:.0f} s", style="dim")
+    if home is not None:
+        console.print(f"look around: persona-memory show --user ana --home {home}", style="dim", soft_wrap=True)
+    return checks.held == checks.made
+
+
+def _past_budget(console: Console, checks: Checks, home: Path) -> None:
+    """The second act, where what it needs is installed."""
+    try:
+        from persona_memory.demo import past_budget
+        from persona_memory.parametric import SMALL
+    except MissingExtra as error:
+        console.print(f"\nThe second act shows adapters: {escape(str(error))}", style="dim", soft_wrap=True)
+        return
+    past_budget.play(console, checks, home=home, model=shipped_model(), plan=SMALL)
 
 
 class Stage:
     """One performance: an agent with the middleware, and what the audience sees."""
 
-    def __init__(self, console: Console, memory: PersonaMemory, clock: Clock, pause: float) -> None:
-        self.console, self.memory, self.clock, self.pause = console, memory, clock, pause
+    def __init__(self, console: Console, checks: Checks, memory: PersonaMemory, clock: Clock, pause: float) -> None:
+        self.console, self.check, self.memory, self.clock, self.pause = console, checks, memory, clock, pause
         self.model = Model()
         self.agent = _agent(memory, self.model)
         self.known = {user: Snapshot({}, {}, ()) for user in PEOPLE}
-        self.failed = self.checked = 0
 
     def opening(self, home: Path | None, count: int) -> None:
         """Say what is going to happen, and how to read it."""
@@ -145,21 +150,19 @@ class Stage:
             pictures.memories(self.console, self.memory.memories(user_id=user, superseded=True))
 
     def closing(self, folder: Path) -> None:
-        """Erasure, checked in the files' bytes; and the sum of the checks."""
+        """Erasure, checked in the files' bytes."""
         self.console.print()
         self.console.print(Rule("Forgotten, and apart"))
         text, raw = FORGOTTEN
         files = sorted(path for path in folder.glob("memory.db*") if path.is_file())
         held = [path.name for path in files if raw in path.read_bytes()]
-        self._check(not held, f"the address that Ana asked to forget (“{text}”) is in none of the files' bytes")
+        self.check(not held, f"the address that Ana asked to forget (“{text}”) is in none of the files' bytes")
         self.console.print("\n  Ben asks to be deleted.")
         receipt = self.memory.delete_user(user_id="ben")
         left = b"peanuts" in b"".join(path.read_bytes() for path in files if path.exists())
         pictures.receipt(self.console, receipt)
-        self._check(not left and "ben" not in self.memory.users(), "nothing of Ben is left, not even in the bytes")
-        self._check(bool(self.memory.memories(user_id="ana")), "what is remembered of Ana is untouched")
-        held_checks = f"{self.checked - self.failed} of {self.checked} checks held"
-        self.console.print(f"\n{held_checks}", style="bold red" if self.failed else "bold green", highlight=False)
+        self.check(not left and "ben" not in self.memory.users(), "nothing of Ben is left, not even in the bytes")
+        self.check(bool(self.memory.memories(user_id="ana")), "what is remembered of Ana is untouched")
 
     def _exchange(self, session: Session, exchange: Exchange) -> None:
         self._say("cyan", session.user_id.capitalize(), exchange.user)
@@ -191,12 +194,10 @@ class Stage:
             found = ", ".join(f"“{escape(word)}” [dim]({escape(place)})[/]" for word, place in places.items() if place)
             lacking = ", ".join(f"“{escape(word)}”" for word, place in places.items() if not place)
             if wanted and words:
-                self._check(
-                    not lacking, f"missing in the context: {lacking}" if lacking else f"in the context: {found}"
-                )
+                self.check(not lacking, f"missing in the context: {lacking}" if lacking else f"in the context: {found}")
             elif words:
                 wrong = f"in the context, though it must not be: {found}"
-                self._check(not found, wrong if found else f"not in the context: {lacking}")
+                self.check(not found, wrong if found else f"not in the context: {lacking}")
 
     def _learnt(self, user: str) -> None:
         """Show what this session changed of what is stored."""
@@ -214,11 +215,6 @@ class Stage:
     def _say(self, colour: str, who: str, text: str) -> None:
         time.sleep(self.pause)
         screen.said(self.console, colour, who, text)
-
-    def _check(self, held: bool, what: str) -> None:
-        self.checked += 1
-        self.failed += not held
-        screen.checked(self.console, held, what)
 
 
 def _agent(memory: PersonaMemory, model: Callable[[Sequence[BaseMessage]], str]) -> Any:

@@ -79,9 +79,19 @@ def recalled(console: Console, found: Recall) -> None:
     marked(console, "dim", f"[dim]{found.route.name}: {escape(found.route.reason)}[/]", sign="→")
 
 
-def checked(console: Console, held: bool, what: str) -> None:
-    """A check, and whether it held. `what` is markup."""
-    marked(console, "bold green" if held else "bold red", what, sign="✓" if held else "✗")
+@dataclass(slots=True)
+class Checks:
+    """What was checked so far; calling it shows one more."""
+
+    console: Console
+    held: int = 0
+    made: int = 0
+
+    def __call__(self, held: bool, what: str) -> None:
+        """A check, and whether it held. `what` is markup."""
+        self.made += 1
+        self.held += held
+        marked(self.console, "bold green" if held else "bold red", what, sign="✓" if held else "✗")
 
 
 def marked(console: Console, mark: str, line: str, *, sign: str | None = None) -> None:

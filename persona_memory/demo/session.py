@@ -9,6 +9,17 @@ PAUSE = timedelta(minutes=2)
 """Time between two messages of a person."""
 
 
+@dataclass(slots=True)
+class Clock:
+    """The time of the story."""
+
+    now: datetime
+
+    def __call__(self) -> datetime:
+        """The moment of the story, UTC."""
+        return self.now
+
+
 @dataclass(frozen=True, slots=True)
 class Exchange:
     """What the person says, and the reply that is played; without one the demo's model answers."""

@@ -37,7 +37,7 @@ def demo(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> Play:
             for day, texts in enumerate(said, 1)
         )  # fmt: skip
         monkeypatch.setattr(play, "SESSIONS", sessions)
-        return cli("demo", "--fast")
+        return cli("demo", "--fast", "--short")
 
     return run
 
