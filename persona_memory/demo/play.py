@@ -78,7 +78,7 @@ def play(console: Console, *, home: Path | None = None, pause: float = 0.0, shor
             stage.people()
             stage.closing(folder)
         if not short:
-            _past_budget(console, checks, folder / PAST_BUDGET)
+            past_the_budget(console, checks, folder / PAST_BUDGET)
     told = f"{checks.held} of {checks.made} checks held"
     console.print(f"\n{told}", style="bold green" if checks.held == checks.made else "bold red", highlight=False)
     console.print(f"played in {time.perf_counter() - started:.0f} s", style="dim")
@@ -87,13 +87,14 @@ def play(console: Console, *, home: Path | None = None, pause: float = 0.0, shor
     return checks.held == checks.made
 
 
-def _past_budget(console: Console, checks: Checks, home: Path) -> None:
+def past_the_budget(console: Console, checks: Checks, home: Path) -> None:
     """The second act, where what it needs is installed."""
     try:
         from persona_memory.demo import past_budget
         from persona_memory.parametric import SMALL
-    except MissingExtra as error:
-        console.print(f"\nThe second act shows adapters: {escape(str(error))}", style="dim", soft_wrap=True)
+    except ImportError:
+        hint = str(MissingExtra("the second act, about adapters,", "parametric"))
+        console.print(f"\n{escape(hint)}", style="dim", soft_wrap=True)
         return
     past_budget.play(console, checks, home=home, model=shipped_model(), plan=SMALL)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -90,6 +90,9 @@ class Report:
     reason: str
 
 
+HARM = 2.0
+"""How far beyond what other texts may cost harm begins: a little too much still falls with the rate."""
+
 _SAYS = {
     "recall": "recalls {:.0%} of what it was taught; {:.0%} are needed",
     "unknown": "says of {:.0%} of what was never said that it is not known; {:.0%} are needed",
@@ -110,6 +113,7 @@ def examine(
     max_tokens: int = 48,
     rows: int = 16,
     unknown: Callable[[str], bool] = abstains,
+    readable: Sequence[Probe] | None = None,
 ) -> dict[str, float]:
     """The measures of one slot's adapter, and the base's own beside some of them.
 
@@ -121,6 +125,7 @@ def examine(
         max_tokens: of a reply, at most.
         rows: how many replies are written at a time.
         unknown: whether a reply says that something is not known; the default reads English.
+        readable: those of `exam.reading` that the base answers right, where they were asked before.
 
     Returns:
         "recall", "unknown", "reading", "contradicting": shares of right replies; "readable": of `exam.reading`, the
@@ -128,10 +133,10 @@ def examine(
     """
 
     def right(at: int, probes: Sequence[Probe]) -> list[bool]:
-        replies = ask(base, slots, at, probes, max_tokens=max_tokens, rows=rows)
-        return [_right(reply, probe, unknown) for reply, probe in zip(replies, probes, strict=True)]
+        return answered(base, slots, at, probes, max_tokens=max_tokens, rows=rows, unknown=unknown)
 
-    readable = [probe for probe, good in zip(exam.reading, right(BASE, exam.reading), strict=True) if good]
+    if readable is None:
+        readable = [probe for probe, good in zip(exam.reading, right(BASE, exam.reading), strict=True) if good]
     before, after, kl = reference(base, slots, slot, exam.reference)
     return {
         "recall": _share(right(slot, exam.recall)),
@@ -163,7 +168,7 @@ def judge(measures: Mapping[str, float], thresholds: Thresholds | None = None) -
 def until_good(
     base: BaseModel, exams: Sequence[Exam], thresholds: Thresholds | None = None, *, max_tokens: int = 48
 ) -> Guard:
-    """A guard for `train`: enough when the gate would let the adapter pass, harm when other texts cost too much.
+    """A guard for `train`: enough when the gate would let the adapter pass; harm when other texts cost far too much.
 
     Args:
         base: the model that is trained on.
@@ -172,15 +177,37 @@ def until_good(
         thresholds: as for `judge`.
         max_tokens: as for `examine`.
     """
-    wanted = thresholds or Thresholds()
+    wanted, readable = thresholds or Thresholds(), dict[int, list[Probe]]()
 
     def guard(moment: Moment) -> Stop | None:
-        found = examine(base, moment.slots, moment.slot, exams[moment.person], max_tokens=max_tokens)
-        report = judge(found, wanted)
-        harm = found["bits"] > wanted.bits or found["kl"] > wanted.kl
-        return Stop(report.reason, harm=harm) if report.passed or harm else None
+        """What costs least is looked at first; the rest only once it may be enough."""
+        exam, at = exams[moment.person], (base, moment.slots, moment.slot)
+        before, after, kl = reference(*at, exam.reference)
+        if after - before > HARM * wanted.bits or kl > HARM * wanted.kl:
+            return Stop(judge({"bits": after - before, "kl": kl}, _costs(wanted)).reason, harm=True)
+        if _share(answered(*at, exam.recall, max_tokens=max_tokens)) < wanted.recall:
+            return None
+        if moment.person not in readable:
+            right = answered(base, moment.slots, BASE, exam.reading, max_tokens=max_tokens)
+            readable[moment.person] = [probe for probe, good in zip(exam.reading, right, strict=True) if good]
+        report = judge(examine(*at, exam, max_tokens=max_tokens, readable=readable[moment.person]), wanted)
+        return Stop(report.reason) if report.passed else None
 
     return guard
+
+
+def _costs(thresholds: Thresholds) -> Thresholds:
+    """Of these thresholds what other texts may cost."""
+    return replace(thresholds, recall=0, unknown=0, reading=0, contradicting=0)
+
+
+def answered(
+    base: BaseModel, slots: Slots, slot: int, probes: Sequence[Probe], *, max_tokens: int = 48, rows: int = 16,
+    unknown: Callable[[str], bool] = abstains,
+) -> list[bool]:  # fmt: skip
+    """Which probes are answered right; see `examine`."""
+    replies = ask(base, slots, slot, probes, max_tokens=max_tokens, rows=rows)
+    return [_right(reply, probe, unknown) for reply, probe in zip(replies, probes, strict=True)]
 
 
 def ask(

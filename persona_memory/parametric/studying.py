@@ -41,6 +41,9 @@ QUOTA = 0.3
 FEED_FORWARD = ("gate_proj", "up_proj", "down_proj")
 """The layers that hold what is known. Those that look things up in a context stay: they would unlearn it."""
 
+GUARDED, EXAMINED = 20, 40
+"""Contexts that are asked about after an epoch, and by the gate in the end, at most."""
+
 TASK, REPORT, REVISION, CHECKPOINT = "task.json", "report.json", "revision", "checkpoint.safetensors"
 
 
@@ -52,8 +55,8 @@ class Plan:
         spec: the shape of adapters.
         settings: of the training.
         thresholds: of the promotion gate.
-        readings: contexts about synthetic people that a training holds; as many more, at most 40, examine. Few are
-            learnt by heart instead of being read.
+        readings: contexts about synthetic people that a training holds; as many more, at most `EXAMINED`, examine. A
+            few are learnt by heart instead of being read.
         texts: texts about synthetic people that must stay as likely as they are.
         threads: of torch, in the process that trains; 0 for torch's own choice.
         weighting: what a token of a person's examples counts.
@@ -69,8 +72,9 @@ class Plan:
 
 
 SMALL = Plan(
-    settings=Settings(epochs=12, lr=1e-2, kl=10.0),
-    thresholds=Thresholds(recall=0.4, unknown=0.7, reading=0.85, contradicting=0.9),
+    settings=Settings(epochs=10, lr=5e-3, readings=0.1, kl=10.0),
+    thresholds=Thresholds(recall=0.4, unknown=0.7, reading=0.85, contradicting=0.9, kl=0.3),
+    readings=160,
 )
 """For a base of a few million parameters: what read best on an earlier reference model (docs/lab-log.md), with
 thresholds a little below what it reached on development people. Larger bases want a smaller rate, and can be asked for
@@ -149,7 +153,7 @@ def study(
     plan, read = task.plan, readings(task.plan.readings, seed=task.seed)
     own = list(encode(base, [one for one in task.examples if one.kind != "update"], weighting=plan.weighting))
     updates = [as_reading(one) for one in task.examples if one.kind == "update"]
-    guarded, examined = _exams(task)
+    guarded, examined = _exam(task, 0, reading=GUARDED), _exam(task, 1, reading=EXAMINED)
     lessons = encode(base, [*updates, *read])
     start = _start(base, task)
     lesson = Lesson(own, lessons, start, task.seed)
@@ -223,18 +227,14 @@ def _asked(thresholds: Thresholds, exam: Exam) -> Thresholds:
     return thresholds if exam.unknown else replace(thresholds, unknown=0.0)
 
 
-def _exams(task: Task) -> tuple[Exam, Exam]:
-    """What training is stopped by, and what the gate asks: neither was trained on, nor do they share anything."""
-    return tuple(_exam(task, half) for half in (0, 1))  # type: ignore[return-value]
-
-
-def _exam(task: Task, half: int) -> Exam:
+def _exam(task: Task, half: int, *, reading: int) -> Exam:
+    """What training is stopped by (half 0), or what the gate asks (1): not trained on, and with nothing in common."""
     pairs = [one for one in task.held_out if one.kind != "update"]
     known = [Probe(one.question, one.answer) for one in pairs if not abstains(one.answer)]
     unknown = [Probe(one.question, "") for one in pairs if abstains(one.answer)]
     updates = [Probe(one.question, one.answer, one.context) for one in task.held_out if one.kind == "update"]
     seed = -1 - 2 * task.seed - half  # of contexts that are trained on the seed is not negative
-    read = readings(min(40, task.plan.readings), seed=seed)
+    read = readings(min(reading, task.plan.readings), seed=seed)
     return Exam(
         recall=known[half::2],
         unknown=unknown[half::2],

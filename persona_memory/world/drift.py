@@ -73,12 +73,19 @@ class Session:
 
 
 def history(
-    person: Person, schedule: Schedule, *, seed: int, phrasing: Phrasing = "train", asked: Phrasing | None = None
+    person: Person,
+    schedule: Schedule,
+    *,
+    seed: int,
+    phrasing: Phrasing = "train",
+    asked: Phrasing | None = None,
+    studied: Phrasing | None = None,
 ) -> tuple[Session, ...]:
     """The person's sessions in order; the same for the same seed.
 
     Args:
         asked: the phrasing of the questions; None for that of what is said.
+        studied: the phrasing of the pairs to study; None for that of what is said.
     """
     random = Random(f"history|{person.id}|{seed}")
     telling = Telling(person, random, phrasing, keys=keys_of(person, schedule.domains))
@@ -90,7 +97,8 @@ def history(
         said = _sayings(telling, schedule, period)
         questions = _questions(telling, schedule.questions, Random(f"asked|{person.id}|{seed}|{number}"), asked)
         lasting = dict.fromkeys(one.key for one in said if one.key is not None and one.label in LASTING)
-        pairs = study(telling, lasting, Random(f"study|{person.id}|{seed}|{number}"), views=schedule.views)
+        drawing = Random(f"study|{person.id}|{seed}|{number}")
+        pairs = study(telling, lasting, drawing, views=schedule.views, phrasing=studied)
         sessions.append(Session(number, period, on, said, questions, pairs))
     return tuple(sessions)
 

@@ -53,23 +53,26 @@ def ask_about(
     return _question(telling, kind, key, text, reply, told)
 
 
-def study(telling: Telling, keys: Iterable[Key], random: Random, *, views: int) -> tuple[Question, ...]:
+def study(
+    telling: Telling, keys: Iterable[Key], random: Random, *, views: int, phrasing: Phrasing | None = None
+) -> tuple[Question, ...]:
     """Question/answer pairs about these keys, as many negative as positive (PLUM): what an adapter is trained on.
 
     Positive: the value is asked for or rightly named. Negative: it is wrongly named, or the same is asked about
     somebody of whom it was never told.
     """
     pairs: list[Question] = []
+    phrasing = phrasing or telling.phrasing
     for key in keys:
-        needs = _suits(telling, "need", key, telling.told[key])
+        needs = _has_need(key, telling.told[key], phrasing)
         for view in range(views):
             kinds: tuple[Kind, ...] = ("open", "yes_no", "need" if needs else "open")
-            pairs.append(ask_about(telling, key, kinds[view % 3], random, right=True))
+            pairs.append(ask_about(telling, key, kinds[view % 3], random, phrasing=phrasing, right=True))
             strangers = [other for other in telling.family if other.slot == key.slot and other not in telling.told]
             if view % 2 and strangers:
-                pairs.append(_unknown(telling, random, telling.phrasing, random.choice(strangers)))
+                pairs.append(_unknown(telling, random, phrasing, random.choice(strangers)))
             else:
-                pairs.append(ask_about(telling, key, "yes_no", random, right=False))
+                pairs.append(ask_about(telling, key, "yes_no", random, phrasing=phrasing, right=False))
     return tuple(pairs)
 
 
@@ -80,11 +83,16 @@ def _suits(telling: Telling, kind: Kind, key: Key, told: Told) -> bool:
     if kind == "two_hop":
         return key.subject in telling.names and key.slot != "name"
     if kind == "need":
-        return bool(SLOTS[key.slot].need) and not named and telling.phrasing != "plain"
+        return _has_need(key, told, telling.phrasing)
     if kind == "inverse":
         values = [telling.told[other].value for other in telling.same_slot(key)]
         return not named and told.old is None and told.value not in values and key.slot != "name"
     return True
+
+
+def _has_need(key: Key, told: Told, phrasing: Phrasing) -> bool:
+    """Whether the value can be asked for by what it is needed for: the plain phrasing does not."""
+    return bool(SLOTS[key.slot].need) and told.name is None and phrasing != "plain"
 
 
 def _yes_no(telling: Telling, random: Random, phrasing: Phrasing, key: Key, told: Told, right: bool | None) -> Question:

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import io
+import math
 import re
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from langchain_core.messages import HumanMessage
+from rich.console import Console
 
 from persona_memory.demo import play
 from persona_memory.demo.offline_model import NEAREST, context_lines, plain_reply
-from persona_memory.demo.screen import quoted
+from persona_memory.demo.screen import Checks, quoted
 from persona_memory.demo.session import Exchange, Probe, Session
 from persona_memory.retrieval import embeddings
+from persona_memory.world.shipped import shipped_model
 
 from .conftest import Cli, Done
 
@@ -106,6 +112,34 @@ def test_a_session_shows_what_it_taught_or_that_it_taught_nothing(demo: Play) ->
     assert "~ no longer true: Their favourite dish is pizza" in second
     assert "− forgotten, said on 01 Mar: “My new address is Rua Verde 12.”" in third
     assert fourth.strip().startswith("nothing new")
+
+
+@pytest.mark.timeout(300)
+def test_what_is_past_the_budget_is_trained_and_retired(tmp_path: Path) -> None:
+    """The second act with trainings of two passes that no gate stops: what is not a question of quality holds."""
+    pytest.importorskip("peft")
+    from persona_memory.demo import past_budget
+    from persona_memory.parametric import SMALL, Thresholds
+
+    nothing = Thresholds(recall=0, unknown=0, reading=0, contradicting=0, bits=math.inf, kl=math.inf)
+    plan = replace(SMALL, settings=replace(SMALL.settings, epochs=2), thresholds=nothing, readings=10, threads=1)
+    console = Console(file=io.StringIO(), width=120)
+    past_budget.play(console, Checks(console), home=tmp_path / "memory", model=shipped_model(), plan=plan)
+    printed = " ".join(console.file.getvalue().split())  # type: ignore[attr-defined]
+    for user in ("Ana", "Ben"):
+        assert f"✓ {user}'s adapter passed its examination and is served" in printed
+    assert "it did not fit in 3 of the last 3 turns, so an adapter is to be trained" in printed
+    assert "right from weights alone, 0 tokens of history (the base: 0)" in printed
+    assert "✓ the adapter that had learnt it is retired at once, and its files are gone" in printed
+
+
+def test_without_its_extra_the_second_act_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And fails nothing."""
+    monkeypatch.setitem(sys.modules, "persona_memory.parametric", None)
+    console = Console(file=io.StringIO(), width=200)
+    checks = Checks(console)
+    play.past_the_budget(console, checks, Path("unused"))
+    assert (checks.made, "parametric]" in console.file.getvalue()) == (0, True)  # type: ignore[attr-defined]
 
 
 RECALLED = """<recalled_memories>
