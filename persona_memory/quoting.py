@@ -37,7 +37,8 @@ _BLANK = re.compile("[\u034f\u17b4\u17b5\u2065\u3164\uffa0\ufff0-\ufff8\U000e000
 _IN_NAMES = frozenset(" .'’&@+-_\u00b7" + _JOINERS)
 LONGEST_NAME = 60
 
-_UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+"""What a terminal would obey: controls but line breaks and tabs, and marks that turn lines around."""
 
 
 def inert(text: str) -> str:
@@ -74,11 +75,8 @@ def named(name: str | None) -> str:
 
 
 def printable(text: str) -> str:
-    """The text without what a terminal would obey: controls but line breaks and tabs, and marks that turn lines around.
-
-    Each leaves a "\N{REPLACEMENT CHARACTER}", so that it is seen that something stood there.
-    """
-    return text if text.isascii() and text.isprintable() else _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", text)
+    """The text with a replacement character for everything that a terminal would obey, so that it is seen."""
+    return text if text.isascii() and text.isprintable() else UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def _is_visible(one: str) -> bool:
