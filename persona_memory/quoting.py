@@ -70,7 +70,7 @@ def named(name: str | None) -> str:
     Hosts take names from display names, which anybody may choose. "" for None, and for what holds no letter.
     """
     kept = (one if one in _IN_NAMES or unicodedata.category(one)[0] in "LMN" else " " for one in name or "")
-    plain = " ".join(inert("".join(kept)).split())
+    plain = " ".join(inert("".join(kept)).replace("&lt;", " ").split())
     return plain[:LONGEST_NAME].rstrip() if any(map(str.isalnum, plain)) else ""
 
 

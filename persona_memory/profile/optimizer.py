@@ -162,7 +162,7 @@ def _memory(memory: Memory) -> str:
 
 
 def _turn(turn: Turn, number: int | None) -> str:
-    who = turn.role
+    who: str = turn.role
     if turn.role == "other" and (speaker := named(turn.speaker)):
         who = f"other ({speaker})"
     text = turn.text if len(turn.text) <= LONGEST_TURN else f"{turn.text[:LONGEST_TURN]} …"
