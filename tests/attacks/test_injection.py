@@ -24,7 +24,7 @@ from persona_memory.profile.optimizer import render as optimizing_prompt
 from persona_memory.protocols import ProfileView, Window
 from persona_memory.quoting import inert, named, without_marks
 from persona_memory.testing import ScriptedChatModel
-from persona_memory.types import Hit, Memory, Policy, Profile, ProfileEntry, Turn
+from persona_memory.types import Hit, Memory, Policy, Profile, ProfileEntry, Role, Turn
 
 from .conftest import Open, opened
 from .corpus import CANARY, CORPUS, GUARD_TAGS, HOSTILE_NAMES, LEAKS, POISON, TEMPLATES
@@ -138,9 +138,10 @@ def test_a_speakers_name_says_nothing_but_a_name(name: str) -> None:
 
 
 def turns(texts: list[str], speaker: str | None) -> tuple[Turn, ...]:
+    roles: tuple[Role, ...] = ("user", "other", "assistant", "user")
     return tuple(
         Turn(seq, "t", 1, role, text, NOW, speaker)
-        for seq, (text, role) in enumerate(zip(texts, ("user", "other", "assistant", "user"), strict=False), 1)
+        for seq, (text, role) in enumerate(zip(texts, roles, strict=False), 1)
     )
 
 

@@ -16,6 +16,7 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -184,7 +185,7 @@ class Isolation(RuleBasedStateMachine):
 
     @rule(user=users, thread=st.one_of(st.none(), threads), question=st.sampled_from(QUESTIONS), offer=st.booleans())
     def recall(self, user: str, thread: str | None, question: str, offer: bool) -> None:
-        asked = {"user_id": user, "thread_id": thread, "now": self.clock.now, "offer_question": offer}
+        asked: Any = {"user_id": user, "thread_id": thread, "now": self.clock.now, "offer_question": offer}
         self.both(user, lambda m: _plain(m.recall(_own(question, user), **asked)))
 
     @rule(user=users, text=sentences)
@@ -284,7 +285,7 @@ class Isolation(RuleBasedStateMachine):
         if user != other:
             for job in self.shared.jobs(user_id=other):
                 for touch in (self.shared.retry_job, self.shared.discard_job):
-                    kind, error = _outcome(self.shared, lambda _, job=job, touch=touch: touch(job.id, user_id=user))
+                    kind, error = _outcome(self.shared, partial(_touch, touch, job.id, user))
                     assert kind == "NotFound", error
 
     @rule()
@@ -319,6 +320,10 @@ def _own(text: str, user: str) -> str:
     return text.replace("{word}", WORDS[user]).replace(CANARY, WORDS[user])
 
 
+def _touch(act: Callable[..., None], job: int, user: str, _: PersonaMemory) -> None:
+    act(job, user_id=user)
+
+
 def _plain(recall: Recall) -> Recall:
     return replace(recall, timings={})
 
@@ -336,10 +341,7 @@ def _outcome(memory: PersonaMemory, act: Act) -> tuple[str, Any]:
         return type(error).__name__, str(error)
 
 
-class TestIsolation(Isolation.TestCase):  # type: ignore[name-defined, misc]
-    """The machine, played a few times; the torture run plays it at length."""
-
-
+TestIsolation = Isolation.TestCase
 TestIsolation.settings = settings(
     max_examples=TORTURE or 8,
     stateful_step_count=60 if TORTURE else 25,
