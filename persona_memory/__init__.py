@@ -15,6 +15,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from persona_memory.budget import render_search
     from persona_memory.errors import (
         ImportFileError,
         InvalidInput,
@@ -66,6 +67,7 @@ _ROOMS = {
         "Backlog", "ErasureReceipt", "Hit", "Job", "Knowledge", "Memory", "Observed", "Policy", "Profile",
         "ProfileEdit", "ProfileEntry", "Recall", "Route", "Topic", "Turn",
     ),
+    "budget": ("render_search",),
     "memory": ("PersonaMemory",),
     "learning.worker": ("Retry",),
     "hosting": (
@@ -116,6 +118,7 @@ __all__ = [
     "optimize_profile_node",
     "persona_graph",
     "recall_subgraph",
+    "render_search",
     "resolve_user",
     "retrieve_node",
     "route_adapter_node",

@@ -4,6 +4,7 @@ PersonaMemoryError
 ├── InvalidInput             what the caller passed cannot be used; the message says what to pass instead
 │   ├── InvalidUserId
 │   └── ImportFileError      a file to import is malformed: names the file, the line and the mend
+├── RedactionError           the host's `redact` failed; nothing of the call was stored
 ├── NotFound                 no such memory, job or field of this user
 ├── MissingExtra             an optional package is needed; the message is the pip command
 ├── LedgerError              the ledger cannot be opened, read or written
@@ -53,6 +54,13 @@ class ImportFileError(InvalidInput):
         self.source, self.line, self.problem = source, line, problem
         where = source if line is None else f"{source}, line {line}"
         super().__init__(f"{where}: {problem}")
+
+
+class RedactionError(PersonaMemoryError):
+    """The host's `redact` failed, or gave what is no text; nothing of the call was stored.
+
+    The message does not say what the hook was given: it may be what nobody should see.
+    """
 
 
 class NotFound(PersonaMemoryError, LookupError):

@@ -52,11 +52,12 @@ Resolver = Callable[[Any, Mapping[str, Any]], str | None]
 def resolve_user(runtime: Any, config: Mapping[str, Any]) -> str | None:
     """The user's id: the server's authenticated user, else `context.user_id`, else `configurable["user_id"]`.
 
-    Never from messages, metadata or tool arguments: those can be written by the person or by a model.
+    Never from messages, metadata or tool arguments: those can be written by the person or by a model. A server that
+    authenticates decides alone: where its user has no identity, the run has no memory, whatever the client writes.
     """
     user = getattr(getattr(runtime, "server_info", None), "user", None)
-    if user is not None and getattr(user, "identity", None):
-        return str(user.identity)
+    if user is not None:
+        return str(getattr(user, "identity", None) or "")
     return _given(runtime, config, "user_id")
 
 

@@ -6,9 +6,9 @@ import asyncio
 import os
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -25,11 +25,12 @@ from persona_memory.learning.context import Learning
 from persona_memory.learning.storing import Storing
 from persona_memory.learning.worker import Retry, Worker
 from persona_memory.ledger import Durability, Ledger, Person, derived, erasure, events, jobs, people, vectors
-from persona_memory.messages import text_of, utc
+from persona_memory.messages import Draft, read_messages, text_of, utc
 from persona_memory.profile import ProfileSchema, default_schema, fold_profile, schema_of
-from persona_memory.protocols import Embedder, ParametricMemory, Teacher, TokenCounter, VectorIndex
+from persona_memory.protocols import Embedder, ParametricMemory, Redact, Teacher, TokenCounter, VectorIndex
 from persona_memory.reading import Reading
 from persona_memory.recalling import Asked, Found
+from persona_memory.redacting import Redaction
 from persona_memory.registry import AdapterRegistry
 from persona_memory.types import (
     Adapter,
@@ -57,6 +58,8 @@ DEFAULT_BUDGET = 800
 
 OVERFLOW_WINDOW = 5
 
+RATINGS = ("up", "down")
+
 T = TypeVar("T")
 
 
@@ -72,12 +75,14 @@ class PersonaMemory:
         count: TokenCounter,
         quiet: timedelta = timedelta(seconds=20),
         learn_after: int = 24,
+        redaction: Redaction | None = None,
     ) -> None:
         self._learning = learning
         self._ledger: Ledger = learning.ledger
         self._worker = worker
         self._background = background
         self._count = count
+        self._redaction = redaction
         self._reading = Reading(learning.ledger, learning.schema)
         self._writing = Writing(learning, wake=self._wake, quiet=quiet, learn_after=learn_after)
         self._erasing = Erasing(learning, wake=self._wake, forgotten=self._drop, queue=self._writing.queue)
@@ -106,6 +111,7 @@ class PersonaMemory:
         lease: timedelta = timedelta(seconds=60),
         parametric: ParametricMemory | None = None,
         teacher: Teacher | None = None,
+        redact: Redact | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> PersonaMemory:
         """Open a memory: embedded in a folder, or on Postgres. Needs no server and no key.
@@ -129,6 +135,9 @@ class PersonaMemory:
             learn_after: … or once this many turns wait.
             parametric: trains and serves adapters, e.g. `persona_memory.parametric.LocalAdapters`.
             teacher: writes what adapters are trained on; default `model`, asked for question/answer pairs.
+            redact: sees each text that somebody wrote before anything is stored, and returns the text to store, or None
+                to drop it; a function or a coroutine function, e.g. a detector of personal data. If it fails, nothing
+                is stored.
 
         Raises:
             LedgerError: the ledger cannot be opened; the message says what to do.
@@ -140,6 +149,7 @@ class PersonaMemory:
         if not isinstance(learn_after, int) or learn_after < 1:
             raise InvalidInput(f"learn_after is {learn_after!r}; pass a number of turns, at least 1")
         # What cannot be used is refused before a home is made.
+        redaction = Redaction(redact) if redact is not None else None
         extractor, optimizer = opening.learners(model, optimize_every=optimize_every)
         teacher = opening.teacher(teacher, model) if parametric is not None else None
         embedder = models.embedder(embeddings)
@@ -165,8 +175,9 @@ class PersonaMemory:
             parametric.serve(learning.adapters)
         made = Worker(learning, lease=lease, retry=retry)
         return cls(
-            learning, worker=made, background=worker, count=counter_for(reader), quiet=quiet, learn_after=learn_after
-        )
+            learning, worker=made, background=worker, count=counter_for(reader), quiet=quiet, learn_after=learn_after,
+            redaction=redaction,
+        )  # fmt: skip
 
     # ── write path ──────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -193,28 +204,52 @@ class PersonaMemory:
 
         Raises:
             InvalidInput: a message cannot be read; nothing of this call is stored.
+            RedactionError: `redact` failed; nothing of this call is stored.
         """
-        person, note = self._person(user_id), self._reading.noted(user_id)
-        observed = self._writing.observe(
-            person, messages, thread_id=thread_id, speaker=speaker, at=at, resent=resent, fitted=note
-        )
-        if note is not None:
-            self._reading.note_written(user_id, note)
-        return observed
+        read = self._read(messages, user_id=user_id, thread_id=thread_id, speaker=speaker)
+        if self._redaction is not None:
+            read = read.with_drafts(self._redaction.drafts(read.drafts))
+        return self._store(read, user_id=user_id, thread_id=thread_id, at=at, resent=resent)
 
-    async def aobserve(self, messages: Iterable[Any], *, user_id: str, **options: Any) -> Observed:
-        """As `observe`, off the event loop."""
-        return await self._async(lambda: self.observe(messages, user_id=user_id, **options))
+    async def aobserve(
+        self,
+        messages: Iterable[Any],
+        *,
+        user_id: str,
+        thread_id: str = "default",
+        speaker: str | None = None,
+        at: datetime | None = None,
+        resent: bool | None = None,
+    ) -> Observed:
+        """As `observe`, off the event loop; a `redact` that is a coroutine function is awaited on it."""
+        if self._redaction is None or not self._redaction.awaits:
+            options: dict[str, Any] = {"thread_id": thread_id, "speaker": speaker, "at": at, "resent": resent}
+            return await self._async(lambda: self.observe(messages, user_id=user_id, **options))
+        read = await self._async(lambda: self._read(messages, user_id=user_id, thread_id=thread_id, speaker=speaker))
+        kept = read.with_drafts(await self._redaction.adrafts(read.drafts))
+        return await self._async(lambda: self._store(kept, user_id=user_id, thread_id=thread_id, at=at, resent=resent))
 
     def remember(self, text: str, *, user_id: str, thread_id: str | None = None, at: datetime | None = None) -> Memory:
-        """Store one statement about the person as a memory, at once."""
-        person = self._person(user_id)
-        seq = self._writing.state(person, text, thread_id=thread_id, at=at)
-        return next(one for one in self.memories(user_id=user_id, superseded=True) if seq in one.sources)
+        """Store one statement about the person as a memory, at once.
 
-    async def aremember(self, text: str, *, user_id: str, **options: Any) -> Memory:
-        """As `remember`, off the event loop."""
-        return await self._async(lambda: self.remember(text, user_id=user_id, **options))
+        Raises:
+            InvalidInput: it is empty, `redact` drops it, or the person has asked that nothing be stored.
+            RedactionError: `redact` failed.
+        """
+        if self._redaction is not None:
+            self._writing.check_open(self._person(user_id), thread_id)
+            text = self._redaction.statement(text)
+        return self._remember(text, user_id=user_id, thread_id=thread_id, at=at)
+
+    async def aremember(
+        self, text: str, *, user_id: str, thread_id: str | None = None, at: datetime | None = None
+    ) -> Memory:
+        """As `remember`, off the event loop; a `redact` that is a coroutine function is awaited on it."""
+        if self._redaction is None or not self._redaction.awaits:
+            return await self._async(lambda: self.remember(text, user_id=user_id, thread_id=thread_id, at=at))
+        await self._async(lambda: self._writing.check_open(self._person(user_id), thread_id))
+        said = await self._redaction.astatement(text)
+        return await self._async(lambda: self._remember(said, user_id=user_id, thread_id=thread_id, at=at))
 
     def note_import(self, source: str, *, user_id: str, digest: str) -> None:
         """Note in the person's log that messages came from a file, known by a digest of its content; once per file."""
@@ -252,12 +287,29 @@ class PersonaMemory:
 
         Raises:
             NotFound: the person has no such memory.
-            InvalidInput: the correction is empty or the field unknown.
+            InvalidInput: the correction is empty or the field unknown, or `redact` drops it.
+            RedactionError: `redact` failed; nothing is stored.
         """
+        if self._redaction is not None and rating_or_correction not in RATINGS:
+            rating_or_correction = self._redaction.statement(rating_or_correction)
+        self._feedback(
+            rating_or_correction, user_id=user_id, memory_id=memory_id, field=field, thread_id=thread_id, recall=recall
+        )
+
+    def _feedback(
+        self,
+        rating_or_correction: str,
+        *,
+        user_id: str,
+        memory_id: str | None = None,
+        field: str | None = None,
+        thread_id: str | None = None,
+        recall: Recall | None = None,
+    ) -> None:
         person = self._person(user_id)
         if memory_id is not None:
             self.memory(memory_id, user_id=user_id)
-        if rating_or_correction in ("up", "down"):
+        if rating_or_correction in RATINGS:
             used = _Used((memory_id,)) if memory_id else self._used(user_id, thread_id, recall)
             data = {"rating": rating_or_correction, "memories": list(used.memories), "adapter": used.adapter}
             self._writing.append(person, "feedback", data, thread_id=thread_id)
@@ -269,8 +321,12 @@ class PersonaMemory:
             self._writing.state(person, rating_or_correction, thread_id=thread_id, replaces=memory_id)
 
     async def afeedback(self, rating_or_correction: str, *, user_id: str, **about: Any) -> None:
-        """As `feedback`, off the event loop."""
-        await self._async(lambda: self.feedback(rating_or_correction, user_id=user_id, **about))
+        """As `feedback`, off the event loop; a `redact` that is a coroutine function is awaited on it."""
+        if self._redaction is None or not self._redaction.awaits or rating_or_correction in RATINGS:
+            await self._async(lambda: self.feedback(rating_or_correction, user_id=user_id, **about))
+            return
+        said = await self._redaction.astatement(rating_or_correction)
+        await self._async(lambda: self._feedback(said, user_id=user_id, **about))
 
     def set_policy(self, policy: Policy, *, user_id: str) -> None:
         """Put a policy in force: pause, incognito threads, retention, closed categories, meta-learning.
@@ -643,6 +699,26 @@ class PersonaMemory:
 
     # ── inside ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
+    def _read(self, messages: Iterable[Any], *, user_id: str, thread_id: str, speaker: str | None) -> _Messages:
+        """The messages as they came; none of them where a redaction need not see them, as nothing may be stored."""
+        drafts, ignored = read_messages(messages, speaker=speaker)
+        if self._redaction is not None and self._writing.closed(self._person(user_id), thread_id):
+            return _Messages((), ignored + len(drafts))
+        return _Messages(drafts, ignored)
+
+    def _store(
+        self, read: _Messages, *, user_id: str, thread_id: str, at: datetime | None, resent: bool | None
+    ) -> Observed:
+        person, note = self._person(user_id), self._reading.noted(user_id)
+        observed = self._writing.observe(person, read.drafts, thread_id=thread_id, at=at, resent=resent, fitted=note)
+        if note is not None:
+            self._reading.note_written(user_id, note)
+        return replace(observed, ignored=observed.ignored + read.ignored)
+
+    def _remember(self, text: str, *, user_id: str, thread_id: str | None, at: datetime | None) -> Memory:
+        seq = self._writing.state(self._person(user_id), text, thread_id=thread_id, at=at)
+        return next(one for one in self.memories(user_id=user_id, superseded=True) if seq in one.sources)
+
     def _drop(self, user_id: str) -> None:
         """Forget what is cached of a person."""
         self._reading.drop(user_id)
@@ -729,6 +805,18 @@ class PersonaMemory:
             people.bump(tx, person, overflows=list(recent))
             jobs.enqueue(tx, person, "consolidate", due=now, now=now)
         self._wake()
+
+
+@dataclass(frozen=True, slots=True)
+class _Messages:
+    """What a host passed: the messages that are conversation, and how many are left out."""
+
+    drafts: Sequence[Draft]
+    ignored: int
+
+    def with_drafts(self, kept: Sequence[Draft]) -> _Messages:
+        """The same with what a redaction leaves of the messages."""
+        return _Messages(kept, self.ignored + len(self.drafts) - len(kept))
 
 
 @dataclass(frozen=True, slots=True)

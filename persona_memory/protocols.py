@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -29,6 +29,11 @@ class Embedder(Protocol):
     def embed_query(self, text: str) -> list[float]: ...
     async def aembed_documents(self, texts: list[str]) -> list[list[float]]: ...
     async def aembed_query(self, text: str) -> list[float]: ...
+
+
+Redact = Callable[[str], str | Awaitable[str | None] | None]
+"""A text as it was written, to the text to store, or to None for nothing. The same text has to give the same answer: by
+it a message that is sent again is known."""
 
 
 @runtime_checkable
@@ -146,13 +151,19 @@ class Extractor(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ProfileView:
-    """What the optimiser sees: the dictionary, what was said and learnt since it was last optimised, and the rules."""
+    """What the optimiser sees: the dictionary, what was said and learnt since it was last optimised, and the rules.
+
+    Attributes:
+        statements: sequence numbers of those turns that were saved as facts about the person, by a tool or a
+            correction: they may speak of "the user". In a conversation nobody is believed who does.
+    """
 
     profile: Profile
     schema: ProfileSchema
     turns: tuple[Turn, ...]
     memories: tuple[Memory, ...]
     policy: Policy = field(default_factory=Policy)
+    statements: frozenset[int] = frozenset()
 
 
 class Optimizer(Protocol):

@@ -14,13 +14,14 @@ from typing import Any
 from cachetools import LRUCache
 from sqlalchemy import Connection
 
-from persona_memory.budget import inert, line_cost
+from persona_memory.budget import line_cost
 from persona_memory.knowledge import QuestionEvent, Traced, as_of, trace_topics
 from persona_memory.learning.erasures import forget_words
 from persona_memory.ledger import Counters, Ledger, Person, derived, events, people
 from persona_memory.memo import Memo
 from persona_memory.profile import ProfileSchema, fold_profile
 from persona_memory.profile.statements import closed_by
+from persona_memory.quoting import inert
 from persona_memory.retrieval import PersonView, tokens
 from persona_memory.types import Policy, Profile, ProfileEdit, Topic, Turn
 

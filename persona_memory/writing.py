@@ -6,8 +6,8 @@ What a caller waits for is one transaction: the events are durable, learning is 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, replace
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -22,7 +22,7 @@ from persona_memory.ledger import Person, capture, events, jobs, people
 from persona_memory.ledger.capture import Captured
 from persona_memory.ledger.events import NewEvent
 from persona_memory.ledger.threads import Thread
-from persona_memory.messages import Draft, clean, read_messages, text_of, utc
+from persona_memory.messages import Draft, clean, text_of, utc
 from persona_memory.reading import Fitted
 from persona_memory.types import Basis, EventKind, Observed, Policy
 
@@ -53,10 +53,9 @@ class Writing:
     def observe(
         self,
         person: Person,
-        messages: Iterable[Any],
+        drafts: Sequence[Draft],
         *,
         thread_id: str,
-        speaker: str | None,
         at: datetime | None,
         resent: bool | None,
         fitted: Fitted | None = None,
@@ -64,16 +63,16 @@ class Writing:
         """Store the messages that are new, queue learning; see `PersonaMemory.observe`.
 
         Args:
+            drafts: the messages as they may be stored.
             fitted: how the last turns fitted the budget, where the ledger does not know yet.
         """
-        drafts, ignored = read_messages(messages, speaker=speaker)
         now = self._learning.clock()
         said = _said_in_order(drafts, utc(at) if at else now)
         with self._ledger.write() as tx:
             found = people.lock(tx, person)
             policy = people.policy_of(found)
-            if policy.paused or thread_id in policy.incognito_threads:
-                return Observed((), ignored=ignored + len(said))
+            if _closed(policy, thread_id):
+                return Observed((), ignored=len(said))
             if fitted is not None and fitted.epoch == found.epoch:
                 people.bump(tx, person, overflows=list(fitted.overflows))
             thread = self._thread(person, _checked(thread_id))
@@ -83,7 +82,21 @@ class Writing:
         self._keep(thread)
         if stored.fresh:
             self._wake()
-        return replace(stored.observed, ignored=ignored)
+        return stored.observed
+
+    def closed(self, person: Person, thread_id: str | None) -> bool:
+        """Whether the person lets nothing be stored of this thread."""
+        with self._ledger.read() as connection:
+            return _closed(people.policy_of(people.counters(connection, person)), thread_id)
+
+    def check_open(self, person: Person, thread_id: str | None) -> None:
+        """Pass if something may be stored of this thread.
+
+        Raises:
+            InvalidInput: the person has asked that nothing be.
+        """
+        if self.closed(person, thread_id):
+            raise _closed_error(person, thread_id)
 
     def state(
         self,
@@ -102,12 +115,8 @@ class Writing:
         data = {} if replaces is None else {"replaces": replaces}
         event = NewEvent("statement", utc(at) if at else now, said, thread_id, role="user", state="pending", data=data)
         with self._ledger.write() as tx:
-            policy = people.policy_of(people.lock(tx, person))
-            if policy.paused or thread_id in policy.incognito_threads:
-                raise InvalidInput(
-                    f"user {person.user_id!r} has asked that nothing be stored (paused, or thread {thread_id!r} is "
-                    "incognito); set_policy changes that"
-                )
+            if _closed(people.policy_of(people.lock(tx, person)), thread_id):
+                raise _closed_error(person, thread_id)
             seq = self._record(tx, person, event, now)
             self.queue(tx, person, now, due=now)
         self._wake()
@@ -217,6 +226,17 @@ def _said_in_order(drafts: Sequence[Draft], now: datetime) -> list[capture.Said]
 
 def _said(draft: Draft, at: datetime) -> capture.Said:
     return capture.Said(draft.role, draft.text, draft.at or at, draft.message_id, draft.speaker, draft.attachments)
+
+
+def _closed(policy: Policy, thread_id: str | None) -> bool:
+    return policy.paused or thread_id in policy.incognito_threads
+
+
+def _closed_error(person: Person, thread_id: str | None) -> InvalidInput:
+    return InvalidInput(
+        f"user {person.user_id!r} has asked that nothing be stored (paused, or thread {thread_id!r} is incognito); "
+        "set_policy changes that"
+    )
 
 
 def _checked(thread_id: object) -> str:

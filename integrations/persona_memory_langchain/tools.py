@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 from langchain.tools import ToolRuntime
 from langchain_core.tools import BaseTool, StructuredTool
 
-from persona_memory import Doors, Hit, InvalidInput, NotFound, PersonaMemory, Resolver, identify, resolve_user
+from persona_memory import Doors, InvalidInput, NotFound, PersonaMemory, Resolver, identify, render_search, resolve_user
 
 NO_USER = "There is no memory in this conversation, because it is not known who the user is."
 NOTHING = "Nothing is remembered about that."
@@ -48,7 +47,7 @@ def _search_tool(memory: PersonaMemory, resolver: Resolver, doors: Doors, limit:
             if who is None:
                 return NO_USER
             found = memory.find(query, user_id=who.user_id, thread_id=who.thread)
-            return CLOSED if found.closed else _listed(found.hits[:limit])
+            return CLOSED if found.closed else render_search(found.hits[:limit], now=found.now) or NOTHING
         return BROKEN
 
     async def asearch_memory(query: str, runtime: Run) -> str:
@@ -57,7 +56,7 @@ def _search_tool(memory: PersonaMemory, resolver: Resolver, doors: Doors, limit:
             if who is None:
                 return NO_USER
             found = await memory.afind(query, user_id=who.user_id, thread_id=who.thread)
-            return CLOSED if found.closed else _listed(found.hits[:limit])
+            return CLOSED if found.closed else render_search(found.hits[:limit], now=found.now) or NOTHING
         return BROKEN
 
     return StructuredTool.from_function(search_memory, asearch_memory, parse_docstring=True)
@@ -106,13 +105,3 @@ def _forget_tool(memory: PersonaMemory, resolver: Resolver, doors: Doors) -> Bas
         return BROKEN
 
     return StructuredTool.from_function(forget_memory, parse_docstring=True)
-
-
-def _listed(hits: Iterable[Hit]) -> str:
-    return "\n".join(_shown(hit) for hit in hits) or NOTHING
-
-
-def _shown(hit: Hit) -> str:
-    who = hit.speaker or hit.role or "memory"
-    changed = " (has since changed)" if hit.since_changed else ""
-    return f"{hit.id} [{hit.at:%Y-%m-%d}] {who}: {' '.join(hit.text.split())}{changed}"

@@ -8,7 +8,8 @@ from datetime import UTC, date, datetime
 from enum import Enum
 from typing import Any
 
-from persona_memory.budget.guard import MEMORIES_HEADER, MEMORIES_TAG, PROFILE_HEADER, PROFILE_TAG, guarded, inert
+from persona_memory.budget.guard import MEMORIES_HEADER, PROFILE_HEADER, SEARCH_HEADER, guarded
+from persona_memory.quoting import MEMORIES_TAG, PROFILE_TAG, inert, named
 from persona_memory.types import Hit, Profile, ProfileEntry, ProfileGap
 
 
@@ -40,7 +41,7 @@ def memories_renderer(*, now: datetime, inert: Callable[[str], str] = inert) -> 
     """`render_memories` for one recall: packing tries many sets of the same hits, and each hit's line is made once.
 
     Args:
-        inert: `guard.inert`, maybe remembering its answers.
+        inert: `quoting.inert`, maybe remembering its answers.
     """
     today = _day(now)
     header = f"{MEMORIES_HEADER} Today is {today}."
@@ -55,6 +56,13 @@ def memories_renderer(*, now: datetime, inert: Callable[[str], str] = inert) -> 
         return guarded(MEMORIES_TAG, header, [line for line in lines if line])
 
     return render
+
+
+def render_search(hits: Sequence[Hit], *, now: datetime) -> str:
+    """The hits as guarded text, best first, each with the id by which it can be forgotten; "" without hits."""
+    today = _day(now)
+    lines = ((hit.id, _memory_line(hit, today, inert)) for hit in hits)
+    return guarded(MEMORIES_TAG, SEARCH_HEADER, [f"- {key} {line[2:]}" for key, line in lines if line])
 
 
 def _memory_line(hit: Hit, today: str, inert: Callable[[str], str]) -> str:
@@ -74,7 +82,7 @@ def _source(hit: Hit, *, ahead: bool) -> str:
         who = "noted"
     else:
         who = "someone else" if hit.role == "other" else hit.role
-        speaker = inert(hit.speaker or "")
+        speaker = named(hit.speaker)
         if speaker:
             who, notes = speaker, [who, *notes]
     return f"{who} ({', '.join(notes)})" if notes else who

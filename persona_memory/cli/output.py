@@ -3,20 +3,49 @@
 from __future__ import annotations
 
 import json
+import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, ConsoleRenderable, RenderableType, RenderHook
+from rich.segment import Segment
 
 from persona_memory.errors import InvalidInput
+from persona_memory.quoting import UNPRINTABLE, printable
 
-out = Console()
-err = Console(stderr=True)
+
+@dataclass(frozen=True, slots=True)
+class _Printable:
+    """Something to print, without what was stored to take hold of the terminal; the styles around it stay."""
+
+    what: RenderableType
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Segment]:
+        for segment in console.render(self.what, options):
+            yield segment if segment.control else segment._replace(text=printable(segment.text))
+
+
+class _OnlyText(RenderHook):
+    """Passes everything that a console prints through `printable`."""
+
+    def process_renderables(self, renderables: list[ConsoleRenderable]) -> list[ConsoleRenderable]:
+        return [_Printable(one) for one in renderables]
+
+
+def _console(**options: Any) -> Console:
+    made = Console(**options)
+    made.push_render_hook(_OnlyText())
+    return made
+
+
+out = _console()
+err = _console(stderr=True)
 
 
 def complain(message: str, *, style: str = "red") -> None:
@@ -27,6 +56,24 @@ def complain(message: str, *, style: str = "red") -> None:
 def note(message: str) -> None:
     """One line on stderr about the work."""
     err.print(message, markup=False, highlight=False, soft_wrap=True)
+
+
+class _Notes(logging.Handler):
+    """Shows log records as lines about the work."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        note(record.getMessage())
+
+
+@contextmanager
+def logged() -> Iterator[None]:
+    """What is logged inside the block is shown as everything else is: Python's own way may print what was stored."""
+    log, shown = logging.getLogger("persona_memory"), _Notes(logging.WARNING)
+    log.addHandler(shown)
+    try:
+        yield
+    finally:
+        log.removeHandler(shown)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -79,8 +126,9 @@ def print_json(value: Any) -> None:
 
 
 def as_json(value: Any, *, escaped: bool = False) -> str:
-    """The value as indented JSON; times in ISO 8601, any script as it is, or escaped."""
-    return json.dumps(value, ensure_ascii=escaped, indent=2, default=_plain)
+    """The value as indented JSON; times in ISO 8601, any script as it is, or escaped; what a terminal obeys, always."""
+    written = json.dumps(value, ensure_ascii=escaped, indent=2, default=_plain)
+    return UNPRINTABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", written)
 
 
 def _plain(value: Any) -> str:

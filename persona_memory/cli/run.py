@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import Any
 
 from persona_memory.cli.app import app
-from persona_memory.cli.output import complain
+from persona_memory.cli.output import complain, logged
 from persona_memory.cli.signals import INTERRUPTED, Interrupted
 from persona_memory.cli.wording import as_options
 from persona_memory.errors import PersonaMemoryError
@@ -23,7 +23,7 @@ def run() -> int:
     0 done, 1 refused or failed, 2 wrong usage, 130 interrupted.
     """
     _print_anywhere()
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), logged():
         warnings.showwarning = _show_warning
         return _flushed(_code())
 

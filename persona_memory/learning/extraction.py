@@ -17,6 +17,7 @@ from pydantic import BaseModel, Field
 from persona_memory.learning.structured import Asking
 from persona_memory.messages import utc
 from persona_memory.protocols import ExtractedEvidence, ExtractedMemory, Extraction, ForgetRequest, Window
+from persona_memory.quoting import inert, named
 from persona_memory.types import EvidenceKind, MemoryKind, Turn
 
 LEARN_SYSTEM = """\
@@ -114,10 +115,10 @@ def render(window: Window) -> tuple[str, str]:
     system = LEARN_SYSTEM
     if window.closed:
         system += "\n\n" + CLOSED_PROMPT.format(closed=", ".join(window.closed))
-    known = [f"{number}. {memory.text}" for number, memory in enumerate(window.memories, 1)]
+    known = [f"{number}. {inert(memory.text)}" for number, memory in enumerate(window.memories, 1)]
     parts = [
         "Known memories:\n" + ("\n".join(known) or "(none)"),
-        "Known topics: " + (", ".join(window.topics) or "(none)"),
+        "Known topics: " + (", ".join(map(inert, window.topics)) or "(none)"),
     ]
     if window.before:
         parts.append("Said before, for understanding only:\n" + "\n".join(_shown(turn) for turn in window.before))
@@ -163,12 +164,12 @@ def read(answer: LearnAnswer, window: Window) -> Extraction:
 
 def _memory(one: MemoryAnswer, window: Window) -> ExtractedMemory:
     cited = [window.fresh[number - 1] for number in dict.fromkeys(one.turns)]
-    quote = one.quote.strip() if one.quote.strip() in cited[0].text else ""
+    quotes = (one.quote.strip(), one.quote.strip().replace("&lt;", "<"))  # the turn was shown with "<" made inert
     return ExtractedMemory(
         text=" ".join(one.text.split()),
         kind=one.kind,
         sources=tuple(turn.seq for turn in cited),
-        quote=quote,
+        quote=next((quote for quote in quotes if quote in cited[0].text), ""),
         basis=one.basis,
         confidence=one.confidence,
         valid_from=_date(one.date),
@@ -178,10 +179,10 @@ def _memory(one: MemoryAnswer, window: Window) -> ExtractedMemory:
 
 def _shown(turn: Turn) -> str:
     who = {"user": "person", "assistant": "assistant", "other": "somebody else"}[turn.role]
-    if turn.speaker:
-        who += f" ({turn.speaker})"
+    if speaker := named(turn.speaker):
+        who += f" ({speaker})"
     text = turn.text if len(turn.text) <= _TURN_CHARS else turn.text[:_TURN_CHARS] + " […]"
-    return f"[{turn.at:%Y-%m-%d}] {who}: {' / '.join(text.splitlines())}"
+    return f"[{turn.at:%Y-%m-%d}] {who}: {inert(text)}"
 
 
 def _in_range(numbers: Sequence[int], highest: int, what: str) -> None:

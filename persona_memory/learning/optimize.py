@@ -73,6 +73,7 @@ class _Rounds:
     Attributes:
         edits: of the profile so far, those of earlier rounds included; without those that are to be replaced.
         turns: what each round reads, oldest first.
+        statements: sequence numbers of those that are no part of a conversation.
     """
 
     edits: list[ProfileEdit]
@@ -80,13 +81,14 @@ class _Rounds:
     memories: list[Memory]
     policy: Policy
     now: datetime
+    statements: frozenset[int]
 
     def view(self, learning: Learning, turns: list[Turn]) -> ProfileView:
         """What the optimiser sees in one round."""
         seqs = {turn.seq for turn in turns}
         memories = tuple(one for one in self.memories if one.current and seqs.intersection(one.sources))
         profile = fold_profile(self.edits, learning.schema)
-        return ProfileView(profile, learning.schema, tuple(turns), memories, self.policy)
+        return ProfileView(profile, learning.schema, tuple(turns), memories, self.policy, self.statements)
 
     def accepted(self, learning: Learning, turns: Sequence[Turn], proposals: Sequence[ProfileEdit]) -> Accepted:
         """What of the proposals holds for the profile so far."""
@@ -118,12 +120,13 @@ def _read_rounds(learning: Learning, person: Person) -> _Rounds:
         rounds = _in_rounds(turns, learning.optimizer.every)
         edits = derived.read_edits(connection, person)
         memories = derived.read_memories(connection, person)
+        statements = events.statements(connection, person, [turn.seq for turn in turns])
     if found.relearn:
         replaced = {turn.seq for turn in turns}
         edits = [edit for edit in edits if edit.basis == "host" or replaced.isdisjoint(edit.evidence)]
     else:
         rounds = rounds[:1]
-    return _Rounds(edits, rounds, memories, people.policy_of(found), learning.clock())
+    return _Rounds(edits, rounds, memories, people.policy_of(found), learning.clock(), statements)
 
 
 def _in_rounds(turns: Sequence[Turn], count: int) -> list[list[Turn]]:

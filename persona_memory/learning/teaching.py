@@ -20,6 +20,7 @@ from pydantic import BaseModel, Field, create_model
 from persona_memory.adapters.matching import words
 from persona_memory.errors import LearningError
 from persona_memory.protocols import Ask, Example, ExampleKind
+from persona_memory.quoting import named, without_marks
 from persona_memory.types import Turn
 
 LONGEST_TURN: Final = 2_000
@@ -108,7 +109,7 @@ def render(conversation: Sequence[Turn]) -> str:
     """The conversation with small numbers before the user's turns: only they can be named as a source."""
     numbers = iter(range(1, len(conversation) + 1))
     lines = [
-        f"{f'[{next(numbers)}] ' if turn.role == 'user' and turn.text else ''}{turn.speaker or turn.role}: "
+        f"{f'[{next(numbers)}] ' if turn.role == 'user' and turn.text else ''}{named(turn.speaker) or turn.role}: "
         f"{_quoted(turn.text[:LONGEST_TURN])}"
         for turn in conversation
     ]
@@ -187,11 +188,15 @@ def _examples(answer: TeacherAnswer, seqs: Sequence[int]) -> Iterable[Example]:
     def sources(numbers: Sequence[int]) -> tuple[int, ...]:
         return tuple(seqs[number - 1] for number in dict.fromkeys(numbers))
 
+    def told(text: str) -> str:
+        """A teacher may copy a mark of the chat template from a conversation; trained on, it would be one."""
+        return without_marks(text.strip())
+
     for kind, pairs in (("positive", answer.positive), ("negative", answer.negative)):
         for pair in pairs:
-            yield Example(kind, pair.question.strip(), pair.answer.strip(), sources(pair.turns))  # type: ignore[arg-type]
+            yield Example(kind, told(pair.question), told(pair.answer), sources(pair.turns))  # type: ignore[arg-type]
     for view in answer.views:
-        yield Example("view", "", view.text.strip(), sources(view.turns))
+        yield Example("view", "", told(view.text), sources(view.turns))
     for one in answer.updates:
-        asked, right, said = one.question.strip(), one.answer.strip(), one.said.strip()
+        asked, right, said = told(one.question), told(one.answer), told(one.said)
         yield Example("update", asked, right, sources(one.turns), context=said)

@@ -18,6 +18,7 @@ from pydantic import BaseModel, Field, ValidationError, create_model
 from persona_memory.errors import LearningError
 from persona_memory.profile.schema import FieldSpec, ProfileSchema
 from persona_memory.protocols import Ask, ProfileView
+from persona_memory.quoting import inert, named
 from persona_memory.types import Memory, Policy, Profile, ProfileEdit, Turn
 
 LONGEST_TURN: Final = 2_000
@@ -153,23 +154,20 @@ def _profile(profile: Profile, schema: ProfileSchema, closed: frozenset[str]) ->
     """One line per value that is known. Fields that the policy closes are not shown, whatever they hold."""
     shown = [entry for path, entry in profile.entries.items() if path in schema and path not in closed]
     lines = (f"{e.field}: {json.dumps(e.value, ensure_ascii=False)} ({e.basis})" for e in shown)
-    return "\n".join(map(_guarded, lines)) or NOTHING
+    return "\n".join(map(inert, lines)) or NOTHING
 
 
 def _memory(memory: Memory) -> str:
-    return f"- {_guarded(memory.text)} (since {memory.valid_from:%Y-%m-%d})"
+    return f"- {inert(memory.text)} (since {memory.valid_from:%Y-%m-%d})"
 
 
 def _turn(turn: Turn, number: int | None) -> str:
-    who = "user" if turn.role == "user" else turn.speaker or turn.role
+    who: str = turn.role
+    if turn.role == "other" and (speaker := named(turn.speaker)):
+        who = f"other ({speaker})"
     text = turn.text if len(turn.text) <= LONGEST_TURN else f"{turn.text[:LONGEST_TURN]} …"
     mark = f"[{number}] " if number is not None else ""
-    return f"{mark}{_guarded(who)}, {turn.at:%Y-%m-%d}: {_guarded(text)}"
-
-
-def _guarded(text: str) -> str:
-    """The text without the means to leave its tags, on one line per line of its own."""
-    return text.replace("<", "\u2039").replace(">", "\u203a").replace("\n", "\n    ")
+    return f"{mark}{who}, {turn.at:%Y-%m-%d}: {inert(text)}"
 
 
 def _edit(edit: ProposedEdit, cited: Sequence[Turn]) -> ProfileEdit:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -35,7 +35,7 @@ class RuleOptimizer:
         """One stated edit per change, in the order of the turns; what would change nothing is left out."""
         profile, edits = view.profile, list[ProfileEdit]()
         replies = _replies(view.turns)
-        for turn, said in stated(view.turns, view.memories):
+        for turn, said in stated(view.turns, view.memories, view.statements):
             exchanged: set[tuple[str, str]] = set()
             for edit in () if said else _corrected(turn, replies.get(turn.seq, ""), profile):
                 profile = apply(profile, edit, view.schema)
@@ -54,11 +54,16 @@ class RuleOptimizer:
         return tuple(edits)
 
 
-def stated(turns: Sequence[Turn], memories: Sequence[Memory] = ()) -> list[tuple[Turn, tuple[Statement, ...]]]:
+def stated(
+    turns: Sequence[Turn], memories: Sequence[Memory] = (), saved: Collection[int] = ()
+) -> list[tuple[Turn, tuple[Statement, ...]]]:
     """The person's turns with what each states, by itself or as a short answer to the turn before it.
 
     A turn that only says "just kidding" takes back what the person's turn before it in the same thread said. What a
     turn says only in the light of one that is not among these ("Sorry, I meant Porto") is taken from its memories.
+
+    Args:
+        saved: sequence numbers of turns that are no part of a conversation: "User lives in Porto" is believed in these.
     """
     found: list[tuple[Turn, tuple[Statement, ...]]] = []
     last: dict[str, Turn] = {}
@@ -69,7 +74,9 @@ def stated(turns: Sequence[Turn], memories: Sequence[Memory] = ()) -> list[tuple
             if is_retraction(turn.text):
                 found = _without_last(found, turn.thread_id)
             else:
-                said = _of_turn(turn, before, own.get(turn.thread_id)) or _of_memories(turn, memories)
+                told = first_person(turn.text) if turn.seq in saved and _OF_THE_USER.match(turn.text) else ""
+                said = statements(told) if told else _of_turn(turn, before, own.get(turn.thread_id))
+                said = said or _of_memories(turn, memories)
                 found.append((turn, said))
             own[turn.thread_id] = turn
         last[turn.thread_id] = turn
@@ -77,8 +84,6 @@ def stated(turns: Sequence[Turn], memories: Sequence[Memory] = ()) -> list[tuple
 
 
 def _of_turn(turn: Turn, before: Turn | None, own: Turn | None) -> tuple[Statement, ...]:
-    if _OF_THE_USER.match(turn.text):  # what a tool saved: "User lives in Porto"
-        return statements(first_person(turn.text))
     said = statements(turn.text)
     if not said and before is not None and before.role == "assistant":
         said = answered(before.text, turn.text)

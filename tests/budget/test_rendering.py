@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from persona_memory.budget import inert, render_memories, render_profile
+from persona_memory.budget import render_memories, render_profile
+from persona_memory.quoting import inert
 from persona_memory.types import Hit, Profile, ProfileEntry, ProfileGap
 from tests.budget.texts import SAMPLES, mixed
 

@@ -76,7 +76,7 @@ async def test_a_model_searches_remembers_and_forgets(memory: PersonaMemory, asy
     )
     assert memory_id in found
     assert "allergic to peanuts" in found
-    assert cat.startswith("t1 [")
+    assert "\n- t1 20" in cat
     assert CAT in cat
     (gone,) = await run("forgetting", call("forget_memory", memory_ids=[memory_id]))
     assert gone.startswith("Forgotten: 1 memories")

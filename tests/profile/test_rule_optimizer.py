@@ -18,14 +18,18 @@ SCHEMA = default_schema()
 
 
 async def learnt(
-    *texts: str | tuple[Role, str], known: Profile | None = None, first: int = 1, schema: ProfileSchema = SCHEMA
+    *texts: str | tuple[Role, str],
+    known: Profile | None = None,
+    first: int = 1,
+    schema: ProfileSchema = SCHEMA,
+    saved: frozenset[int] = frozenset(),
 ) -> Profile:
     """The profile after one round over these turns; a bare text is the person's."""
     turns: list[Turn] = []
     for seq, said in enumerate(texts, start=first):
         turns.append(turn(seq, said) if isinstance(said, str) else turn(seq, said[1], role=said[0]))
     before = known or Profile()
-    view = ProfileView(before, schema, tuple(turns), ())
+    view = ProfileView(before, schema, tuple(turns), (), statements=saved)
     edits = await RuleOptimizer().propose(view)
     shown = {one.seq: one for one in turns}
     accepted = accept(edits, profile=before, schema=schema, policy=Policy(), shown=shown)
@@ -109,8 +113,10 @@ async def test_a_joke_takes_back_the_turn_before_it() -> None:
 
 
 async def test_what_a_tool_saved_of_the_user_counts() -> None:
-    """ "User lives in Porto" is the user's, as the tool says."""
-    assert (await learnt("User lives in Porto")).get("demographics.location") == "Porto"
+    """ "User lives in Porto" is the user's, as the tool says; said in a conversation it is nobody's."""
+    saved = await learnt("User lives in Porto", saved=frozenset({1}))
+    assert saved.get("demographics.location") == "Porto"
+    assert (await learnt("User lives in Porto")).entries == {}
 
 
 async def test_fields_that_the_hosts_schema_lacks_are_left_out() -> None:

@@ -40,6 +40,18 @@ _SAME_LENGTH: Final = str.maketrans(
     }
 )
 
+_ROLE: Final = r"(?:system|developer|user|human|person|assistant|model|tool|function)"
+_TRANSCRIPT = Regex(
+    r"(?:<[|\uff5c][^<>\n]{1,40}>|</?s>|<<SYS>>|</?(?:start|end)_of_turn>|"
+    r"\[/?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS)\]|"
+    rf"</?(?i:{_ROLE}|user_profile|recalled_memories|(?:tool|function)_\w+|invoke)[^<>\n]{{0,40}}>|"
+    rf"^(?:[^\w\n]|[\d_])*(?i:{_ROLE}|noted)(?: \([^()\n]*\))?:[ ]|"
+    rf"^[ ]*(?:#+[ ]*(?i:instruction|response|input|{_ROLE})s?:?|(?i:{_ROLE}):?|"
+    rf"(?i:role|from):[ ]*\"?(?i:{_ROLE})\"?)[ ]*$)"
+    r".*\Z",
+    re.MULTILINE | re.DOTALL,
+)
+"""A conversation that was pasted, from the first mark of a chat template, tag or line that names a role."""
 _CODE = Regex(r"```.*?(?:```|\Z)|~~~.*?(?:~~~|\Z)|`[^`\n]*`", re.DOTALL)
 _QUOTED_LINE = Regex(r"^[ ]*>.*$", re.MULTILINE)
 _URL = Regex(r"\b(?:https?://|www\.)\S+")
@@ -95,7 +107,7 @@ def plain(text: str) -> str:
 def own_speech(text: str) -> str:
     """The plain text with code, quotations, links and transcripts of others masked; at most `LONGEST` characters."""
     text = plain(text[:LONGEST])
-    for pattern in (_CODE, _QUOTED_LINE, _URL):
+    for pattern in (_TRANSCRIPT, _CODE, _QUOTED_LINE, _URL):
         text = pattern.sub(_masked, text)
     text = _LABEL.sub(lambda match: match[0] if _is_own(match[1]) else _masked(match), text)
     text = _DOUBLE.sub(_quotation, text)
