@@ -15,10 +15,10 @@ from persona_memory.learning import fold, forgetting
 from persona_memory.learning.context import Learning
 from persona_memory.learning.erasures import finish
 from persona_memory.learning.forgetting import Wanted
-from persona_memory.ledger import Person, derived, erasure, events, jobs, people
+from persona_memory.ledger import Person, adapters, derived, erasure, events, jobs, people
 from persona_memory.types import ErasureReceipt
 
-HOST = "copies that the host keeps (its checkpointer, its logs) and what the model provider has stored"
+HOST = "copies that the host keeps (its checkpointer, its logs, its backups) and what the model provider has stored"
 _TURN = re.compile(r"t[0-9]{1,18}")
 
 POSTGRES = "dead rows of Postgres until its next VACUUM, its write-ahead log and its backups"
@@ -56,7 +56,7 @@ class Erasing:
             wanted = _wanted(tx, person, ids)
             gone = forgetting.forget(tx, person, wanted, identify=self._learning.identify(person), now=now)
             self._queue(tx, person, now, due=now)
-            receipt = self._receipt(tx, person, gone.counts(), gone.points, now)
+            receipt = self._receipt(tx, person, gone.counts(), gone.points, gone.named, now)
         return self._finished(receipt)
 
     def delete_user(self, person: Person) -> ErasureReceipt:
@@ -64,9 +64,10 @@ class Erasing:
         now = self._learning.clock()
         with self._ledger.write() as tx:
             people.lock(tx, person)
+            named = erasure.Named(adapters=tuple(one.adapter_id for one in adapters.read(tx, person)))
             counts = erasure.delete_person(tx, person, secret=self._ledger.secret)
             counts["users"] = min(counts["users"], counts["events"])  # the row of an unknown person was made just now
-            receipt = self._receipt(tx, person, counts, None, now)
+            receipt = self._receipt(tx, person, counts, None, named, now)
         return self._finished(receipt)
 
     def rebuild(self, person: Person) -> None:
@@ -90,10 +91,16 @@ class Erasing:
         self._wake()
 
     def _receipt(
-        self, tx: Connection, person: Person, counts: dict[str, int], points: Collection[str] | None, now: datetime
+        self,
+        tx: Connection,
+        person: Person,
+        counts: dict[str, int],
+        points: Collection[str] | None,
+        named: erasure.Named,
+        now: datetime,
     ) -> ErasureReceipt:
         secret = self._ledger.secret
-        receipt_id = erasure.write_receipt(tx, person, counts, points=points, secret=secret, now=now)
+        receipt_id = erasure.write_receipt(tx, person, counts, points=points, named=named, secret=secret, now=now)
         return ErasureReceipt(receipt_id, person.user_id, now, False, counts)
 
     def _finished(self, receipt: ErasureReceipt) -> ErasureReceipt:

@@ -311,8 +311,10 @@ class AdapterRegistry:
         return Person(self._ledger.namespace, people.checked(user_id))
 
 
-def retire_erased(tx: Connection, person: Person, *, turns: Collection[int], memory_ids: Collection[str]) -> int:
-    """Retire what was trained on one of these turns or memories; returns how many. In the transaction that erases.
+def retire_erased(
+    tx: Connection, person: Person, *, turns: Collection[int], memory_ids: Collection[str]
+) -> tuple[str, ...]:
+    """Retire what was trained on one of these turns or memories; returns the names. In the transaction that erases.
 
     A candidate goes in any case: its training may have read what is erased now. The files go with `tidy`.
     """
@@ -328,7 +330,7 @@ def retire_erased(tx: Connection, person: Person, *, turns: Collection[int], mem
     ]
     for one in saw:
         _retire(tx, person, one, ERASED)
-    return len(saw)
+    return tuple(one.adapter_id for one in saw)
 
 
 def _retire(tx: Connection, person: Person, one: Adapter, reason: str) -> None:

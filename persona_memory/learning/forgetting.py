@@ -58,19 +58,17 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Forgotten:
-    """What was forgotten: memories, profile fields, turns whose text changed, vectors, and adapters."""
+    """What was forgotten: memories, profile fields, turns whose text changed, adapters; and vectors."""
 
-    memory_ids: tuple[str, ...]
-    fields: tuple[str, ...]
-    turns: tuple[int, ...]
+    named: erasure.Named
     points: tuple[str, ...]
-    adapters: int
 
     def counts(self) -> dict[str, int]:
         """How many of each, for the receipt."""
+        named = self.named
         return {
-            "memories": len(self.memory_ids), "fields": len(self.fields), "turns": len(self.turns),
-            "vectors": len(self.points), "adapters": self.adapters,
+            "memories": len(named.memories), "fields": len(named.fields), "turns": len(named.turns),
+            "vectors": len(self.points), "adapters": len(named.adapters),
         }  # fmt: skip
 
 
@@ -219,14 +217,16 @@ def _erase(
     events.mark_pending(tx, person, {*left, *again})
     people.bump(tx, person, reprofile=True)
     data = {"memories": len(memory_ids), "turns": sorted(left)}
-    events.append(tx, person, found, [NewEvent("forget", now, data=data)], now=now)
+    (until,) = events.append(tx, person, found, [NewEvent("forget", now, data=data)], now=now)
     fold.rebuild(tx, person, identify=identify)
     people.bump(tx, person, epoch=1, vectors=1)
     points = held - vector_rows.point_ids(tx, person)
     retired = retire_erased(tx, person, turns=left, memory_ids=memory_ids)
     if retired:
         jobs.enqueue(tx, person, "consolidate", due=now, now=now)
-    return Forgotten(tuple(memory_ids), tuple(fields), tuple(sorted(left)), tuple(sorted(points)), retired)
+    whole = tuple(sorted(seq for seq, text in left.items() if not text))
+    named = erasure.Named(until, tuple(sorted(left)), whole, tuple(sorted(memory_ids)), tuple(sorted(fields)), retired)
+    return Forgotten(named, tuple(sorted(points)))
 
 
 def _taken_back(connection: Connection, person: Person, asked: Sequence[Memory]) -> list[Memory]:

@@ -201,7 +201,7 @@ def _forget_as_asked(
 def _receipt(learning: Learning, tx: Connection, person: Person, gone: Forgotten, *, now: datetime) -> None:
     """Leave a receipt, by which the worker knows that index and files are to be cleared."""
     secret = learning.ledger.secret
-    erasure.write_receipt(tx, person, gone.counts(), points=gone.points, secret=secret, now=now)
+    erasure.write_receipt(tx, person, gone.counts(), points=gone.points, named=gone.named, secret=secret, now=now)
 
 
 def _canonical(topics: list[str]) -> Callable[[str], str]:

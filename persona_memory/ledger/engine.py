@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -184,13 +185,8 @@ def _make_engine(url: str, durability: Durability) -> Engine:
 def _sqlite_engine(url: str, database: str | None, durability: Durability) -> Engine:
     if database in (None, "", ":memory:"):
         raise InvalidInput("a ledger in memory would lose everything; give a file (a temporary folder for tests)")
-    try:
-        if not str(database).startswith("file:"):
-            Path(str(database)).parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise LedgerReadOnly(
-            f"cannot create the folder of {database!r}: {error.strerror}; choose another home"
-        ) from error
+    if not str(database).startswith("file:"):
+        _make_private(Path(str(database)))
     # Parameters stay out of error messages: they are what people said.
     options = {"timeout": LOCK_TIMEOUT_S, "check_same_thread": False}
     engine = create_engine(url, connect_args=options, pool_size=8, hide_parameters=True)
@@ -209,6 +205,18 @@ def _sqlite_engine(url: str, database: str | None, durability: Durability) -> En
         connection.connection.cursor().execute("BEGIN IMMEDIATE" if write else "BEGIN")
 
     return engine
+
+
+def _make_private(file: Path) -> None:
+    """Make the folder and the empty file where they are missing, for their owner only; SQLite's other files follow."""
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise LedgerReadOnly(
+            f"cannot create the folder of {str(file)!r}: {error.strerror}; choose another home"
+        ) from error
+    with suppress(OSError):  # it is there, or SQLite says why it cannot be made
+        os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
 
 
 def _use_wal(connection: sqlite3.Connection) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
@@ -32,6 +32,26 @@ class Outside:
 
     user_id: str
     points: list[str] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """What an erasure has taken: ids and names that tell nothing of what was said.
+
+    Attributes:
+        until: number of the event that notes the erasure: what was recorded before it holds nothing of this any more.
+            0 where everything of the person went, that event included.
+        turns: sequence numbers of turns that lost words; of them `whole` have lost all.
+        memories: ids of memories that were asked to go.
+        adapters: names of revisions that were retired or deleted with it.
+    """
+
+    until: int = 0
+    turns: tuple[int, ...] = ()
+    whole: tuple[int, ...] = ()
+    memories: tuple[str, ...] = ()
+    fields: tuple[str, ...] = ()
+    adapters: tuple[str, ...] = ()
 
 
 def redact(tx: Connection, person: Person, remaining: Mapping[int, str]) -> None:
@@ -70,6 +90,7 @@ def write_receipt(
     erased: Mapping[str, int],
     *,
     points: Collection[str] | None,
+    named: Named | None = None,
     secret: bytes,
     now: datetime,
 ) -> str:
@@ -78,12 +99,14 @@ def write_receipt(
     Args:
         points: what the index still has to delete, None for everything of the person. Until it has, the receipt names
             the person.
+        named: what was erased; None for a receipt that only clears an index of what came to it late.
     """
     receipt_id = secrets.token_hex(8)
     outside = {"user_id": person.user_id, "points": None if points is None else list(points)}
     row = {
         "namespace": person.namespace, "id": receipt_id, "at": now, "complete": False, "erased": dict(erased),
         "user_token": keyed(secret, "receipt", person.namespace, person.user_id), "outside": outside,
+        "named": None if named is None else asdict(named),
     }  # fmt: skip
     tx.execute(insert(receipts).values(row))
     return receipt_id

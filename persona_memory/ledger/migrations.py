@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
 from persona_memory.errors import LedgerError
 from persona_memory.ledger.schema import adapters
@@ -14,7 +14,11 @@ def _with_adapters(tx: Connection) -> None:
     adapters.create(tx)
 
 
-STEPS: dict[int, Callable[[Connection], None]] = {1: _with_adapters}
+def _with_what_receipts_name(tx: Connection) -> None:
+    tx.execute(text("ALTER TABLE receipts ADD COLUMN named JSON"))
+
+
+STEPS: dict[int, Callable[[Connection], None]] = {1: _with_adapters, 2: _with_what_receipts_name}
 """From version n (the key) to n + 1. Version 1 is the first release."""
 
 

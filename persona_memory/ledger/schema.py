@@ -24,7 +24,7 @@ from sqlalchemy import (
     text,
 )
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 metadata = MetaData()
 
@@ -282,6 +282,8 @@ receipts = Table(
     Column("erased", JSON, nullable=False),
     # What an index outside the ledger still has to delete: {"user_id": …, "points": […], or null for all of them}.
     Column("outside", JSON(none_as_null=True)),
+    # What was erased, by ids and names that tell nothing (`erasure.Named`), so that it can be proven later.
+    Column("named", JSON(none_as_null=True)),
     PrimaryKeyConstraint("namespace", "id"),
 )
 

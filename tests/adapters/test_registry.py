@@ -188,7 +188,8 @@ def test_what_a_parent_was_trained_on_goes_with_its_children(registry: AdapterRe
     assert (second.turns, second.memory_ids, second.parent) == ((1, 2), ("m1", "m2"), first.adapter_id)
     registry.evaluate("ana", second.adapter_id, WEIGHTS, report=PASSED)
     with registry._ledger.write() as tx:
-        assert retire_erased(tx, Person(registry._ledger.namespace, "ana"), turns=[1], memory_ids=[]) == 2
+        gone = retire_erased(tx, Person(registry._ledger.namespace, "ana"), turns=[1], memory_ids=[])
+    assert gone == (first.adapter_id, second.adapter_id)
     assert states(registry) == ["retired", "retired"]
     with pytest.raises(StaleJob, match="erased"):
         begin(registry, parent=first.adapter_id)
