@@ -42,6 +42,9 @@ if TYPE_CHECKING:
     from persona_memory.nodes import optimize_profile_node, retrieve_node, route_adapter_node, track_state_node
     from persona_memory.types import (
         Backlog,
+        Backup,
+        Check,
+        Checkup,
         ErasureReceipt,
         Hit,
         Job,
@@ -53,6 +56,7 @@ if TYPE_CHECKING:
         ProfileEdit,
         ProfileEntry,
         Recall,
+        Restored,
         Route,
         Topic,
         Turn,
@@ -64,8 +68,8 @@ _ROOMS = {
         "PersonaMemoryError",
     ),
     "types": (
-        "Backlog", "ErasureReceipt", "Hit", "Job", "Knowledge", "Memory", "Observed", "Policy", "Profile",
-        "ProfileEdit", "ProfileEntry", "Recall", "Route", "Topic", "Turn",
+        "Backlog", "Backup", "Check", "Checkup", "ErasureReceipt", "Hit", "Job", "Knowledge", "Memory", "Observed",
+        "Policy", "Profile", "ProfileEdit", "ProfileEntry", "Recall", "Restored", "Route", "Topic", "Turn",
     ),
     "budget": ("render_search",),
     "memory": ("PersonaMemory",),
@@ -83,6 +87,9 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Backlog",
+    "Backup",
+    "Check",
+    "Checkup",
     "Doors",
     "ErasureReceipt",
     "Hit",
@@ -107,6 +114,7 @@ __all__ = [
     "ProfileEntry",
     "Recall",
     "Resolver",
+    "Restored",
     "Retry",
     "Route",
     "Topic",

@@ -10,12 +10,13 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from cachetools import LRUCache
 
-from persona_memory import models, opening, recalling
+from persona_memory import keeping, models, opening, recalling
 from persona_memory.budget import counter_for
 from persona_memory.erasing import Erasing
 from persona_memory.errors import EmbeddingError, IndexUnavailable, InvalidInput, NotFound
@@ -35,6 +36,8 @@ from persona_memory.registry import AdapterRegistry
 from persona_memory.types import (
     Adapter,
     Backlog,
+    Backup,
+    Checkup,
     ErasureReceipt,
     Hit,
     Job,
@@ -45,6 +48,7 @@ from persona_memory.types import (
     Profile,
     ProfileEdit,
     Recall,
+    Restored,
     Route,
 )
 from persona_memory.writing import Writing
@@ -606,6 +610,53 @@ class PersonaMemory:
     def relearn(self, *, user_id: str) -> None:
         """Learn all turns again with the model of now; what was learnt before stays until its replacement is stored."""
         self._erasing.relearn(self._person(user_id))
+
+    # ── keeping a home ──────────────────────────────────────────────────────────────────────────────────────────────
+
+    def backup(self, path: str | os.PathLike[str]) -> Backup:
+        """Copy everything but vectors into a new folder, or a new file (".tar"), while others read and write.
+
+        Raises:
+            InvalidInput: there is something already, or the ledger is on Postgres, whose tool is pg_dump.
+        """
+        return keeping.backup(self._ledger, self._learning.adapters, Path(path), now=self._learning.clock())
+
+    @staticmethod
+    def restore(
+        backup: str | os.PathLike[str],
+        home: str | os.PathLike[str] | None = None,
+        *,
+        erased_since: str | os.PathLike[str] | None = None,
+    ) -> Restored:
+        """Bring a backup back into a home that holds no memory; the next worker embeds it.
+
+        Args:
+            erased_since: the home that it is a backup of, or a later backup. What was erased there since the backup is
+                erased again, and policies are those that were in force there; without it, the memory is as it was then.
+
+        Raises:
+            InvalidInput: the backup is damaged, or the home holds a memory; nothing was restored.
+        """
+        later = None if erased_since is None else Path(erased_since)
+        return keeping.restore(Path(backup), home, erased_since=later, now=datetime.now(UTC))
+
+    def doctor(self, *, repair: bool = False) -> Checkup:
+        """Check the whole home; with `repair`, mend what can be derived from the log and say what cannot."""
+        found = keeping.doctor(self._learning, repair=repair)
+        if repair:
+            self._wake()
+        return found
+
+    def verify_erasure(self, receipt_id: str, *, user_id: str | None = None, text: str | None = None) -> Checkup:
+        """Prove a receipt: nothing is left of what it names; with `text`, in no row and no byte of the home either.
+
+        Args:
+            user_id: who it was; needed only to look for a deleted person in an index outside the ledger.
+
+        Raises:
+            NotFound: there is no such receipt.
+        """
+        return keeping.verify_erasure(self._learning, receipt_id, user_id=user_id, text=text)
 
     # ── background work ─────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -9,7 +9,19 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from persona_memory.types import Adapter, ErasureReceipt, Hit, Job, Knowledge, Memory, Profile, Recall, Topic
+from persona_memory.types import (
+    Adapter,
+    Check,
+    Checkup,
+    ErasureReceipt,
+    Hit,
+    Job,
+    Knowledge,
+    Memory,
+    Profile,
+    Recall,
+    Topic,
+)
 
 _WIDE = ("value", "memory", "what", "last error", "topic", "user", "reason")
 """Columns of text, which is broken between words; they take what the others leave, and at least `_LEAST_WIDTH`."""
@@ -129,6 +141,25 @@ def receipt(console: Console, found: ErasureReceipt) -> None:
     console.print(state, style="green" if found.complete else "yellow")
     for place in found.remains:
         console.print(f"outside our reach: {escape(place)}", style="dim")
+
+
+def checkup(console: Console, found: Checkup) -> None:
+    """What was looked at, and what is wrong."""
+    rows = [(check.name, _verdict(check), escape(_details(check))) for check in found.checks]
+    _print(console, "Checked", ("check", "state", "what"), rows, "Nothing was checked.")
+
+
+def _verdict(check: Check) -> str:
+    if check.left:
+        return "[red]wrong[/]"
+    if check.repaired:
+        return "[yellow]repaired[/]"
+    return "[dim]not checked[/]" if check.skipped else "[green]ok[/]"
+
+
+def _details(check: Check) -> str:
+    lines = [*check.left, *(f"repaired: {one}" for one in check.repaired)]
+    return "\n".join([*lines, *([check.skipped] if check.skipped else [])])
 
 
 def _counted(count: int, things: str) -> str:

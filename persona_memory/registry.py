@@ -220,10 +220,7 @@ class AdapterRegistry:
             active = [one for one in rows.read(tx, person, state="active") if only in (None, one.adapter_id)]
             if not active:
                 raise NotFound(f"user {user_id!r} has no active adapter to roll back")
-            _retire(tx, person, active[0], f"rolled back: {reason}")
-            before = rows.last_active(tx, person, fingerprint=active[0].fingerprint)
-            if before is not None:
-                rows.change(tx, person, before, state="active", active_from=now, reason=f"returned to: {reason}")
+            take_back(tx, person, active[0], how="rolled back", why=reason, now=now)
             found = rows.read(tx, person, state="active")
         self.tidy(user_id)
         return found[0] if found else None
@@ -309,6 +306,14 @@ class AdapterRegistry:
 
     def _person(self, user_id: str) -> Person:
         return Person(self._ledger.namespace, people.checked(user_id))
+
+
+def take_back(tx: Connection, person: Person, one: Adapter, *, how: str, why: str, now: datetime) -> None:
+    """Retire a revision; if it was served, the one before it, for the same base, is again. The files go with `tidy`."""
+    _retire(tx, person, one, f"{how}: {why}")
+    before = rows.last_active(tx, person, fingerprint=one.fingerprint) if one.state == "active" else None
+    if before is not None:
+        rows.change(tx, person, before, state="active", active_from=now, reason=f"returned to: {why}")
 
 
 def retire_erased(

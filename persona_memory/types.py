@@ -392,3 +392,75 @@ class ErasureReceipt:
     complete: bool
     erased: Mapping[str, int]
     remains: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was looked at.
+
+    Attributes:
+        name: what was looked at.
+        problems: what is wrong, in plain English; none where all is well.
+        repaired: those of them that were repaired, or whose repair is queued.
+        skipped: why it was not looked at; None where it was.
+    """
+
+    name: str
+    problems: tuple[str, ...] = ()
+    repaired: tuple[str, ...] = ()
+    skipped: str | None = None
+
+    @property
+    def left(self) -> tuple[str, ...]:
+        """The problems that were not repaired."""
+        return tuple(one for one in self.problems if one not in self.repaired)
+
+
+@dataclass(frozen=True, slots=True)
+class Checkup:
+    """What `doctor` or `verify_erasure` has found."""
+
+    checks: tuple[Check, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing is wrong, or what was wrong is repaired."""
+        return not any(check.left for check in self.checks)
+
+
+@dataclass(frozen=True, slots=True)
+class Backup:
+    """A backup that was made.
+
+    Attributes:
+        path: the folder or file.
+        at: all that was stored until then is in it.
+        counts: rows by table, e.g. {"users": 2, "events": 40}.
+        size: bytes in all.
+    """
+
+    path: str
+    at: datetime
+    counts: Mapping[str, int]
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """A memory that was restored from a backup.
+
+    Attributes:
+        home: its folder.
+        at: when the backup was made.
+        counts: rows by table.
+        deleted: how many people were deleted again, because they had been since the backup.
+        forgotten: how many turns lost words again.
+        policies: how many people's newer policies were put in force again.
+    """
+
+    home: str
+    at: datetime
+    counts: Mapping[str, int]
+    deleted: int = 0
+    forgotten: int = 0
+    policies: int = 0

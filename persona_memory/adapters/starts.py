@@ -12,7 +12,7 @@ from __future__ import annotations
 import fcntl
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -21,7 +21,7 @@ from typing import Any, Literal
 
 from pydantic import TypeAdapter, ValidationError
 
-from persona_memory.adapters.files import delete_revision, revisions
+from persona_memory.adapters.files import FILES, delete_revision, revisions
 from persona_memory.adapters.manifest import Fingerprint, Manifest
 from persona_memory.adapters.names import SHARED, parse_name, start_name
 from persona_memory.errors import AdapterError, InvalidInput, NotFound
@@ -169,6 +169,22 @@ class Starts:
             for path in self.folder.glob(f"*{UNFINISHED}"):
                 path.unlink(missing_ok=True)  # a training under way writes it again, and is looked at when it ends
         return gone
+
+    def copy_to(self, folder: Path, copy: Callable[[Path, Path], object]) -> None:
+        """Copy the list and the files of every version that is not retired, while nobody changes them.
+
+        Args:
+            folder: an empty folder.
+            copy: (from, to) for one file.
+        """
+        if not (self.folder / LIST).exists():
+            return
+        with self._changing() as known:
+            for name in (one.name for one in known.values() if one.state != "retired"):
+                (folder / name).mkdir(mode=0o700)
+                for file in sorted(FILES):
+                    copy(self.folder / name / file, folder / name / file)
+            copy(self.folder / LIST, folder / LIST)
 
     @contextmanager
     def _changing(self) -> Iterator[dict[str, StartVersion]]:

@@ -14,6 +14,7 @@ import typer
 from persona_memory import PersonaMemory, __version__, pictures
 from persona_memory.cli.adapters import adapters, consolidate, trainer
 from persona_memory.cli.evaluating import evaluate
+from persona_memory.cli.keeping import backup, doctor, restore, verify_erasure
 from persona_memory.cli.meta import meta_train, starts
 from persona_memory.cli.options import (
     MODELS,
@@ -49,7 +50,7 @@ from persona_memory.errors import InvalidInput
 from persona_memory.opening import LEDGER_FILE
 
 ABOUT = "A lifelong memory of each user: see it, ask it, feed it, erase it."
-TRY, LOOK, CHANGE, WORK = "Begin", "Look", "Feed and erase", "Work and measure"
+TRY, LOOK, CHANGE, WORK, KEEP = "Begin", "Look", "Feed and erase", "Work and measure", "Keep"
 
 app = typer.Typer(
     name="persona-memory",
@@ -453,6 +454,19 @@ app.command(
     ),
 )(meta_train)
 app.command(rich_help_panel=WORK, epilog=examples("starts", "starts --unpublish start-000003"))(starts)
+app.command(rich_help_panel=KEEP, epilog=examples("backup backups/2026-05-01", "backup monday.tar --home FOLDER"))(
+    backup
+)
+app.command(
+    rich_help_panel=KEEP,
+    epilog=examples("restore monday.tar --home FOLDER", "restore monday.tar --home FOLDER --erased-since OLD-FOLDER"),
+)(restore)
+app.command(rich_help_panel=KEEP, epilog=examples("doctor", "doctor --repair", "doctor --json"))(doctor)
+app.command(
+    "verify-erasure",
+    rich_help_panel=KEEP,
+    epilog=examples("verify-erasure 1f2e3d4c5b6a7988", 'verify-erasure 1f2e3d4c5b6a7988 --text "Elm Street"'),
+)(verify_erasure)
 
 for registered in app.registered_commands:
     registered.cls = Command

@@ -82,7 +82,7 @@ def forget(tx: Connection, person: Person, wanted: Wanted, *, identify: fold.Ide
     asked += _taken_back(tx, person, asked)
     quotes = derived.quotes(tx, person, [memory.id for memory in asked])
     remaining = _remaining(events.turns(tx, person), wanted, asked, edits, quotes)
-    return _erase(tx, person, remaining, asked, wanted.fields, identify=identify, now=now)
+    return erase(tx, person, remaining, asked, wanted.fields, identify=identify, now=now)
 
 
 def expire(
@@ -97,7 +97,7 @@ def expire(
     corrections = [one for one in fields if one.at < before and one.data.get("basis") == "stated"]
     for event in corrections:
         erasure.rewrite_answer(tx, person, event.seq, {})
-    return _erase(tx, person, old, (), (), identify=identify, now=now) if old or corrections else None
+    return erase(tx, person, old, (), (), identify=identify, now=now) if old or corrections else None
 
 
 def meant(
@@ -188,7 +188,7 @@ def replace_answers(
         fold.rebuild(tx, person, identify=identify)
 
 
-def _erase(
+def erase(
     tx: Connection,
     person: Person,
     remaining: Mapping[int, str],

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, delete, insert, null, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, delete, insert, null, or_, select, update
 
 from persona_memory.errors import LedgerLocked
 from persona_memory.ledger.engine import Ledger
@@ -121,6 +121,17 @@ def outside(connection: Connection, namespace: str) -> dict[str, Outside]:
 def withdrawn(tx: Connection, namespace: str, receipt_id: str) -> None:
     """The index has deleted what the receipt names."""
     tx.execute(update(receipts).where(_of(namespace), receipts.c.id == receipt_id).values(outside=null()))
+
+
+def receipt_row(connection: Connection, namespace: str, receipt_id: str) -> Row[*tuple[Any, ...]] | None:
+    """The row of a receipt; None where there is none."""
+    query = select(receipts).where(_of(namespace), receipts.c.id == receipt_id)
+    return connection.execute(query).one_or_none()
+
+
+def took_all(receipt: Row[*tuple[Any, ...]]) -> bool:
+    """Whether this row of `receipts` is about a whole person."""
+    return "users" in receipt.erased
 
 
 def scrub(ledger: Ledger) -> None:

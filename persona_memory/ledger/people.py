@@ -174,6 +174,12 @@ def all_ids(connection: Connection, namespace: str) -> list[str]:
     return list(connection.execute(query).scalars())
 
 
+def everybody(connection: Connection, namespace: str) -> list[str]:
+    """Every person of the namespace who has a row, sorted; also somebody of whom nothing is stored yet."""
+    query = select(users.c.user_id).where(users.c.namespace == namespace).order_by(users.c.user_id)
+    return list(connection.execute(query).scalars())
+
+
 def with_retention(connection: Connection, namespace: str) -> list[str]:
     """People whose policy limits how long their turns are kept."""
     limited = users.c.policy["retention_days"].as_integer().is_not(None)

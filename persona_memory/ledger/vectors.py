@@ -97,8 +97,8 @@ def store(tx: Connection, person: Person, fingerprint: str, points: Mapping[str,
     bump(tx, person, vectors=1)
 
 
-def mark_embedded(tx: Connection, person: Person, fingerprint: str, items: Collection[str]) -> None:
-    """Remember that these turns and memories have their vectors."""
+def mark_embedded(tx: Connection, person: Person, fingerprint: str | None, items: Collection[str]) -> None:
+    """Remember that these turns and memories have their vectors of this embedder; None: that they lack them."""
     seqs = [int(item[1:]) for item in items if item[0] == "t"]
     ids = [item for item in items if item[0] != "t"]
     values: dict[str, object] = {**person.owner(), "by": fingerprint}

@@ -1,0 +1,204 @@
+"""Bringing a backup back into a home that holds nothing; what was erased since the backup is erased in it again."""
+
+from __future__ import annotations
+
+import os
+import tarfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import BinaryIO
+
+from sqlalchemy import select, update
+
+from persona_memory.errors import InvalidInput, LedgerTooNew
+from persona_memory.keeping import aside
+from persona_memory.keeping.erased_since import Again, erase_again
+from persona_memory.keeping.folders import drop_surplus
+from persona_memory.keeping.manifest import MANIFEST, BackupManifest, from_json
+from persona_memory.ledger import Ledger, Person, erasure, jobs, people
+from persona_memory.ledger.schema import SCHEMA_VERSION
+from persona_memory.ledger.schema import jobs as job_table
+from persona_memory.ledger.schema import users as user_table
+from persona_memory.opening import ADAPTERS_FOLDER, LEDGER_FILE, home_folder, ledger_url
+from persona_memory.registry import STARTS_FOLDER, AdapterRegistry
+from persona_memory.types import Restored
+
+PARTS = (ADAPTERS_FOLDER, STARTS_FOLDER, LEDGER_FILE)
+"""What a home is made of, in the order in which it is put in place: with the ledger's file it is there."""
+
+
+def restore(
+    backup: Path, home: str | os.PathLike[str] | None, *, erased_since: Path | None = None, now: datetime
+) -> Restored:
+    """Restore a backup into a home; it is there whole, or not at all. All is embedded again by the next worker.
+
+    Args:
+        backup: what `backup` has made: the folder, or the file.
+        home: as for `PersonaMemory.open`; a folder that holds no memory.
+        erased_since: the home that the backup is of, or a later backup of it: whoever was deleted there since, and what
+            was forgotten, is erased in the restored memory, too, and policies are those that were in force there.
+
+    Raises:
+        InvalidInput: the backup is not what its manifest says, the home holds a memory, or `erased_since` is none that
+            came after the backup. Nothing was restored.
+        LedgerTooNew: a newer version wrote the backup.
+    """
+    folder = home_folder(home).absolute()
+    made = not folder.exists()
+    _check_empty(folder)
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        with aside.aside(folder) as work:
+            manifest = unpack(backup.expanduser(), work / "home")
+            again = _prepared(work / "home", work, erased_since, now=now)
+            _put_in_place(work / "home", folder)
+    except BaseException:
+        if made and not any(folder.iterdir()):
+            folder.rmdir()
+        raise
+    return Restored(str(folder), manifest.at, manifest.counts, again.deleted, again.forgotten, again.policies)
+
+
+def unpack(backup: Path, target: Path) -> BackupManifest:
+    """The manifest of a backup whose files were copied to a new folder, each with its checksum.
+
+    Raises:
+        InvalidInput: it is no backup, or not what its manifest says.
+        LedgerTooNew: a newer version wrote it.
+    """
+    with _opened(backup) as content:
+        if MANIFEST not in content.names:
+            raise InvalidInput(f"{str(backup)!r} is no backup of a memory: it has no {MANIFEST}")
+        with content.read(MANIFEST) as file:
+            manifest = from_json(file.read(), shown=str(backup))
+        if manifest.schema_version > SCHEMA_VERSION:
+            raise LedgerTooNew(
+                f"{str(backup)!r} has schema version {manifest.schema_version}, this persona-memory reads up to "
+                f"{SCHEMA_VERSION}: upgrade it with pip install --upgrade persona-memory"
+            )
+        expected = {MANIFEST, *manifest.files}
+        missing, other = sorted(expected - content.names), sorted(content.names - expected)
+        if missing or other:
+            raise InvalidInput(
+                f"{str(backup)!r} is damaged: missing {missing or 'nothing'}, unexpected {other or 'nothing'}"
+            )
+        target.mkdir(mode=0o700)
+        for name, kept in manifest.files.items():
+            (target / name).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            with content.read(name) as file:
+                found = aside.write(file, target / name)
+            if (found.size, found.sha256) != (kept.size, kept.sha256):
+                raise InvalidInput(f"{str(backup)!r} is damaged: {name} does not have its checksum; use another backup")
+    return manifest
+
+
+@dataclass(frozen=True, slots=True)
+class _Folder:
+    """A backup that is a folder."""
+
+    path: Path
+    names: frozenset[str]
+
+    def read(self, name: str) -> BinaryIO:
+        """The file's content."""
+        return (self.path / name).open("rb")
+
+
+@dataclass(frozen=True, slots=True)
+class _Packed:
+    """A backup that is one file."""
+
+    tar: tarfile.TarFile
+    names: frozenset[str]
+
+    def read(self, name: str) -> BinaryIO:
+        """The file's content."""
+        found = self.tar.extractfile(name)
+        if found is None:
+            raise InvalidInput(f"{self.tar.name!r} is damaged: {name} is no file")
+        return found  # type: ignore[return-value]
+
+
+@contextmanager
+def _opened(backup: Path) -> Iterator[_Folder | _Packed]:
+    if backup.is_dir():
+        files = (path for path in backup.rglob("*") if not path.is_dir())
+        yield _Folder(backup, frozenset(str(path.relative_to(backup)) for path in files))
+        return
+    try:
+        with tarfile.open(backup, "r:") as tar:
+            yield _Packed(tar, frozenset(tar.getnames()))
+    except FileNotFoundError:
+        raise InvalidInput(f"there is no backup {str(backup)!r}") from None
+    except tarfile.TarError as error:
+        raise InvalidInput(f"{str(backup)!r} is no backup, or is damaged: {error}") from error
+
+
+def _check_empty(folder: Path) -> None:
+    if folder.exists() and not folder.is_dir():
+        raise InvalidInput(f"{str(folder)!r} is no folder; name another home")
+    if (folder / LEDGER_FILE).exists():
+        raise InvalidInput(f"there is a memory in {str(folder)!r} already; restore into a folder that holds none")
+    for part in PARTS:
+        if os.path.lexists(folder / part):
+            raise InvalidInput(
+                f"{str(folder / part)!r} is there, without a ledger beside it (an interrupted restore leaves that): "
+                "move it away, or restore into another folder"
+            )
+
+
+def _prepared(content: Path, work: Path, erased_since: Path | None, *, now: datetime) -> Again:
+    """Make a home of what was unpacked: bring its tables to the present, queue its work, erase what was since."""
+    ledger = Ledger(ledger_url(content))
+    try:
+        _queue(ledger, now=now)
+        if erased_since is None:
+            return Again()
+        with _later(erased_since.expanduser(), work / "later") as later:
+            again = erase_again(ledger, later, now=now)
+        registry = AdapterRegistry(ledger, content / ADAPTERS_FOLDER)
+        registry.tidy_starts(now=now)
+        drop_surplus(ledger, registry.folder)
+        erasure.scrub(ledger)
+        return again
+    finally:
+        ledger.close()
+
+
+def _queue(ledger: Ledger, *, now: datetime) -> None:
+    """Whoever worked on jobs when the backup was made does so no more; and everything is to be embedded."""
+    with ledger.write() as tx:
+        idle = {"state": "queued", "due_at": now, "owner": None, "lease_until": None, "attempts": 0}
+        tx.execute(update(job_table).where(job_table.c.state == "running").values(idle))
+        for person in [Person(*row) for row in tx.execute(select(user_table.c.namespace, user_table.c.user_id))]:
+            if people.counters(tx, person).last_seq:
+                jobs.enqueue(tx, person, "index", due=now, now=now)
+
+
+@contextmanager
+def _later(place: Path, target: Path) -> Iterator[Ledger]:
+    """The ledger of a home or of a backup, which is left as it is."""
+    if (place / LEDGER_FILE).exists() and not (place / MANIFEST).exists():
+        url = ledger_url(place)
+    elif place.exists():
+        unpack(place, target)
+        url = ledger_url(target)
+    else:
+        raise InvalidInput(f"there is no home and no backup {str(place)!r}; name the one that the backup is of")
+    ledger = Ledger(url)
+    try:
+        yield ledger
+    finally:
+        ledger.close()
+
+
+def _put_in_place(content: Path, home: Path) -> None:
+    """Rename the parts into the home; the last one makes it a memory."""
+    aside.sync_tree(content)
+    for part in PARTS:
+        if (content / part).exists():
+            os.rename(content / part, home / part)
+    aside.sync(home)
