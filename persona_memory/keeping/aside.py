@@ -31,7 +31,7 @@ class Mark:
 def aside(parent: Path) -> Iterator[Path]:
     """A new folder in `parent`, which is gone when the block ends."""
     for left in parent.glob(f"{ASIDE}*"):
-        _clear_abandoned(left)
+        clear(left)
     folder, lock = _made(parent)
     try:
         yield folder
@@ -51,19 +51,37 @@ def _made(parent: Path) -> tuple[Path, int]:
         os.close(lock)
 
 
-def _clear_abandoned(folder: Path) -> None:
-    """Remove the folder unless the process that writes there lives."""
+def abandoned(parent: Path) -> list[Path]:
+    """Folders that were written aside by processes that are gone."""
+    found = []
+    for folder in sorted(parent.glob(f"{ASIDE}*")):
+        lock = _idle(folder)
+        if lock is not None:
+            os.close(lock)
+            found.append(folder)
+    return found
+
+
+def clear(folder: Path) -> None:
+    """Remove the folder, unless a process that lives writes there."""
+    lock = _idle(folder)
+    if lock is not None:
+        shutil.rmtree(folder, ignore_errors=True)  # under the lock: who has just made it looks whether it is there
+        os.close(lock)
+
+
+def _idle(folder: Path) -> int | None:
+    """The lock on a folder that nobody writes to; None for another one."""
     try:
         lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     except OSError:  # gone, or nothing of ours
-        return
+        return None
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        shutil.rmtree(folder, ignore_errors=True)
     except BlockingIOError:
-        return
-    finally:
         os.close(lock)
+        return None
+    return lock
 
 
 def copy(source: Path, target: Path) -> Mark:

@@ -28,6 +28,7 @@ CHECKS: tuple[tuple[str, Look], ...] = (
     ("erasures", in_files.erasures),
     ("adapters", in_files.adapters),
     ("shared starts", in_files.starts),
+    ("left behind", in_files.left_behind),
     ("permissions", in_files.permissions),
 )
 """In the order in which a repair builds on the one before."""

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from persona_memory.adapters import delete_folder
 from persona_memory.adapters.files import FILES
+from persona_memory.keeping import aside
 from persona_memory.keeping.findings import Findings
 from persona_memory.keeping.folders import every_revision, surplus
 from persona_memory.keeping.revisions import damage, has_files, registered
@@ -99,6 +100,12 @@ def _damaged(store: Path, name: str) -> str | None:
     if not folder.is_dir() or set(os.listdir(folder)) != FILES:
         return "its files are missing, or others are there"
     return registered(folder, name, None)
+
+
+def left_behind(learning: Learning, findings: Findings) -> None:
+    """Nothing lies in the home that a killed restore has left."""
+    for folder in aside.abandoned(learning.adapters.folder.absolute().parent):
+        findings.found(f"{folder.name}: a killed process has left it", partial(aside.clear, folder))
 
 
 def permissions(learning: Learning, findings: Findings) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -270,11 +271,9 @@ def _amiss(connection: Connection, person: Person) -> _Amiss:
     table = vector_table
     query = select(table.c.item, table.c.fingerprint, func.length(table.c.vector).label("size"))
     rows = connection.execute(query.where(person.owns(table))).all()
-    sizes = [(row.fingerprint, row.size) for row in rows]
-    usual = {
-        by: max((s for b, s in sizes if b == by), key=[s for b, s in sizes if b == by].count) for by, _ in set(sizes)
-    }
-    sound = {(row.fingerprint, row.item) for row in rows if row.size == usual[row.fingerprint] and row.size % 4 == 0}
+    sizes = Counter((row.fingerprint, row.size) for row in rows).most_common()
+    usual = {by: size for (by, size), _ in reversed(sizes)}  # the most common one wins
+    sound = {(row.fingerprint, row.item) for row in rows if row.size == usual[row.fingerprint]}
     texts = dict(_items(connection, person))
     missing = [
         item

@@ -198,6 +198,7 @@ def _later(place: Path, target: Path) -> Iterator[Ledger]:
 def _put_in_place(content: Path, home: Path) -> None:
     """Rename the parts into the home; the last one makes it a memory."""
     aside.sync_tree(content)
+    _check_empty(home)  # somebody may have begun a memory there meanwhile
     for part in PARTS:
         if (content / part).exists():
             os.rename(content / part, home / part)

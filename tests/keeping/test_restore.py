@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -77,8 +78,20 @@ def test_a_killed_restore_leaves_no_memory(monday: Path, tmp_path: Path) -> None
     process.kill()
     process.join()
     assert not (tmp_path / "restored" / "memory.db").exists()
+    shutil.copytree(tmp_path / "restored", tmp_path / "elsewhere")
     PersonaMemory.restore(monday, tmp_path / "restored")
     assert sorted(path.name for path in (tmp_path / "restored").iterdir()) == ["memory.db"]
+    with opened(tmp_path / "elsewhere") as memory:  # somebody begins anew there: the check-up finds what was left
+        assert "a killed process" in next(check.problems for check in memory.doctor().checks if check.problems)[0]
+        assert memory.doctor(repair=True).ok
+    assert not list((tmp_path / "elsewhere").glob(f"{ASIDE}*"))
+
+
+def test_parts_without_a_ledger_are_not_mixed_with_a_backup(monday: Path, tmp_path: Path) -> None:
+    """They may belong to a ledger on a server."""
+    (tmp_path / "restored" / "adapters").mkdir(parents=True)
+    with pytest.raises(InvalidInput, match=r"adapters.* is there, without a ledger"):
+        PersonaMemory.restore(monday, tmp_path / "restored")
 
 
 def test_who_was_deleted_since_is_deleted_again(known: PersonaMemory, monday: Path, home: Path, tmp_path: Path) -> None:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import event, select
 
-from persona_memory.errors import InvalidInput, LedgerCorrupt, LedgerLocked, LedgerReadOnly, LedgerTooNew
-from persona_memory.ledger import Ledger, Person, engine, events, people, vectors
+from persona_memory import PersonaMemory
+from persona_memory.errors import InvalidInput, LedgerCorrupt, LedgerError, LedgerLocked, LedgerReadOnly, LedgerTooNew
+from persona_memory.ledger import Ledger, Person, engine, events, migrations, people, vectors
 from persona_memory.ledger.schema import SCHEMA_VERSION, metadata
 
 SAMPLES = Path(__file__).parent / "samples"
@@ -98,6 +100,56 @@ def test_the_stored_sample_of_every_version_opens(sample: Path, tmp_path: Path) 
         for table in metadata.sorted_tables:
             connection.execute(select(table).limit(1)).all()
     ledger.close()
+
+
+@pytest.mark.parametrize("sample", sorted(SAMPLES.glob("ledger_v*.db")), ids=lambda path: path.stem)
+def test_a_memory_of_every_version_goes_on(sample: Path, tmp_path: Path) -> None:
+    """All that was known is known, nothing is amiss, and more is learnt, forgotten and proven with it."""
+    (tmp_path / "memory.db").write_bytes(sample.read_bytes())
+    (tmp_path / "memory.db").chmod(0o600)
+    with PersonaMemory.open(tmp_path, worker=False, embeddings="hashing") as memory:
+        known = {one.text for one in memory.memories(user_id="ana")}
+        assert known == {"Lives in Porto", "The user's dog is called Rex."}
+        assert memory.profile(user_id="ana").get("demographics.name") == "Ana"
+        assert memory.policy(user_id="ana").retention_days == 3650
+        assert [check for check in memory.doctor().checks if check.problems] == []
+        memory.observe([("user", "I work as a nurse.")], user_id="ana", thread_id="t9")
+        memory.flush(timeout=60)
+        assert len(memory.memories(user_id="ana")) == 3
+        receipt = memory.forget(["t1"], user_id="ana")
+        assert memory.verify_erasure(receipt.id, text="Porto").ok
+
+
+def test_a_newer_file_is_left_as_it_is(tmp_path: Path) -> None:
+    """Its tables may mean something else: not a byte is changed."""
+    path = tmp_path / "memory.db"
+    Ledger(f"sqlite:///{path}").close()
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("UPDATE meta SET value = '99' WHERE name = 'schema_version'")
+        database.commit()
+    before = path.read_bytes()
+    with pytest.raises(LedgerTooNew):
+        Ledger(f"sqlite:///{path}")
+    assert path.read_bytes() == before
+
+
+def test_a_step_that_fails_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The version, the tables and the rows are those from before; the next try begins at the same place."""
+    path = tmp_path / "memory.db"
+    path.write_bytes((SAMPLES / "ledger_v1.db").read_bytes())
+    with closing(sqlite3.connect(path)) as database:
+        before = list(database.iterdump())
+
+    def fails(tx: object) -> None:
+        raise LedgerError("the disk is full")
+
+    monkeypatch.setitem(migrations.STEPS, 2, fails)
+    with pytest.raises(LedgerError, match="disk is full"):
+        Ledger(f"sqlite:///{path}")
+    with closing(sqlite3.connect(path)) as database:
+        assert list(database.iterdump()) == before
+    monkeypatch.undo()
+    Ledger(f"sqlite:///{path}").close()
 
 
 def test_there_is_a_sample_of_the_current_version() -> None:
