@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import stat
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -16,7 +17,9 @@ from persona_memory.errors import AdapterRefused
 from persona_memory.keeping.aside import ASIDE
 from tests.keeping import children
 from tests.keeping.conftest import Open, adapter, everything, raw, say
-from tests.processes.shell import KILLED, command, finished, opened, start, wait_for, write_conversations
+from tests.processes.shell import KILLED, command, done_so_far, finished, opened, start, wait_for, write_conversations
+
+BACKUPS = 6
 
 
 @pytest.mark.parametrize("name", ["monday", "monday.tar"])
@@ -68,14 +71,16 @@ def test_a_backup_is_one_moment_while_another_process_writes(tmp_path: Path) -> 
     talk, home = write_conversations(tmp_path / "talk.jsonl"), tmp_path / "home"
     with opened(home) as memory:
         say(memory, "ana", "I live in Porto.", thread="first")
-        process, made = command(home, "import", "openai", talk), 0
-        while process.is_alive() or not made:
-            memory.backup(tmp_path / f"backup-{made}")
-            made += 1
+        stored = done_so_far(home)
+        process = command(home, "import", "openai", talk, "--no-learn")
+        wait_for(lambda: done_so_far(home) > stored)
+        for number in range(BACKUPS):
+            time.sleep(0.05)
+            memory.backup(tmp_path / f"backup-{number}")
         assert finished(process) == 0
         assert memory.doctor().ok
     sizes = []
-    for number in range(made):
+    for number in range(BACKUPS):
         with closing(sqlite3.connect(tmp_path / f"backup-{number}" / "memory.db")) as database:
             assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
             whole = "SELECT e.user_id FROM events e JOIN users u ON u.user_id = e.user_id GROUP BY e.user_id"
