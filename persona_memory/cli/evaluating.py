@@ -83,12 +83,17 @@ def evaluate(
     local: Annotated[
         Path | None,
         typer.Option(
-            "--local", metavar="FOLDER", help="Local causal language model: personamem, mmlu, reference, drift."
+            "--local", metavar="FOLDER",
+            help="Local causal language model: personamem, mmlu; in place of the reference model elsewhere."
         ),
     ] = None,
     adapter: Annotated[
         Path | None, typer.Option("--adapter", metavar="FOLDER", help="PEFT adapter of the --local model: mmlu.")
     ] = None,
+    dtype: Annotated[
+        Literal["float32", "bfloat16"],
+        typer.Option("--dtype", help="Weights of the model that adapters are trained on."),
+    ] = "float32",
     by: Annotated[
         Literal["letter", "likelihood"],
         typer.Option("--by", help="What counts as a chat model's choice: the letter it writes, or the likeliest one."),
@@ -137,7 +142,7 @@ def evaluate(
     _check_outputs(markdown, plot)
     cache = cache.expanduser()
     tidy(cache, now=time.time())
-    checkpoint = Checkpoint(_unfinished(cache, name, data, model, local, adapter, by, embeddings, quick, seed))
+    checkpoint = Checkpoint(_unfinished(cache, name, data, model, local, adapter, dtype, by, embeddings, quick, seed))
     if len(checkpoint):
         note(f"going on with an interrupted run: {_parts(checkpoint)} already done")
     if not err.is_terminal:
@@ -148,8 +153,8 @@ def evaluate(
         with Progress(console=err, transient=True, disable=not err.is_terminal) as progress:
             settings = Settings(
                 data=data, model=next(iter(models), None), others=tuple(models[1:]), local=local, adapter=adapter,
-                by=by, embedder=None if embeddings is None else embedder(embeddings), quick=quick, seed=seed,
-                cache=cache, checkpoint=checkpoint, watch=_Bars(progress) if err.is_terminal else _Lines(),
+                dtype=dtype, by=by, embedder=None if embeddings is None else embedder(embeddings), quick=quick,
+                seed=seed, cache=cache, checkpoint=checkpoint, watch=_Bars(progress) if err.is_terminal else _Lines(),
             )  # fmt: skip
             report = run(name, settings)
     except KeyboardInterrupt:

@@ -26,6 +26,7 @@ class Settings:
         others: further chat models to compare it with, for `profile`.
         local: folder of a local Hugging Face causal language model, which scores options by their likelihood.
         adapter: folder of a PEFT adapter for `local`, to measure before and after.
+        dtype: of the weights of a base that adapters are trained on.
         by: how a chat model chooses among options: the letter that it writes, or the letters' likelihood, where the
             model tells log-probabilities.
         embedder: for the dense parts; None for the local default.
@@ -41,6 +42,7 @@ class Settings:
     others: tuple[BaseChatModel, ...] = ()
     local: Path | None = None
     adapter: Path | None = None
+    dtype: Literal["float32", "bfloat16"] = "float32"
     by: Literal["letter", "likelihood"] = "letter"
     embedder: Embedder | None = None
     quick: bool = False

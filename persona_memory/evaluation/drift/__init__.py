@@ -79,7 +79,7 @@ def measure(settings: Settings, plan: Plan) -> Report:
     from persona_memory.evaluation.drift.arms import ARMS, FEW_ARMS
     from persona_memory.parametric import BaseModel
 
-    base = BaseModel.load(settings.base, dtype="float32")
+    base = BaseModel.load(settings.base, dtype=settings.dtype)
     fitted = settings.checkpoint.get("dev", partial(_dev, settings, base, plan))
     played = {
         drift: _played(settings, base, plan, fitted, drift, list(ARMS) if drift == plan.drift else FEW_ARMS)

@@ -131,7 +131,7 @@ def local(settings: Settings) -> BaseModel:
     """
     from persona_memory.parametric import BaseModel
 
-    return BaseModel.load(settings.base, dtype="float32")
+    return BaseModel.load(settings.base, dtype=settings.dtype)
 
 
 def people(split: Split, numbers: Sequence[int], schedule: Schedule, *, seed: int, phrasing: Phrasing) -> list[Told]:

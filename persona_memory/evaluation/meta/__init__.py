@@ -63,7 +63,7 @@ def run(settings: Settings) -> Report:
         InvalidInput: the folder in `settings.local` holds no causal language model.
     """
     size = QUICK if settings.quick else FULL
-    bench = Bench(BaseModel.load(settings.base, dtype="float32"), LoraSpec(), size.settings)
+    bench = Bench(BaseModel.load(settings.base, dtype=settings.dtype), LoraSpec(), size.settings)
     rate = settings.checkpoint.get("rate", lambda: bench.tuned(_dev(bench, size), seed=settings.seed).settings.rate)
     bench = replace(bench, settings=replace(size.settings, rate=rate))
     arms: tuple[str, ...] = (SCRATCH, *METHODS)
