@@ -19,6 +19,8 @@ KINDS: Mapping[Kind, str] = {
 }  # fmt: skip
 """What is asked, and how its context stands to what the weights may say."""
 FEWEST_FACTS, MOST_FACTS = 3, 6
+PEOPLE = 100
+"""People whom contexts are about: with 420 facts each they hardly repeat, and to think up a person takes milliseconds."""
 SPACE = 10**9
 """From which numbers contexts are drawn: those of one seed overlap with those of another as good as never."""
 
@@ -37,6 +39,7 @@ def readings(count: int, *, seed: int) -> list[Reading]:
             split="train",
             phrasing="train",
             facts=random.randint(FEWEST_FACTS, MOST_FACTS),
+            people=PEOPLE,
         )
         context, asked = recalled(one.interactions), one.question
         found.append(Reading(context, asked.text, asked.answer, KINDS[kind]))  # type: ignore[arg-type]

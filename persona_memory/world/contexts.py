@@ -106,12 +106,18 @@ def _exchange(said: Sequence[Interaction], reply: str = REPLY) -> Iterator[Messa
     yield Message("assistant", reply)
 
 
-def scene(kind: Kind, seed: int, *, split: Split, phrasing: Phrasing, facts: int | None = None) -> Scene:
-    """A conversation of a person of the split with `facts` facts, and a question of this kind about it."""
+def scene(
+    kind: Kind, seed: int, *, split: Split, phrasing: Phrasing, facts: int | None = None, people: int = 10**6
+) -> Scene:
+    """A conversation of a person of the split with `facts` facts, and a question of this kind about it.
+
+    Args:
+        people: how many people the split has here: one of them is drawn.
+    """
     attempt = 0
     while True:
         random = Random(f"scene|{kind}|{split}|{phrasing}|{seed}|{attempt}")
-        telling = Telling(person(split, random.randrange(10**6)), random, phrasing)
+        telling = Telling(person(split, random.randrange(people)), random, phrasing)
         told = random.randint(1, MOST_FACTS) if facts is None else facts
         for _ in range(100):
             if len(telling.told) < told and len(telling.interactions) < MOST_SAID:
