@@ -20,7 +20,7 @@ KINDS: Mapping[Kind, str] = {
 """What is asked, and how its context stands to what the weights may say."""
 FEWEST_FACTS, MOST_FACTS = 3, 6
 PEOPLE = 100
-"""People whom contexts are about: with 420 facts each they hardly repeat, and to think up a person takes milliseconds."""
+"""Whom contexts are about: with 420 facts each they hardly repeat, and to think up a person takes milliseconds."""
 SPACE = 10**9
 """From which numbers contexts are drawn: those of one seed overlap with those of another as good as never."""
 
