@@ -4,7 +4,7 @@ A differential test: each person has a memory of their own beside the one that a
 both, and both have to answer alike, down to the scores; and no answer holds a word that only others have said.
 
 `PERSONA_MEMORY_TORTURE=500 pytest tests/attacks/test_isolation.py` plays 500 random histories of 60 steps in place of a
-few short ones that are always the same (about 1 s a history).
+few short ones that are always the same (some seconds a history).
 """
 
 from __future__ import annotations
