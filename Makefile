@@ -29,7 +29,7 @@ TEST_STAMP := $(call stamp,$(TEST_EXTRAS))
 DOCS_STAMP := $(call stamp,docs)
 CORE_STAMP := $(VENV)-core/.installed
 
-.PHONY: help demo test test-core check format bench reference-model sweep docs clean
+.PHONY: help demo test proofs test-core check format bench reference-model sweep docs clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -38,11 +38,14 @@ help: ## what can be made
 demo: $(DEMO_STAMP) ## two people, twelve conversations: see what is remembered and why, and what moves into weights
 	@$(BIN)/persona-memory demo $(DEMO_ARGS)
 
-test: $(TEST_STAMP) ## the whole test suite
-	@$(BIN)/python -m pytest $(PYTEST)
+test: $(TEST_STAMP) ## the test suite, in some minutes
+	@$(BIN)/python -m pytest $(PYTEST) -m "not proof"
+
+proofs: $(TEST_STAMP) ## the proofs that take longer: attacks in full, trainings that are killed and go on
+	@$(BIN)/python -m pytest $(PYTEST) -m proof
 
 test-core: $(CORE_STAMP) ## the suite with no extra installed: no torch, transformers, qdrant, langchain
-	@$(VENV)-core/bin/python -m pytest $(PYTEST)
+	@$(VENV)-core/bin/python -m pytest $(PYTEST) -m "not proof"
 
 check: $(TEST_STAMP) ## format, lint, types, imports
 	$(BIN)/ruff format --check .
