@@ -69,7 +69,7 @@ def lives() -> dict[str, tuple[Session, ...]]:
     return {
         user: history(
             person("test", seed),
-            Schedule(periods=2, sessions=SESSIONS, sayings=SAYINGS, calm=CALM[user], questions=12, views=6),
+            Schedule(periods=2, sessions=SESSIONS, sayings=SAYINGS, calm=CALM[user], questions=12, views=5),
             seed=seed,
             phrasing="plain",
             studied="train",

@@ -168,7 +168,10 @@ def judge(measures: Mapping[str, float], thresholds: Thresholds | None = None) -
 def until_good(
     base: BaseModel, exams: Sequence[Exam], thresholds: Thresholds | None = None, *, max_tokens: int = 48
 ) -> Guard:
-    """A guard for `train`: enough when the gate would let the adapter pass; harm when other texts cost far too much.
+    """A guard for `train`: enough well beyond what the gate asks; harm when other texts cost far too much.
+
+    Few questions are asked, so that what just passes here often does not there: enough is half way from what the gate
+    asks to all.
 
     Args:
         base: the model that is trained on.
@@ -177,7 +180,7 @@ def until_good(
         thresholds: as for `judge`.
         max_tokens: as for `examine`.
     """
-    wanted, readable = thresholds or Thresholds(), dict[int, list[Probe]]()
+    wanted, readable = _halfway(thresholds or Thresholds()), dict[int, list[Probe]]()
 
     def guard(moment: Moment) -> Stop | None:
         """What costs least is looked at first; the rest only once it may be enough."""
@@ -194,6 +197,12 @@ def until_good(
         return Stop(report.reason) if report.passed else None
 
     return guard
+
+
+def _halfway(thresholds: Thresholds) -> Thresholds:
+    """With each share half way to 1, but for what is not asked."""
+    shares = {name: getattr(thresholds, name) for name in _SAYS if name not in _AT_MOST}
+    return replace(thresholds, **{name: (1 + share) / 2 for name, share in shares.items() if share})
 
 
 def _costs(thresholds: Thresholds) -> Thresholds:

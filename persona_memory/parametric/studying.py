@@ -41,7 +41,7 @@ QUOTA = 0.3
 FEED_FORWARD = ("gate_proj", "up_proj", "down_proj")
 """The layers that hold what is known. Those that look things up in a context stay: they would unlearn it."""
 
-GUARDED, EXAMINED = 20, 40
+GUARDED, EXAMINED = 10, 40
 """Contexts that are asked about after an epoch, and by the gate in the end, at most."""
 
 TASK, REPORT, REVISION, CHECKPOINT = "task.json", "report.json", "revision", "checkpoint.safetensors"
@@ -75,10 +75,11 @@ SMALL = Plan(
     settings=Settings(epochs=10, lr=5e-3, readings=0.1, kl=10.0),
     thresholds=Thresholds(recall=0.4, unknown=0.7, reading=0.85, contradicting=0.9, kl=0.3),
     readings=160,
+    threads=1,
 )
-"""For a base of a few million parameters: what read best on an earlier reference model (docs/lab-log.md), with
-thresholds a little below what it reached on development people. Larger bases want a smaller rate, and can be asked for
-more."""
+"""For a base of a few million parameters, such as the reference model: what read best on development people
+(docs/lab-log.md), with thresholds a little below what was reached there; more threads wait for each other at layers so
+small. Larger bases want a smaller rate, and can be asked for more."""
 
 
 @dataclass(frozen=True, slots=True)
