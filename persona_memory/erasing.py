@@ -63,11 +63,11 @@ class Erasing:
         """Erase everything of the person; see `PersonaMemory.delete_user`."""
         now = self._learning.clock()
         with self._ledger.write() as tx:
-            people.lock(tx, person)
+            key = people.lock(tx, person).key
             named = erasure.Named(adapters=tuple(one.adapter_id for one in adapters.read(tx, person)))
             counts = erasure.delete_person(tx, person, secret=self._ledger.secret)
             counts["users"] = min(counts["users"], counts["events"])  # the row of an unknown person was made just now
-            receipt = self._receipt(tx, person, counts, None, named, now)
+            receipt = self._receipt(tx, person, counts, None, named, now, keys=[key] if key else ())
         return self._finished(receipt)
 
     def rebuild(self, person: Person) -> None:
@@ -98,9 +98,13 @@ class Erasing:
         points: Collection[str] | None,
         named: erasure.Named,
         now: datetime,
+        *,
+        keys: Collection[str] = (),
     ) -> ErasureReceipt:
         secret = self._ledger.secret
-        receipt_id = erasure.write_receipt(tx, person, counts, points=points, named=named, secret=secret, now=now)
+        receipt_id = erasure.write_receipt(
+            tx, person, counts, points=points, named=named, keys=keys, secret=secret, now=now
+        )
         return ErasureReceipt(receipt_id, person.user_id, now, False, counts)
 
     def _finished(self, receipt: ErasureReceipt) -> ErasureReceipt:

@@ -11,7 +11,11 @@ PersonaMemoryError
 │   ├── LedgerLocked         another process holds the write lock for too long
 │   ├── LedgerReadOnly
 │   ├── LedgerCorrupt
-│   └── LedgerTooNew         written by a newer persona-memory
+│   ├── LedgerTooNew         written by a newer persona-memory
+│   └── EncryptionError      it is encrypted and there is no key, or the other way round, or a key is missing
+│       ├── WrongKey         the master key is another one
+│       ├── KeyDestroyed     the person's key was destroyed, and with it what it encrypted
+│       └── Tampered         what is stored is not what was written there
 ├── IndexUnavailable         a vector index does not answer; the ledger still holds everything
 ├── EmbeddingError           an embedder failed or changed its dimension while running
 ├── AdapterError             a person's adapter cannot be used
@@ -98,6 +102,22 @@ class LedgerCorrupt(LedgerError):
 
 class LedgerTooNew(LedgerError):
     """The ledger was written by a newer persona-memory."""
+
+
+class EncryptionError(LedgerError):
+    """It is encrypted and there is no key, or the other way round; or a key or its service is missing."""
+
+
+class WrongKey(EncryptionError):
+    """The master key is not the one that the data keys were wrapped with; nothing was read or written."""
+
+
+class KeyDestroyed(EncryptionError):
+    """The person's key was destroyed when they were deleted, and with it everything that it had encrypted."""
+
+
+class Tampered(EncryptionError):
+    """What is stored is not what was written there: it was changed, or moved from somewhere else."""
 
 
 class IndexUnavailable(PersonaMemoryError):

@@ -116,6 +116,7 @@ class PersonaMemory:
         parametric: ParametricMemory | None = None,
         teacher: Teacher | None = None,
         redact: Redact | None = None,
+        encryption: opening.Encryption | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> PersonaMemory:
         """Open a memory: embedded in a folder, or on Postgres. Needs no server and no key.
@@ -142,8 +143,12 @@ class PersonaMemory:
             redact: sees each text that somebody wrote before anything is stored, and returns the text to store, or None
                 to drop it; a function or a coroutine function, e.g. a detector of personal data. If it fails, nothing
                 is stored.
+            encryption: the master key of an encrypted memory: the path of a key file, the key, or an object with `wrap`
+                and `unwrap`; default $PERSONA_MEMORY_KEY, else nothing is encrypted. Vectors in a Qdrant server are
+                not covered, nor are shared starts.
 
         Raises:
+            EncryptionError: it is encrypted and there is no key, or the other way round, or it is the wrong key.
             LedgerError: the ledger cannot be opened; the message says what to do.
             InvalidInput: an argument is none that can be used.
         """
@@ -157,8 +162,9 @@ class PersonaMemory:
         extractor, optimizer = opening.learners(model, optimize_every=optimize_every)
         teacher = opening.teacher(teacher, model) if parametric is not None else None
         embedder = models.embedder(embeddings)
+        master = opening.master(encryption)
         folder = opening.home_folder(home)
-        ledger = Ledger(url or opening.ledger_url(folder), namespace=namespace, durability=durability)
+        ledger = Ledger(url or opening.ledger_url(folder), namespace=namespace, durability=durability, master=master)
         executor = ThreadPoolExecutor(8, thread_name_prefix="persona-memory")
         learning = Learning(
             ledger=ledger,
@@ -619,6 +625,7 @@ class PersonaMemory:
         Raises:
             InvalidInput: there is something already, or the ledger is on Postgres, whose tool is pg_dump.
         """
+        self._ledger.refuse_encrypted("backup")
         return keeping.backup(self._ledger, self._learning.adapters, Path(path), now=self._learning.clock())
 
     @staticmethod
@@ -642,6 +649,7 @@ class PersonaMemory:
 
     def doctor(self, *, repair: bool = False) -> Checkup:
         """Check the whole home; with `repair`, mend what can be derived from the log and say what cannot."""
+        self._ledger.refuse_encrypted("doctor")
         found = keeping.doctor(self._learning, repair=repair)
         if repair:
             self._wake()
@@ -656,6 +664,7 @@ class PersonaMemory:
         Raises:
             NotFound: there is no such receipt.
         """
+        self._ledger.refuse_encrypted("verify_erasure")
         return keeping.verify_erasure(self._learning, receipt_id, user_id=user_id, text=text)
 
     # ── background work ─────────────────────────────────────────────────────────────────────────────────────────────

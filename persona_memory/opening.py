@@ -6,12 +6,13 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from persona_memory.encryption import KEY_VARIABLE, master_key
 from persona_memory.errors import InvalidInput
 from persona_memory.ledger.engine import Ledger
 from persona_memory.ledger.index import LedgerIndex
 from persona_memory.models import chat_model
 from persona_memory.profile import LLMOptimizer, RuleOptimizer
-from persona_memory.protocols import Embedder, Extractor, Optimizer, Teacher, VectorIndex
+from persona_memory.protocols import Embedder, Extractor, MasterKey, Optimizer, Teacher, VectorIndex
 from persona_memory.retrieval import Semantic
 from persona_memory.retrieval.semantic import MakeIndex, NamedFailures
 
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 HOME_VARIABLE = "PERSONA_MEMORY_HOME"
 LEDGER_FILE = "memory.db"
 ADAPTERS_FOLDER = "adapters"
+
+Encryption = MasterKey | str | os.PathLike[str] | bytes
+"""What a master key can be given as; see `encryption.master_key`."""
 
 
 def home_folder(home: str | os.PathLike[str] | None) -> Path:
@@ -42,6 +46,17 @@ def ledger_file(home: str | os.PathLike[str] | None, url: str | None) -> Path | 
     return Path(path) if prefix == "sqlite:" and path and not path.startswith((":", "file:")) else None
 
 
+def master(given: Encryption | None) -> MasterKey | None:
+    """The master key that is given, or else that $PERSONA_MEMORY_KEY names; None where nothing is encrypted.
+
+    Raises:
+        InvalidInput: it is no key.
+        MissingExtra: `cryptography` is not installed.
+    """
+    chosen = given if given is not None else os.environ.get(KEY_VARIABLE) or None
+    return None if chosen is None else master_key(chosen)
+
+
 def index_maker(index: str | VectorIndex | None, *, ledger: Ledger, home: Path) -> MakeIndex:
     """How the vector index is made once the embedder's dimension is known.
 
@@ -58,6 +73,10 @@ def index_maker(index: str | VectorIndex | None, *, ledger: Ledger, home: Path) 
     if isinstance(index, VectorIndex):
         named = NamedFailures(index)
         return lambda fingerprint, dimension: named
+    if index == "edge" and ledger.vault is not None:
+        raise InvalidInput(
+            "index='edge' keeps vectors in the home folder as they are, and this memory is encrypted: leave index out"
+        )
     if index == "edge":
         return lambda fingerprint, dimension: _edge(home / "edge", namespace, fingerprint, dimension)
     if isinstance(index, str) and index.startswith(("http://", "https://")):

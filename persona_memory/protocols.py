@@ -243,6 +243,8 @@ class Study:
         memory_ids: memories that the examples' turns are sources of.
         start: folder of the shared start that it begins from, for this base; None to begin from nothing.
         seed: of everything that is random.
+        key: where the memory is encrypted, 32 bytes that everything in the workspace is to be encrypted with, e.g. by
+            `persona_memory.encryption.DataKey`. They are the same in every process, and go with the person.
     """
 
     adapter_id: str
@@ -253,6 +255,7 @@ class Study:
     memory_ids: tuple[str, ...]
     start: Path | None = None
     seed: int = 0
+    key: bytes | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,6 +279,28 @@ class Studied:
     report: Mapping[str, Any]
 
 
+class Opener(Protocol):
+    """Opens what was sealed, by whatever key it names."""
+
+    def open(self, place: str, sealed: bytes) -> bytes:
+        """What was sealed for this place.
+
+        Raises:
+            EncryptionError: it was changed or moved, or its key is gone.
+        """
+
+
+@runtime_checkable
+class MasterKey(Protocol):
+    """Wraps the keys of people: a key in a file, or a key management service, which keeps the key to itself."""
+
+    def wrap(self, key: bytes) -> bytes:
+        """The key (32 bytes), encrypted."""
+
+    def unwrap(self, wrapped: bytes) -> bytes:
+        """The key that was wrapped. Whatever is raised means that it cannot be."""
+
+
 class Revisions(Protocol):
     """Where adapters' files are, and which of them may be served."""
 
@@ -290,6 +315,10 @@ class Revisions(Protocol):
             AdapterRetired: it may not be served any more.
             NotFound: there is no such revision.
         """
+
+    @property
+    def opener(self) -> Opener | None:
+        """What opens the files; None where they are not encrypted."""
 
 
 class ParametricMemory(Protocol):

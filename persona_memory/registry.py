@@ -32,6 +32,7 @@ from persona_memory.adapters.files import MANIFEST
 from persona_memory.errors import AdapterError, AdapterRetired, NotFound, StaleJob
 from persona_memory.ledger import Ledger, Person, events, jobs, people
 from persona_memory.ledger import adapters as rows
+from persona_memory.protocols import Opener
 from persona_memory.types import Adapter, Job
 
 KEPT = 3
@@ -64,6 +65,11 @@ class AdapterRegistry:
         self._ledger, self.folder, self._keep = ledger, folder, keep
         self.starts = Starts(folder.with_name(STARTS_FOLDER))
 
+    @property
+    def opener(self) -> Opener | None:
+        """What opens the files; None where they are not encrypted."""
+        return self._ledger.vault
+
     def versions(self, user_id: str) -> list[Adapter]:
         """All of the person's revisions, oldest first."""
         with self._ledger.read() as connection:
@@ -94,6 +100,12 @@ class AdapterRegistry:
     def workspace(self, adapter_id: str) -> Path:
         """The folder for what a training of this person goes on from; it goes with the last candidate."""
         return self.folder / f"{TRAINING}{parse_name(adapter_id)[0]}"
+
+    def workspace_key(self, user_id: str, adapter_id: str) -> bytes | None:
+        """What everything in the candidate's workspace is encrypted with; None where nothing is."""
+        with self._ledger.read() as connection:
+            key = people.data_key(connection, self._person(user_id))
+        return None if key is None else key.derived(f"workspace of {parse_name(adapter_id)[0]}")
 
     def begin(
         self,
@@ -159,8 +171,9 @@ class AdapterRegistry:
         person = self._person(user_id)
         with self._ledger.read() as connection:
             _candidate(connection, person, adapter_id)
+            key = people.data_key(connection, person)
         if report["passed"]:  # weights that nobody may serve are not kept
-            write_revision(self.folder, adapter_id, files)
+            write_revision(self.folder, adapter_id, files, key=key)
         try:
             with self._ledger.write() as tx:
                 people.lock_known(tx, person)

@@ -17,6 +17,7 @@ def _isolated(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
     """An empty home per test, so that no test sees the developer's memory or another test's."""
     home = tmp_path_factory.mktemp("home")
     monkeypatch.setenv("PERSONA_MEMORY_HOME", str(home))
+    monkeypatch.delenv("PERSONA_MEMORY_KEY", raising=False)
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     return home
 

@@ -25,6 +25,7 @@ from persona_memory.adapters.files import (
     delete_revision,
     read_revision,
     revisions,
+    seal_revision,
     sweep,
     write_revision,
 )
@@ -72,6 +73,7 @@ __all__ = [
     "read_revision",
     "revision_name",
     "revisions",
+    "seal_revision",
     "select",
     "start_name",
     "sweep",

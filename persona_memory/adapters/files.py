@@ -1,6 +1,7 @@
 """Folders of adapter revisions: written aside and renamed into place, read without following links, deleted as a whole.
 
-Each revision is a folder with exactly three files. Nothing here knows what is in them.
+Each revision is a folder with exactly three files. Nothing here knows what is in them. Where a memory is encrypted they
+are, too, each for its own name and revision.
 """
 
 from __future__ import annotations
@@ -14,7 +15,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from persona_memory.adapters.names import NAME, parse_name
-from persona_memory.errors import AdapterRefused, NotFound
+from persona_memory.encryption import OVERHEAD, DataKey, is_sealed
+from persona_memory.errors import AdapterRefused, EncryptionError, NotFound
+from persona_memory.protocols import Opener
 
 WEIGHTS, CONFIG, MANIFEST = "adapter_model.safetensors", "adapter_config.json", "manifest.json"
 FILES = frozenset({WEIGHTS, CONFIG, MANIFEST})
@@ -22,13 +25,14 @@ ASIDE = ".aside-"
 """Begins the names of folders that are being written or deleted; after a kill, `sweep` removes them."""
 
 
-def write_revision(store: Path, name: str, files: Mapping[str, bytes]) -> Path:
+def write_revision(store: Path, name: str, files: Mapping[str, bytes], *, key: DataKey | None = None) -> Path:
     """The new revision's folder. After a kill or a power cut it is there whole, or not at all.
 
     Args:
         store: the folder of all revisions; made where it is missing.
         name: as `revision_name` gives it.
         files: content of each of `FILES`.
+        key: its owner's, where the files are to be encrypted.
 
     Raises:
         AdapterRefused: the name is none, or the revision exists: revisions are never changed.
@@ -41,7 +45,7 @@ def write_revision(store: Path, name: str, files: Mapping[str, bytes]) -> Path:
     aside = Path(tempfile.mkdtemp(prefix=ASIDE, dir=store))
     try:
         for file, data in files.items():
-            _write(aside / file, data)
+            _write(aside / file, data if key is None else key.seal(_place(name, file), data))
         _sync_folder(aside)
         try:
             os.rename(aside, target)  # refuses to replace a folder that is not empty
@@ -56,13 +60,16 @@ def write_revision(store: Path, name: str, files: Mapping[str, bytes]) -> Path:
     return target
 
 
-def read_revision(store: Path, name: str, limits: Mapping[str, int]) -> dict[str, bytes]:
+def read_revision(
+    store: Path, name: str, limits: Mapping[str, int], *, opener: Opener | None = None
+) -> dict[str, bytes]:
     """The content of the revision's files. Links are not followed, other files not tolerated.
 
     Args:
         store: the folder of all revisions.
         name: as `revision_name` gives it.
         limits: for each of `FILES`, bytes that it may have at most; longer files are not read.
+        opener: what opens them, where they are encrypted.
 
     Raises:
         AdapterRefused: the name is none, or the folder or one of its files is not what it should be.
@@ -80,7 +87,27 @@ def read_revision(store: Path, name: str, limits: Mapping[str, int]) -> dict[str
     if there != FILES:
         missing, other = sorted(FILES - there), sorted(there - FILES)
         raise AdapterRefused(name, f"missing files: {missing or 'none'}, files that do not belong: {other or 'none'}")
-    return {file: _read(name, folder / file, limits[file]) for file in sorted(FILES)}
+    if opener is None:
+        return {file: _read(name, folder / file, limits[file]) for file in sorted(FILES)}
+    sealed = {file: _read(name, folder / file, limits[file] + OVERHEAD) for file in sorted(FILES)}
+    try:
+        return {file: opener.open(_place(name, file), data) for file, data in sealed.items()}
+    except EncryptionError as error:
+        raise AdapterRefused(name, str(error)) from error
+
+
+def seal_revision(store: Path, name: str, key: DataKey) -> bool:
+    """Encrypt the files of a revision that was written without encryption; whether one was left to be.
+
+    A kill leaves each file as it was or encrypted; calling it again encrypts the others.
+    """
+    left = [path for path in sorted((store / name).iterdir()) if not is_sealed(path.read_bytes())]
+    for path in left:
+        aside = store / f"{ASIDE}{secrets.token_hex(8)}"
+        _write(aside, key.seal(_place(name, path.name), path.read_bytes()))
+        os.replace(aside, path)
+    _sync_folder(store / name)
+    return bool(left)
 
 
 def delete_revision(store: Path, name: str) -> bool:
@@ -128,6 +155,10 @@ def sweep(store: Path) -> int:
     for path in left:
         _remove(path)
     return len(left)
+
+
+def _place(name: str, file: str) -> str:
+    return f"adapters/{name}/{file}"
 
 
 def _write(path: Path, data: bytes) -> None:

@@ -16,6 +16,7 @@ from persona_memory.cli.options import (
     Home,
     Index,
     Json,
+    KeyFile,
     Local,
     Namespace,
     Url,
@@ -42,6 +43,7 @@ def adapters(
     home: Home = None,
     url: Url = None,
     namespace: Namespace = "default",
+    key_file: KeyFile = None,
 ) -> None:
     """See the versions of a person's adapter, which is served, and why; roll back."""
     check_there(user, home, url)
@@ -64,6 +66,7 @@ def consolidate(
     home: Home = None,
     url: Url = None,
     namespace: Namespace = "default",
+    key_file: KeyFile = None,
     embeddings: Embeddings = None,
     index: Index = None,
 ) -> None:

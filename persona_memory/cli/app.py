@@ -13,6 +13,7 @@ import typer
 
 from persona_memory import PersonaMemory, __version__, pictures
 from persona_memory.cli.adapters import adapters, consolidate, trainer
+from persona_memory.cli.encrypting import decrypt, encrypt, export_sealed, keygen, rotate_key
 from persona_memory.cli.evaluating import evaluate
 from persona_memory.cli.keeping import backup, doctor, restore, verify_erasure
 from persona_memory.cli.meta import meta_train, starts
@@ -24,6 +25,7 @@ from persona_memory.cli.options import (
     Home,
     Index,
     Json,
+    KeyFile,
     Learner,
     Model,
     Namespace,
@@ -50,7 +52,8 @@ from persona_memory.errors import InvalidInput
 from persona_memory.opening import LEDGER_FILE
 
 ABOUT = "A lifelong memory of each user: see it, ask it, feed it, erase it."
-TRY, LOOK, CHANGE, WORK, KEEP = "Begin", "Look", "Feed and erase", "Work and measure", "Keep"
+TRY, LOOK, CHANGE, WORK = "Begin", "Look", "Feed and erase", "Work and measure"
+KEEP, CRYPT = "Keep", "Encrypt"
 
 app = typer.Typer(
     name="persona-memory",
@@ -128,6 +131,7 @@ def chat(
     home: Home = None,
     url: Url = None,
     namespace: Namespace = "default",
+    key_file: KeyFile = None,
     embeddings: Embeddings = None,
     index: Index = None,
 ) -> None:
@@ -161,6 +165,7 @@ def recall(
     home: Home = None,
     url: Url = None,
     namespace: Namespace = "default",
+    key_file: KeyFile = None,
     embeddings: Embeddings = None,
     index: Index = None,
 ) -> None:
@@ -203,6 +208,7 @@ def show(
     home: Home = None,
     url: Url = None,
     namespace: Namespace = "default",
+    key_file: KeyFile = None,
 ) -> None:
     """See who is known; of a person the profile with its evidence, knowledge, memories and jobs."""
     if user is None and part is not Part.all:
@@ -248,6 +254,7 @@ def import_(
     home: Home = None,
     url: Url = None,
     namespace: Namespace = "default",
+    key_file: KeyFile = None,
     embeddings: Embeddings = None,
     index: Index = None,
 ) -> None:
@@ -286,9 +293,13 @@ def export(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FILE", show_default="stdout", help="File to write.")
     ] = None,
+    encrypted: Annotated[
+        bool, typer.Option("--encrypt", help="Encrypt the file with the master key; `decrypt` reads it.")
+    ] = False,
     home: Home = None,
     url: Url = None,
     namespace: Namespace = "default",
+    key_file: KeyFile = None,
 ) -> None:
     """Get everything that is stored of a person, as JSON; `import openai` reads its messages back.
 
@@ -296,6 +307,8 @@ def export(
 
     The messages go into another memory with: persona-memory import openai FILE --home FOLDER
     """
+    if encrypted and output is None:
+        raise typer.BadParameter("--encrypt writes a file: add --output FILE")
     check_there(user, home, url)
     with opened_to_look(home, url, namespace) as memory:
         check_known(memory, user, home, url)
@@ -303,7 +316,8 @@ def export(
     if output is None:
         print_json(everything)
         return
-    write_text(output, to_json(everything) + "\n")
+    text = to_json(everything) + "\n"
+    export_sealed(output, text) if encrypted else write_text(output, text)
     note(f"wrote {len(everything['messages'])} messages and {len(everything['memories'])} memories to {output}")
 
 
@@ -328,6 +342,7 @@ def forget(
     home: Home = None,
     url: Url = None,
     namespace: Namespace = "default",
+    key_file: KeyFile = None,
     embeddings: Embeddings = None,
     index: Index = None,
 ) -> None:
@@ -373,6 +388,7 @@ def worker(
     home: Home = None,
     url: Url = None,
     namespace: Namespace = "default",
+    key_file: KeyFile = None,
     embeddings: Embeddings = None,
     index: Index = None,
 ) -> None:
@@ -415,6 +431,7 @@ def jobs(
     home: Home = None,
     url: Url = None,
     namespace: Namespace = "default",
+    key_file: KeyFile = None,
 ) -> None:
     """See what waits, runs, or was parked after failing, and why."""
     if not is_there(home, url):
@@ -467,6 +484,15 @@ app.command(
     rich_help_panel=KEEP,
     epilog=examples("verify-erasure 1f2e3d4c5b6a7988", 'verify-erasure 1f2e3d4c5b6a7988 --text "Elm Street"'),
 )(verify_erasure)
+
+app.command(rich_help_panel=CRYPT, epilog=examples("keygen persona.key"))(keygen)
+app.command(rich_help_panel=CRYPT, epilog=examples("encrypt --key-file persona.key"))(encrypt)
+app.command(
+    "rotate-key", rich_help_panel=CRYPT, epilog=examples("rotate-key --key-file persona.key --new-key-file new.key")
+)(rotate_key)
+app.command(rich_help_panel=CRYPT, epilog=examples("decrypt me.json.sealed --key-file persona.key --output me.json"))(
+    decrypt
+)
 
 for registered in app.registered_commands:
     registered.cls = Command

@@ -14,13 +14,13 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from persona_memory.adapters import Method, Starts, StartVersion
-from persona_memory.cli.options import Home, Json, Namespace, Url, is_there, no_memory
+from persona_memory.cli.options import Home, Json, KeyFile, Namespace, Url, is_there, ledger_of, no_memory
 from persona_memory.cli.output import err, note, out, print_json
 from persona_memory.cli.signals import Interrupted, raise_on
 from persona_memory.errors import InvalidInput
 from persona_memory.ledger import Ledger
 from persona_memory.models import chat_model
-from persona_memory.opening import ADAPTERS_FOLDER, home_folder, ledger_url
+from persona_memory.opening import ADAPTERS_FOLDER, home_folder
 from persona_memory.profile import default_schema
 from persona_memory.registry import STARTS_FOLDER, AdapterRegistry
 
@@ -72,6 +72,7 @@ def meta_train(
     home: Home = None,
     url: Url = None,
     namespace: Namespace = "default",
+    key_file: KeyFile = None,
 ) -> None:
     """Learn a start that all people's adapters begin from; publish it if it beats having none.
 
@@ -174,10 +175,9 @@ def _agreed(bench: Bench, model: str, home: Path | None, url: str | None, namesp
 
 @contextmanager
 def _ledger(home: Path | None, url: str | None, namespace: str) -> Iterator[tuple[Ledger, AdapterRegistry]]:
-    folder = home_folder(home)
-    ledger = Ledger(url or ledger_url(folder), namespace=namespace)
+    ledger = ledger_of(home, url, namespace)
     try:
-        yield ledger, AdapterRegistry(ledger, folder / ADAPTERS_FOLDER)
+        yield ledger, AdapterRegistry(ledger, home_folder(home) / ADAPTERS_FOLDER)
     finally:
         ledger.close()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,10 +14,12 @@ from typer.core import TyperCommand, TyperGroup
 
 from persona_memory import PersonaMemory
 from persona_memory.cli.signals import stoppable
+from persona_memory.encryption import KEY_VARIABLE
 from persona_memory.errors import InvalidInput
-from persona_memory.ledger import people
+from persona_memory.ledger import Ledger, people
 from persona_memory.models import chat_model
-from persona_memory.opening import HOME_VARIABLE, home_folder, ledger_file
+from persona_memory.opening import HOME_VARIABLE, home_folder, ledger_file, ledger_url, master
+from persona_memory.protocols import MasterKey
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -44,6 +47,22 @@ Namespace = Annotated[
     typer.Option(
         "--namespace", metavar="NAME", envvar="PERSONA_MEMORY_NAMESPACE", rich_help_panel=WHERE,
         help="The tenant or application whose people are meant.",
+    ),
+]  # fmt: skip
+_key_file: ContextVar[Path | None] = ContextVar("_key_file", default=None)
+"""What --key-file of the command under way names; no other command passes it on."""
+
+
+def _remember(path: Path | None) -> Path | None:
+    _key_file.set(path)
+    return path
+
+
+KeyFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--key-file", metavar="FILE", rich_help_panel=WHERE, callback=_remember, show_default=f"${KEY_VARIABLE}",
+        help="Master key of an encrypted memory, as `keygen` wrote it.",
     ),
 ]  # fmt: skip
 Index = Annotated[
@@ -108,7 +127,24 @@ class Group(_Flags, TyperGroup):
 
 def opened(home: Path | None, url: str | None, namespace: str, **options: Any) -> PersonaMemory:
     """The memory that the options name; `options` go to `PersonaMemory.open`."""
-    return PersonaMemory.open(home, url=url, namespace=namespace, **options)
+    return PersonaMemory.open(home, url=url, namespace=namespace, encryption=_key_file.get(), **options)
+
+
+def ledger_of(home: Path | None, url: str | None, namespace: str) -> Ledger:
+    """The ledger that the options name, by itself."""
+    return Ledger(url or ledger_url(home_folder(home)), namespace=namespace, master=master(_key_file.get()))
+
+
+def key_given() -> MasterKey:
+    """The master key that --key-file or the environment names.
+
+    Raises:
+        InvalidInput: there is none.
+    """
+    given = master(_key_file.get())
+    if given is None:
+        raise InvalidInput(f"which key? name a key file with --key-file or {KEY_VARIABLE}; `keygen FILE` makes one")
+    return given
 
 
 @contextmanager

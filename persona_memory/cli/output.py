@@ -86,6 +86,13 @@ def write_text(path: Path, text: str) -> None:
         path.write_text(text, encoding="utf-8")
 
 
+def write_bytes(path: Path, data: bytes) -> None:
+    """As `write_text`, for bytes; only its owner can read a new file."""
+    with _named(path):
+        path.touch(mode=0o600)
+        path.write_bytes(data)
+
+
 def check_writable(path: Path) -> None:
     """Pass if the file could be written; it is left as it is.
 

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from persona_memory.cli.options import ledger_of
 from persona_memory.ledger import Ledger, Person, events
-from persona_memory.opening import home_folder, ledger_url
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class Peek:
 @contextmanager
 def peeking(home: Path | None, url: str | None, namespace: str) -> Iterator[Peek]:
     """A look into the ledger that the options name."""
-    ledger = Ledger(url or ledger_url(home_folder(home)), namespace=namespace)
+    ledger = ledger_of(home, url, namespace)
     try:
         yield Peek(ledger)
     finally:

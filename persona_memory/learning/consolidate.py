@@ -157,7 +157,7 @@ async def _train(
         reason = f"{FEWEST} facts or more are needed; what there is fits every prompt"
         await learning.in_executor(_retire, learning, person, candidate, reason)
         return True
-    studied = await _trained(learning, parametric, candidate, lesson)
+    studied = await _trained(learning, person, parametric, candidate, lesson)
     if studied is None:
         return False
     await learning.in_executor(_judge, learning, person, candidate, studied)
@@ -179,13 +179,14 @@ def _begin(learning: Learning, person: Person, job: Job, parametric: ParametricM
 
 
 async def _trained(
-    learning: Learning, parametric: ParametricMemory, candidate: Adapter, lesson: Sequence[Example]
+    learning: Learning, person: Person, parametric: ParametricMemory, candidate: Adapter, lesson: Sequence[Example]
 ) -> Studied | None:
     """The trained candidate; None where work has to end first."""
     examples, held_out = divided(lesson)
     study = Study(
         candidate.adapter_id, tuple(examples), tuple(held_out), learning.adapters.workspace(candidate.adapter_id),
         candidate.watermark, candidate.memory_ids, _start(learning, parametric),
+        key=await learning.in_executor(learning.adapters.workspace_key, person.user_id, candidate.adapter_id),
     )  # fmt: skip
     training = asyncio.ensure_future(parametric.train(study))
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from persona_memory.budget import tokens as costs
-from persona_memory.errors import EmbeddingError, IndexUnavailable
+from persona_memory.errors import EmbeddingError, EncryptionError, IndexUnavailable
 from persona_memory.learning.context import Learning
 from persona_memory.learning.index import withdraw
 from persona_memory.ledger import erasure
@@ -37,6 +37,8 @@ def finish(learning: Learning) -> str | None:
                 erasure.withdrawn(tx, ledger.namespace, receipt_id)
     except (IndexUnavailable, EmbeddingError) as error:
         problem = f"vectors stay in the index: {error}"
+    except EncryptionError as error:
+        problem = f"their key stays: {error}"
     except OSError as error:
         problem = f"files of adapters stay: {error.strerror}"
     erasure.scrub(ledger)
@@ -52,10 +54,12 @@ def forget_words() -> None:
 
 
 def _clear(learning: Learning, gone: erasure.Outside) -> None:
-    """Delete adapters, retire starts that learnt from the person, and delete from an index outside the ledger.
+    """Destroy keys, delete adapters, retire starts that learnt from the person, delete from an index outside.
 
     Of the one in it only what is cached is left.
     """
+    if learning.ledger.vault is not None:
+        learning.ledger.vault.destroy(gone.keys)
     learning.adapters.tidy(gone.user_id)
     learning.adapters.tidy_starts(now=learning.clock())
     space = learning.semantic.known_space

@@ -271,7 +271,7 @@ class Worker:
             if held.epoch != found.epoch:  # what failed may quote what is erased
                 shown = "begins again: something was erased meanwhile"
             if held.attempts < self.retry.attempts or held.epoch != found.epoch:
-                jobs.retry_later(tx, held, shown, due=now + self.retry.delay(held.attempts))
+                jobs.retry_later(tx, person, held, shown, due=now + self.retry.delay(held.attempts))
                 return
             jobs.park(tx, person, held, shown, seqs, now=now)
             if job.kind == "learn" and events.count_pending(tx, person, most=1):

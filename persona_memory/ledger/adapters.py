@@ -10,12 +10,13 @@ from sqlalchemy import Connection, Row, func, insert, select, update
 
 from persona_memory.ledger.people import Person
 from persona_memory.ledger.schema import adapters
+from persona_memory.ledger.sealed import Owned, opened
 from persona_memory.types import Adapter
 
 _FIELDS = (
     adapters.c.name.label("adapter_id"), adapters.c.revision, adapters.c.base_model, adapters.c.state,
     adapters.c.watermark, adapters.c.at, adapters.c.fingerprint, adapters.c.parent, adapters.c.turns,
-    adapters.c.memory_ids, adapters.c.report, adapters.c.reason,
+    adapters.c.memory_ids, adapters.c.report, adapters.c.reason, adapters.c.namespace, adapters.c.user_id,
 )  # fmt: skip
 
 
@@ -38,7 +39,7 @@ def add(
     row = {
         **person.key(), "revision": revision, "name": name(revision), "state": "candidate", "base_model": base_model,
         "fingerprint": dict(fingerprint), "turns": sorted(turns), "memory_ids": sorted(memory_ids), "parent": parent,
-        "watermark": watermark, "at": now, "report": {}, "reason": "being trained",
+        "watermark": watermark, "at": now, "report": {}, "reason": Owned(person, "being trained"),
     }  # fmt: skip
     tx.execute(insert(adapters).values(row))
     return revision
@@ -74,8 +75,12 @@ def last_active(connection: Connection, person: Person, *, fingerprint: Mapping[
 
 def change(tx: Connection, person: Person, revision: int, **values: Any) -> None:
     """Set columns of one revision, e.g. `state="retired", reason="…"`."""
+    values |= {name: Owned(person, values[name]) for name in ("report", "reason") if name in values}
     tx.execute(update(adapters).where(person.owns(adapters), adapters.c.revision == revision).values(values))
 
 
 def _adapter(row: Row[*tuple[Any, ...]]) -> Adapter:
-    return Adapter(**{**row._mapping, "turns": tuple(row.turns), "memory_ids": tuple(row.memory_ids)})
+    values = dict(row._mapping)
+    person = Person(values.pop("namespace"), values.pop("user_id"))
+    values |= {name: opened(values[name], person) for name in ("report", "reason")}
+    return Adapter(**{**values, "turns": tuple(row.turns), "memory_ids": tuple(row.memory_ids)})

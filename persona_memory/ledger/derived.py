@@ -6,10 +6,11 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BindParameter, Connection, Table, bindparam, case, delete, func, insert, select, update
+from sqlalchemy import BindParameter, Connection, Row, Table, bindparam, case, delete, func, insert, select, update
 
 from persona_memory.ledger.people import Person, insert_ignore, owned, parts
 from persona_memory.ledger.schema import DERIVED, UtcTime, memories, memory_sources, profile_edits, topic_evidence
+from persona_memory.ledger.sealed import Owned, opened
 from persona_memory.types import Memory, ProfileEdit, TopicEvidence
 
 _MEMORY = (
@@ -52,7 +53,8 @@ def add_memory(tx: Connection, person: Person, memory: Memory, *, quote: str = "
     """Store a memory with its sources; one that exists already keeps its text and gains the sources."""
     row = {
         **person.key(), "id": memory.id, "ordinal": _next(tx, person, memories), "kind": memory.kind,
-        "text": memory.text, "quote": quote, "basis": memory.basis, "confidence": memory.confidence,
+        "text": Owned(person, memory.text), "quote": Owned(person, quote), "basis": memory.basis,
+        "confidence": memory.confidence,
         "valid_from": memory.valid_from, "valid_to": memory.valid_to, "superseded_by": memory.superseded_by,
     }  # fmt: skip
     insert_ignore(tx, memories, [row])
@@ -91,7 +93,7 @@ def read_memories(connection: Connection, person: Person, *, ids: Collection[str
     for memory_id, seq in cited:
         sources.setdefault(memory_id, []).append(seq)
     return [
-        Memory(id, kind, text, tuple(sources.get(id, ())), *rest)
+        Memory(id, kind, opened(text, person), tuple(sources.get(id, ())), *rest)
         for _, id, kind, text, *rest in sorted(rows, key=lambda row: row.ordinal)
     ]
 
@@ -101,7 +103,7 @@ def quotes(connection: Connection, person: Person, ids: Collection[str]) -> dict
     found: dict[str, str] = {}
     for part in parts(ids):
         found.update(connection.execute(_QUOTES, {**person.owner(), "ids": part}).all())
-    return found
+    return {memory_id: opened(quote, person) for memory_id, quote in found.items()}
 
 
 def add_edits(tx: Connection, person: Person, edits: Sequence[ProfileEdit]) -> None:
@@ -109,8 +111,9 @@ def add_edits(tx: Connection, person: Person, edits: Sequence[ProfileEdit]) -> N
     first = _next(tx, person, profile_edits)
     rows = [
         {
-            **person.key(), "ordinal": first + place, "field": edit.field, "op": edit.op, "value": edit.value,
-            "evidence": list(edit.evidence), "confidence": edit.confidence, "basis": edit.basis, "at": edit.at,
+            **person.key(), "ordinal": first + place, "field": Owned(person, edit.field), "op": edit.op,
+            "value": Owned(person, edit.value), "evidence": list(edit.evidence), "confidence": edit.confidence,
+            "basis": edit.basis, "at": edit.at,
         }
         for place, edit in enumerate(edits)
     ]  # fmt: skip
@@ -121,7 +124,7 @@ def add_edits(tx: Connection, person: Person, edits: Sequence[ProfileEdit]) -> N
 def read_edits(connection: Connection, person: Person) -> list[ProfileEdit]:
     """The person's profile edits in order."""
     rows = connection.execute(_EDITS, person.owner())
-    return [ProfileEdit(**{**row._mapping, "evidence": tuple(row.evidence)}) for row in rows]
+    return [_edit(row, person) for row in rows]
 
 
 def add_evidence(tx: Connection, person: Person, found: Sequence[tuple[TopicEvidence, str]]) -> None:
@@ -129,8 +132,8 @@ def add_evidence(tx: Connection, person: Person, found: Sequence[tuple[TopicEvid
     first = _next(tx, person, topic_evidence)
     rows = [
         {
-            **person.key(), "ordinal": first + place, "topic": one.topic, "said": said, "kind": one.kind,
-            "seq": one.seq, "at": one.at,
+            **person.key(), "ordinal": first + place, "topic": Owned(person, one.topic),
+            "said": Owned(person, said), "kind": one.kind, "seq": one.seq, "at": one.at,
         }
         for place, (one, said) in enumerate(found)
     ]  # fmt: skip
@@ -141,13 +144,19 @@ def add_evidence(tx: Connection, person: Person, found: Sequence[tuple[TopicEvid
 def read_evidence(connection: Connection, person: Person) -> tuple[list[TopicEvidence], dict[str, str]]:
     """Evidence of topics in order, and the canonical name by each name under which a topic came up."""
     rows = connection.execute(_EVIDENCE, person.owner()).all()
-    evidence = [TopicEvidence(row.topic, row.kind, row.seq, row.at) for row in rows]
-    return evidence, {row.said: row.topic for row in rows}
+    topics = [opened(row.topic, person) for row in rows]
+    evidence = [TopicEvidence(topic, row.kind, row.seq, row.at) for topic, row in zip(topics, rows, strict=True)]
+    return evidence, {opened(row.said, person): topic for topic, row in zip(topics, rows, strict=True)}
 
 
 def clear(tx: Connection, person: Person) -> dict[str, int]:
     """Empty the person's derived tables before a replay; returns how many rows went, by table."""
     return {table.name: tx.execute(delete(table).where(person.owns(table))).rowcount for table in DERIVED}
+
+
+def _edit(row: Row[*tuple[Any, ...]], person: Person) -> ProfileEdit:
+    field, op, value, evidence, *rest = row
+    return ProfileEdit(opened(field, person), op, opened(value, person), tuple(evidence), *rest)
 
 
 def _next(tx: Connection, person: Person, table: Table) -> int:

@@ -16,9 +16,10 @@ from typing import Any, Literal
 from sqlalchemy import Connection, Engine, Select, create_engine, event, insert, inspect, select, text, update
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import ArgumentError, DBAPIError, StatementError
 
 from persona_memory.errors import (
+    EncryptionError,
     InvalidInput,
     LedgerCorrupt,
     LedgerError,
@@ -26,9 +27,12 @@ from persona_memory.errors import (
     LedgerReadOnly,
     LedgerTooNew,
     MissingExtra,
+    PersonaMemoryError,
 )
-from persona_memory.ledger import migrations, planner
+from persona_memory.ledger import migrations, planner, sealed
+from persona_memory.ledger.keys import KeyStore, Vault, store_url
 from persona_memory.ledger.schema import SCHEMA_VERSION, meta, metadata
+from persona_memory.protocols import MasterKey
 
 Durability = Literal["FULL", "NORMAL"]
 """FULL survives a power cut, NORMAL survives a kill of the process but may lose the last turns in a power cut."""
@@ -38,6 +42,9 @@ LOCK_TIMEOUT_S = 10.0
 TURN_TIMEOUT_S = 60.0
 """Longer: each of the threads before may wait for another process, or for a slow disk."""
 
+ENCRYPTION, CONVERTING = "encryption", "converting"
+"""Names in `meta`: the id of the store with an encrypted ledger's keys; that `encrypt` has not come to its end."""
+
 
 class Ledger:
     """The one source of truth of a namespace: an engine, the ledger's secret and its two kinds of transaction.
@@ -46,26 +53,57 @@ class Ledger:
         url: SQLAlchemy URL, `sqlite:///…` or `postgresql+psycopg://…`.
         namespace: tenant or app; no operation ever crosses it.
         durability: SQLite only.
+        master: the master key of an encrypted ledger; a new one is encrypted if there is one.
+
+    Attributes:
+        vault: the keys; None where nothing is encrypted.
 
     Raises:
         LedgerError: it cannot be opened; the subclass and the message say why and what to do.
     """
 
-    def __init__(self, url: str, *, namespace: str = "default", durability: Durability = "FULL") -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        namespace: str = "default",
+        durability: Durability = "FULL",
+        master: MasterKey | None = None,
+    ) -> None:
         if durability not in ("FULL", "NORMAL"):
             raise InvalidInput(f"durability is {durability!r}; it must be 'FULL' or 'NORMAL'")
         self.namespace = namespace
         self.url = url
-        self.engine = _make_engine(url, durability)
+        self.engine = engine_for(url, durability)
         self._closed = False
         self.is_sqlite = self.engine.dialect.name == "sqlite"
         self._writing = threading.Lock()
-        with self.write() as tx:
-            self.secret = _prepare(tx, shown=self.describe())
+        keys = None if master is None else (KeyStore(store_url(url)), master)
+        try:
+            with self.write() as tx:
+                known = _prepare(tx, shown=self.describe(), keys=keys)
+        except BaseException:  # raised on
+            self.engine.dispose()
+            if keys is not None:
+                keys[0].close()
+            raise
+        if isinstance(known, Vault):
+            sealed.use(self.engine.dialect, known)
+        self.vault = known if isinstance(known, Vault) else None
+        self.secret = known.secret if isinstance(known, Vault) else known
 
     def describe(self) -> str:
         """Where the ledger is, without a password."""
         return make_url(self.url).render_as_string(hide_password=True)
+
+    def refuse_encrypted(self, what: str) -> None:
+        """Pass if nothing is encrypted: for what reads columns of all people as they are stored.
+
+        Raises:
+            EncryptionError: it is.
+        """
+        if self.vault is not None:
+            raise EncryptionError(f"{what} does not read an encrypted memory yet; docs/encryption.md says what to do")
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -126,17 +164,30 @@ class Ledger:
         """Close all connections. Whatever uses the ledger afterwards gets a `LedgerError`."""
         self._closed = True
         self.engine.dispose()
+        if self.vault is not None:
+            self.vault.close()
 
     @contextmanager
     def translated(self) -> Iterator[None]:
         """Database errors inside the block leave it under our names."""
         if self._closed:
             raise LedgerError(f"the memory on {self.describe()} is closed; open it again")
-        try:
+        with named_errors(self.describe()):
             yield
-        except (DBAPIError, sqlite3.Error) as error:  # a raw sqlite3.Error comes from the pragmas of a new connection
-            # The driver's error alone: SQLAlchemy's would show a hundred lines of its own around it.
-            raise _named(error, self.describe()) from (error.orig if isinstance(error, DBAPIError) else error)
+
+
+@contextmanager
+def named_errors(shown: str) -> Iterator[None]:
+    """Database errors inside the block leave it under our names."""
+    try:
+        yield
+    except (DBAPIError, sqlite3.Error) as error:  # a raw sqlite3.Error comes from the pragmas of a new connection
+        # The driver's error alone: SQLAlchemy's would show a hundred lines of its own around it.
+        raise _named(error, shown) from (error.orig if isinstance(error, DBAPIError) else error)
+    except StatementError as error:  # around what was raised while a value was encrypted
+        if isinstance(error.orig, PersonaMemoryError):
+            raise error.orig from None
+        raise
 
 
 def first(connection: Connection, query: Select[Any], values: Mapping[str, Any]) -> tuple[Any, ...] | None:
@@ -167,13 +218,18 @@ def _as_it_is(value: Any) -> Any:
     return value
 
 
-def _make_engine(url: str, durability: Durability) -> Engine:
+def engine_for(url: str, durability: Durability = "FULL", *, exclusive: bool = False) -> Engine:
+    """The engine of a ledger.
+
+    Args:
+        exclusive: nobody else may have the file open meanwhile (SQLite).
+    """
     try:
         parsed = make_url(url)
     except ArgumentError as error:
         raise InvalidInput(f"{url!r} is no database URL; use sqlite:///file or postgresql+psycopg://…") from error
     if parsed.get_backend_name() == "sqlite":
-        return _sqlite_engine(url, parsed.database, durability)
+        return _sqlite_engine(url, parsed.database, durability, exclusive=exclusive)
     if parsed.get_backend_name() == "postgresql":
         try:
             return create_engine(url, pool_pre_ping=True, pool_size=8, max_overflow=8, hide_parameters=True)
@@ -182,7 +238,7 @@ def _make_engine(url: str, durability: Durability) -> Engine:
     raise InvalidInput(f"the ledger runs on SQLite or Postgres, not on {parsed.get_backend_name()!r}")
 
 
-def _sqlite_engine(url: str, database: str | None, durability: Durability) -> Engine:
+def _sqlite_engine(url: str, database: str | None, durability: Durability, *, exclusive: bool) -> Engine:
     if database in (None, "", ":memory:"):
         raise InvalidInput("a ledger in memory would lose everything; give a file (a temporary folder for tests)")
     if not str(database).startswith("file:"):
@@ -195,6 +251,8 @@ def _sqlite_engine(url: str, database: str | None, durability: Durability) -> En
     def _configure(connection: Any, _record: Any) -> None:
         # pysqlite would begin transactions late and on its own; we emit BEGIN ourselves (see `_begin`).
         connection.isolation_level = None
+        if exclusive:
+            connection.execute("PRAGMA locking_mode = EXCLUSIVE").close()
         _use_wal(connection)
         for pragma in (f"synchronous = {durability}", "secure_delete = ON", "temp_store = MEMORY"):
             connection.execute(f"PRAGMA {pragma}").close()
@@ -232,8 +290,11 @@ def _use_wal(connection: sqlite3.Connection) -> None:
             time.sleep(0.01)
 
 
-def _prepare(tx: Connection, *, shown: str) -> bytes:
-    """Create or migrate the tables; returns the ledger's secret, the key of all its hashes (32 bytes)."""
+def _prepare(tx: Connection, *, shown: str, keys: tuple[KeyStore, MasterKey] | None) -> bytes | Vault:
+    """Create or migrate the tables; returns the ledger's secret, the key of all its hashes (32 bytes).
+
+    Of an encrypted ledger it returns the vault, which holds the secret: beside the hashes it would confirm guesses.
+    """
     if tx.dialect.name == "postgresql":
         # Two processes may open a new ledger at the same time: one of them creates the tables.
         tx.execute(text("SELECT pg_advisory_xact_lock(7310442)"))
@@ -241,27 +302,75 @@ def _prepare(tx: Connection, *, shown: str) -> bytes:
     if meta.name not in tables:
         if tables and tx.dialect.name == "sqlite":
             raise LedgerCorrupt(f"{shown} is a database of another program; choose another home")
-        metadata.create_all(tx)
-        rows = [
-            {"name": "schema_version", "value": str(SCHEMA_VERSION)},
-            {"name": "secret", "value": secrets.token_hex(32)},
-        ]
-        tx.execute(insert(meta), rows)
+        _create(tx, keys)
     found = dict(tx.execute(select(meta.c.name, meta.c.value)).all())
-    if not {"schema_version", "secret"} <= found.keys():
+    if "schema_version" not in found or not ({"secret", ENCRYPTION} & found.keys()):
         raise LedgerCorrupt(f"{shown} is no ledger of persona-memory; choose another home")
+    version = checked_version(found, shown)
+    known = _unlocked(found, shown, keys)
+    migrated(tx, version)
+    if tx.dialect.name == "sqlite":
+        planner.inform(tx)
+    return known
+
+
+def checked_version(found: Mapping[str, str], shown: str) -> int:
+    """The schema version of a ledger's `meta`, if this persona-memory knows it.
+
+    Raises:
+        LedgerTooNew: it does not.
+    """
     version = int(found["schema_version"])
     if version > SCHEMA_VERSION:
         raise LedgerTooNew(
             f"{shown} has schema version {version}, this persona-memory reads up to {SCHEMA_VERSION}: "
             "upgrade it with pip install --upgrade persona-memory"
         )
+    return version
+
+
+def migrated(tx: Connection, version: int) -> None:
+    """Bring the tables from this version to the present one."""
     if version < SCHEMA_VERSION:
         migrations.upgrade(tx, version, to=SCHEMA_VERSION)
         tx.execute(update(meta).where(meta.c.name == "schema_version").values(value=str(SCHEMA_VERSION)))
-    if tx.dialect.name == "sqlite":
-        planner.inform(tx)
-    return bytes.fromhex(found["secret"])
+
+
+def _create(tx: Connection, keys: tuple[KeyStore, MasterKey] | None) -> None:
+    """The tables of a new ledger, and either its secret or the name of the store that holds it."""
+    metadata.create_all(tx)
+    rows = [{"name": "schema_version", "value": str(SCHEMA_VERSION)}]
+    if keys is None:
+        rows.append({"name": "secret", "value": secrets.token_hex(32)})
+    else:
+        store, master = keys
+        rows.append({"name": ENCRYPTION, "value": store.create(master, secrets.token_bytes(32))})
+    tx.execute(insert(meta), rows)
+
+
+def _unlocked(found: Mapping[str, str], shown: str, keys: tuple[KeyStore, MasterKey] | None) -> bytes | Vault:
+    """The secret of a plain ledger, or the vault of an encrypted one.
+
+    Raises:
+        EncryptionError: it is encrypted and there is no key, or the other way round; or it is the wrong one.
+    """
+    if CONVERTING in found:
+        raise EncryptionError(
+            f"{shown} is being encrypted; if that was interrupted, `persona-memory encrypt` finishes it"
+        )
+    if ENCRYPTION not in found and keys is None:
+        return bytes.fromhex(found["secret"])
+    if keys is None:
+        raise EncryptionError(
+            f"{shown} is encrypted: set PERSONA_MEMORY_KEY to its key or key file, or pass encryption=… (--key-file)"
+        )
+    if ENCRYPTION not in found:
+        raise EncryptionError(
+            f"{shown} is not encrypted, but a key is given: `persona-memory encrypt` converts it; or take the key away "
+            "(PERSONA_MEMORY_KEY)"
+        )
+    store, master = keys
+    return Vault(store, master, found[ENCRYPTION])
 
 
 def _named(error: DBAPIError | sqlite3.Error, shown: str) -> LedgerError:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -19,6 +19,7 @@ from persona_memory.errors import LedgerLocked
 from persona_memory.ledger.engine import Ledger
 from persona_memory.ledger.people import Person, insert_ignore, keyed
 from persona_memory.ledger.schema import PER_USER, events, jobs, receipts, tombstones
+from persona_memory.ledger.sealed import Owned
 from persona_memory.ledger.threads import erased_tokens
 from persona_memory.types import ErasureReceipt
 
@@ -28,10 +29,16 @@ READERS_S = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Outside:
-    """What an index outside the ledger still has to delete: these points, or (None) everything of the person."""
+    """What is still to be deleted outside the ledger.
+
+    Attributes:
+        points: of an index; None for everything of the person.
+        keys: ids of data keys, which are destroyed.
+    """
 
     user_id: str
     points: list[str] | None
+    keys: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +67,7 @@ def redact(tx: Connection, person: Person, remaining: Mapping[int, str]) -> None
     The turn's keyed hashes stay, so that a resend of the original is still known and adds nothing.
     """
     for seq, left in remaining.items():
-        changed: dict[str, Any] = {"text": left, "embedded": None, "profiled": False}
+        changed: dict[str, Any] = {"text": Owned(person, left), "embedded": None, "profiled": False}
         if not left:
             changed |= {"state": "learnt", "speaker": None, "message_id": None, "data": {}}
         tx.execute(update(events).where(person.owns(events), events.c.seq == seq).values(changed))
@@ -68,7 +75,7 @@ def redact(tx: Connection, person: Person, remaining: Mapping[int, str]) -> None
 
 def rewrite_answer(tx: Connection, person: Person, seq: int, data: Mapping[str, Any]) -> None:
     """Replace a recorded answer by what may remain of it."""
-    tx.execute(update(events).where(person.owns(events), events.c.seq == seq).values(data=dict(data)))
+    tx.execute(update(events).where(person.owns(events), events.c.seq == seq).values(data=Owned(person, dict(data))))
 
 
 def clean_jobs(tx: Connection, person: Person) -> None:
@@ -91,6 +98,7 @@ def write_receipt(
     *,
     points: Collection[str] | None,
     named: Named | None = None,
+    keys: Collection[str] = (),
     secret: bytes,
     now: datetime,
 ) -> str:
@@ -100,9 +108,10 @@ def write_receipt(
         points: what the index still has to delete, None for everything of the person. Until it has, the receipt names
             the person.
         named: what was erased; None for a receipt that only clears an index of what came to it late.
+        keys: the person's data keys, which are to be destroyed, too.
     """
     receipt_id = secrets.token_hex(8)
-    outside = {"user_id": person.user_id, "points": None if points is None else list(points)}
+    outside = {"user_id": person.user_id, "points": None if points is None else list(points), "keys": list(keys)}
     row = {
         "namespace": person.namespace, "id": receipt_id, "at": now, "complete": False, "erased": dict(erased),
         "user_token": keyed(secret, "receipt", person.namespace, person.user_id), "outside": outside,

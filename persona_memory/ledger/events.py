@@ -25,6 +25,7 @@ from sqlalchemy import (
 from persona_memory.errors import NotFound
 from persona_memory.ledger.people import Counters, Person, owned, parts
 from persona_memory.ledger.schema import events, users
+from persona_memory.ledger.sealed import Owned, opened
 from persona_memory.types import Event, EventKind, LearnState, Role, Turn
 
 LEARNABLE: tuple[EventKind, ...] = ("turn", "statement")
@@ -113,9 +114,10 @@ def append(tx: Connection, person: Person, found: Counters, new: Sequence[NewEve
     numbers = range(found.last_seq + 1, found.last_seq + 1 + len(new))
     rows = [
         {
-            **person.key(), "seq": seq, "kind": one.kind, "at": one.at, "recorded_at": now, "text": one.text,
-            "thread_id": one.thread_id, "session": one.session, "role": one.role, "speaker": one.speaker,
-            "message_id": one.message_id, "state": one.state, "data": one.data or {}, "key": one.key,
+            **person.key(), "seq": seq, "kind": one.kind, "at": one.at, "recorded_at": now,
+            "text": Owned(person, one.text), "thread_id": one.thread_id, "session": one.session, "role": one.role,
+            "speaker": Owned(person, one.speaker), "message_id": one.message_id, "state": one.state,
+            "data": Owned(person, one.data or {}), "key": one.key,
             "digest": one.digest, "chain": one.chain,
         }
         for seq, one in zip(numbers, new, strict=True)
@@ -133,8 +135,8 @@ def in_order(
     """The person's events in order, all or of some kinds, without wordings that were revised."""
     values: dict[str, Any] = {**person.owner(), "after": after}
     if kinds is None:
-        return [Event(*row) for row in connection.execute(_IN_ORDER, values)]
-    return [Event(*row) for row in connection.execute(_OF_KINDS, {**values, "kinds": kinds})]
+        return [_event(row, person) for row in connection.execute(_IN_ORDER, values)]
+    return [_event(row, person) for row in connection.execute(_OF_KINDS, {**values, "kinds": kinds})]
 
 
 def between(
@@ -142,24 +144,24 @@ def between(
 ) -> list[Event]:
     """The person's events of some kinds between two others, in order."""
     values = {**person.owner(), "after": after, "before": before, "kinds": kinds}
-    return [Event(*row) for row in connection.execute(_OF_KINDS_BEFORE, values)]
+    return [_event(row, person) for row in connection.execute(_OF_KINDS_BEFORE, values)]
 
 
 def questions(connection: Connection, person: Person, *, after: int = 0) -> list[Event]:
     """What became of questions that were offered, in order."""
-    return [Event(*row) for row in connection.execute(_QUESTIONS, {**person.owner(), "after": after})]
+    return [_event(row, person) for row in connection.execute(_QUESTIONS, {**person.owner(), "after": after})]
 
 
 def turns(connection: Connection, person: Person, *, after: int = 0, seqs: Collection[int] | None = None) -> list[Turn]:
     """Turns and statements that stand (not revised, not forgotten), in order."""
     if seqs is None:
-        return [_turn(row) for row in connection.execute(_TURNS_AFTER, {**person.owner(), "after": after})]
-    return [_turn(row) for row in _among(connection, _TURNS_AMONG, person, sorted(set(seqs)), after=after)]
+        return [_turn(row, person) for row in connection.execute(_TURNS_AFTER, {**person.owner(), "after": after})]
+    return [_turn(row, person) for row in _among(connection, _TURNS_AMONG, person, sorted(set(seqs)), after=after)]
 
 
 def pending(connection: Connection, person: Person, *, limit: int) -> list[Turn]:
     """The oldest turns and statements that are still to be learnt."""
-    return [_turn(row) for row in connection.execute(_OLDEST_PENDING, {**person.owner(), "most": limit})]
+    return [_turn(row, person) for row in connection.execute(_OLDEST_PENDING, {**person.owner(), "most": limit})]
 
 
 def earlier_wordings(connection: Connection, person: Person, seqs: Collection[int]) -> list[int]:
@@ -206,7 +208,8 @@ def count(connection: Connection, namespace: str) -> tuple[int, int]:
 def last_question(connection: Connection, person: Person, thread_id: str) -> Event | None:
     """The question that was last offered in the thread, unless something became of it."""
     row = connection.execute(_LAST_QUESTION, {**person.owner(), "thread": thread_id}).one_or_none()
-    return Event(*row) if row is not None and row.data["outcome"] == "offered" else None
+    last = None if row is None else _event(row, person)
+    return last if last is not None and last.data["outcome"] == "offered" else None
 
 
 def has_key(connection: Connection, person: Person, key: str) -> bool:
@@ -222,7 +225,7 @@ def unembedded(connection: Connection, person: Person) -> frozenset[int]:
 
 def unprofiled(connection: Connection, person: Person) -> list[Turn]:
     """Turns that were learnt (or parked) and that the profile optimiser has not seen, up to the first pending one."""
-    return [_turn(row) for row in connection.execute(_UNPROFILED, person.owner())]
+    return [_turn(row, person) for row in connection.execute(_UNPROFILED, person.owner())]
 
 
 def is_profiled(connection: Connection, person: Person) -> bool:
@@ -246,7 +249,7 @@ def mark_pending(tx: Connection, person: Person, seqs: Collection[int] | None = 
 def before(connection: Connection, person: Person, turn: Turn, *, limit: int) -> list[Turn]:
     """The last turns of the same thread before `turn`, in order."""
     values = {**person.owner(), "thread": turn.thread_id, "before": turn.seq, "most": limit}
-    return [_turn(row) for row in connection.execute(_BEFORE, values)][::-1]
+    return [_turn(row, person) for row in connection.execute(_BEFORE, values)][::-1]
 
 
 def last_of_thread(connection: Connection, person: Person, thread_id: str, *, limit: int) -> list[Turn]:
@@ -257,7 +260,7 @@ def last_of_thread(connection: Connection, person: Person, thread_id: str, *, li
         .order_by(events.c.seq.desc())
         .limit(limit)
     )
-    return [_turn(row) for row in connection.execute(query)][::-1]
+    return [_turn(row, person) for row in connection.execute(query)][::-1]
 
 
 def statements(connection: Connection, person: Person, seqs: Collection[int]) -> frozenset[int]:
@@ -293,7 +296,7 @@ def one(connection: Connection, person: Person, seq: int) -> Event:
     row = connection.execute(_ONE, {**person.owner(), "wanted": seq}).one_or_none()
     if row is None:
         raise NotFound(f"user {person.user_id!r} has no event {seq!r}")
-    return Event(*row)
+    return _event(row, person)
 
 
 def _among(
@@ -308,6 +311,13 @@ def _stands(person: Person) -> ColumnElement[bool]:
     return and_(person.owns(events), _STAND)
 
 
-def _turn(row: Row[*tuple[Any, ...]]) -> Turn:
-    seq, thread_id, session, role, *rest = row
-    return Turn(seq, thread_id or "", session, role or "user", *rest)
+def _event(row: Row[*tuple[Any, ...]], person: Person) -> Event:
+    seq, kind, at, text, thread_id, session, role, speaker, message_id, state, data = row
+    said, by, known = opened(text, person), opened(speaker, person), opened(data, person)
+    return Event(seq, kind, at, said, thread_id, session, role, by, message_id, state, known)
+
+
+def _turn(row: Row[*tuple[Any, ...]], person: Person) -> Turn:
+    seq, thread_id, session, role, text, at, speaker, *rest = row
+    said, by = opened(text, person), opened(speaker, person)
+    return Turn(seq, thread_id or "", session, role or "user", said, at, by, *rest)

@@ -36,12 +36,13 @@ from persona_memory.ledger import owners
 from persona_memory.ledger.events import mark
 from persona_memory.ledger.people import Person, counters, owned
 from persona_memory.ledger.schema import ACTIVE, events, jobs, users
+from persona_memory.ledger.sealed import Owned, opened
 from persona_memory.types import Job, JobKind
 
 KINDS: tuple[JobKind, ...] = ("index", "learn", "optimize", "consolidate")
 _JOB = (
     jobs.c.id, jobs.c.user_id, jobs.c.kind, jobs.c.state, jobs.c.due_at, jobs.c.attempts, jobs.c.fence, jobs.c.epoch,
-    jobs.c.last_error, jobs.c.seqs,
+    jobs.c.last_error, jobs.c.seqs, jobs.c.namespace,
 )  # fmt: skip
 
 _HELD = and_(jobs.c.id == bindparam("job_id"), jobs.c.fence == bindparam("job_fence"), jobs.c.state == "running")
@@ -219,9 +220,9 @@ def adopt(tx: Connection, person: Person, job: Job) -> Job:
     return replace(job, epoch=epoch, attempts=1)
 
 
-def retry_later(tx: Connection, job: Job, error: str, *, due: datetime) -> None:
+def retry_later(tx: Connection, person: Person, job: Job, error: str, *, due: datetime) -> None:
     """Queue a failed job again, with its error shown."""
-    tx.execute(update(jobs).where(_held(job)).values(state="queued", due_at=due, last_error=error))
+    tx.execute(update(jobs).where(_held(job)).values(state="queued", due_at=due, last_error=Owned(person, error)))
 
 
 def park(tx: Connection, person: Person, job: Job, error: str, seqs: Sequence[int], *, now: datetime) -> None:
@@ -235,7 +236,7 @@ def park(tx: Connection, person: Person, job: Job, error: str, seqs: Sequence[in
         earlier = [row.id for row in tx.execute(parked.where(jobs.c.state == "parked")) if not row.seqs]
         tx.execute(delete(jobs).where(jobs.c.id.in_(earlier)))
     again = tx.execute(select(jobs.c.again).where(jobs.c.id == job.id)).scalar_one()
-    tx.execute(update(jobs).where(_held(job)).values(state="parked", last_error=error, seqs=list(seqs)))
+    tx.execute(update(jobs).where(_held(job)).values(state="parked", last_error=Owned(person, error), seqs=list(seqs)))
     if seqs:
         mark(tx, person, seqs, "parked")
     if again:
@@ -328,4 +329,6 @@ def _parked(tx: Connection, person: Person, job_id: int) -> Job:
 
 def _job(row: Row[*tuple[Any, ...]]) -> Job:
     values = dict(row._mapping)
-    return Job(**{**values, "seqs": tuple(values["seqs"])})
+    person = Person(values.pop("namespace"), values["user_id"])
+    error = opened(values["last_error"], person)
+    return Job(**{**values, "last_error": error, "seqs": tuple(values["seqs"])})

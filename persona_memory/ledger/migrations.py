@@ -18,7 +18,15 @@ def _with_what_receipts_name(tx: Connection) -> None:
     tx.execute(text("ALTER TABLE receipts ADD COLUMN named JSON"))
 
 
-STEPS: dict[int, Callable[[Connection], None]] = {1: _with_adapters, 2: _with_what_receipts_name}
+def _with_keys(tx: Connection) -> None:
+    tx.execute(text("ALTER TABLE users ADD COLUMN key VARCHAR(16)"))
+
+
+STEPS: dict[int, Callable[[Connection], None]] = {
+    1: _with_adapters,
+    2: _with_what_receipts_name,
+    3: _with_keys,
+}
 """From version n (the key) to n + 1. Version 1 is the first release."""
 
 

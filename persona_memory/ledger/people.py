@@ -12,9 +12,11 @@ from typing import Any, TypeVar
 from sqlalchemy import ColumnElement, Connection, Executable, Table, and_, bindparam, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from persona_memory.errors import InvalidUserId
+from persona_memory.encryption import DataKey
+from persona_memory.errors import EncryptionError, InvalidUserId
 from persona_memory.ledger.engine import Ledger, first
 from persona_memory.ledger.schema import users
+from persona_memory.ledger.sealed import vault_of
 from persona_memory.types import Policy
 
 MAX_USER_ID = 512
@@ -72,6 +74,7 @@ class Counters:
     reprofile: bool = False
     policy: Mapping[str, Any] | None = None
     overflows: tuple[bool, ...] = ()
+    key: str | None = None
 
 
 _COLUMNS = tuple(users.c[name] for name in Counters.__dataclass_fields__)
@@ -119,11 +122,16 @@ def insert_ignore(tx: Connection, table: Table, rows: list[dict[str, Any]]) -> N
 
 
 def lock(tx: Connection, person: Person) -> Counters:
-    """The person's counters, with the row locked until the transaction ends (SQLite: everything is)."""
+    """The person's counters, with the row locked until the transaction ends (SQLite: everything is).
+
+    Nothing of a person is encrypted before this was called: it is here that they have their key.
+    """
     found = lock_known(tx, person)
     if found is None:
+        vault = vault_of(tx.dialect)
         # A person who comes back after an erasure starts from a random epoch: nothing cached of them can match.
-        insert_ignore(tx, users, [{**person.key(), "policy": asdict(Policy()), "epoch": secrets.randbelow(2**52) + 1}])
+        row = {**person.key(), "policy": asdict(Policy()), "epoch": secrets.randbelow(2**52) + 1}
+        insert_ignore(tx, users, [{**row, "key": None if vault is None else vault.create(person)}])
         return lock(tx, person)  # not there if somebody deletes the person at this moment
     return found
 
@@ -132,13 +140,28 @@ def lock_known(tx: Connection, person: Person) -> Counters | None:
     """As `lock`, for work that must not bring back somebody who was deleted meanwhile: None for nobody."""
     query = _COUNTERS if tx.dialect.name == "sqlite" else _LOCKED
     row = first(tx, query, person.owner())
-    return None if row is None else _counters(row)
+    if row is None:
+        return None
+    found, vault = _checked_counters(tx, person, row), vault_of(tx.dialect)
+    if vault is not None and found.key is not None:
+        vault.locked(person, found.key)
+    return found
+
+
+def data_key(connection: Connection, person: Person) -> DataKey | None:
+    """The key of this person; None where nothing is encrypted, or nobody is known.
+
+    Raises:
+        KeyDestroyed: they were deleted, and this is a copy from before.
+    """
+    vault, found = vault_of(connection.dialect), counters(connection, person)
+    return None if vault is None or found.key is None else vault.key(found.key)
 
 
 def counters(connection: Connection, person: Person) -> Counters:
     """The person's counters as of now; all zero for somebody unknown."""
     row = first(connection, _COUNTERS, person.owner())
-    return Counters() if row is None else _counters(row)
+    return Counters() if row is None else _checked_counters(connection, person, row)
 
 
 def glance(ledger: Ledger, person: Person) -> tuple[Any, ...] | None:
@@ -191,6 +214,21 @@ def in_meta_learning(connection: Connection) -> list[tuple[Person, int]]:
     agrees = users.c.policy["meta_learning"].as_boolean().is_(True)
     query = select(users.c.namespace, users.c.user_id, users.c.epoch).where(agrees, users.c.last_seq > 0)
     return [(Person(*key), epoch) for *key, epoch in connection.execute(query.order_by(*users.primary_key))]
+
+
+def _checked_counters(connection: Connection, person: Person, row: tuple[Any, ...]) -> Counters:
+    """The counters, if the person is encrypted just when the ledger was when it was opened.
+
+    Raises:
+        EncryptionError: another process has encrypted it since, or has gone on without encryption.
+    """
+    found = _counters(row)
+    if (found.key is None) is (vault_of(connection.dialect) is None):
+        return found
+    raise EncryptionError(
+        f"user {person.user_id!r} was written {'with' if found.key else 'without'} encryption by another process: "
+        "close the memory and open it again"
+    )
 
 
 def _counters(row: tuple[Any, ...]) -> Counters:

@@ -1,4 +1,9 @@
-"""The ledger's tables. Every key begins with (namespace, user_id); `events` is the source of the rest."""
+"""The ledger's tables. Every key begins with (namespace, user_id); `events` is the source of the rest.
+
+What people said, and what was made of it, is in columns of the types `Sealed…`, which an encrypted ledger encrypts. In
+the others are ids, times, kinds, numbers and keyed hashes, and what is asked for by its value; docs/encryption.md lists
+them.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +18,6 @@ from sqlalchemy import (
     Float,
     Index,
     Integer,
-    LargeBinary,
     MetaData,
     PrimaryKeyConstraint,
     String,
@@ -24,7 +28,9 @@ from sqlalchemy import (
     text,
 )
 
-SCHEMA_VERSION = 3
+from persona_memory.ledger.sealed import SealedBytes, SealedJSON, SealedText
+
+SCHEMA_VERSION = 4
 
 metadata = MetaData()
 
@@ -76,6 +82,8 @@ users = Table(
     Column("policy", JSON, nullable=False, default=dict),
     # Whether each of the last turns did not fit the budget, oldest first: what the router escalates on.
     Column("overflows", JSON, nullable=False, default=list),
+    # Of the data key that encrypts what is said from now on; none where the ledger is not encrypted.
+    Column("key", String(16)),
     PrimaryKeyConstraint("namespace", "user_id"),
 )
 
@@ -87,14 +95,14 @@ events = Table(
     Column("kind", String(16), nullable=False),
     Column("at", UtcTime, nullable=False),
     Column("recorded_at", UtcTime, nullable=False),
-    Column("text", Text, nullable=False, default=""),
+    Column("text", SealedText("events.text"), nullable=False, default=""),
     Column("thread_id", Text),
     Column("session", Integer, nullable=False, default=0),
     Column("role", String(16)),
-    Column("speaker", Text),
+    Column("speaker", SealedText("events.speaker")),
     Column("message_id", Text),
     Column("state", String(8)),
-    Column("data", JSON, nullable=False, default=dict),
+    Column("data", SealedJSON("events.data"), nullable=False, default=dict),
     # Idempotency: keyed hashes of the message's identity, of its content and of the thread up to and including it.
     Column("key", String(32)),
     Column("digest", String(32)),
@@ -141,8 +149,8 @@ memories = Table(
     Column("id", String(32), nullable=False),
     Column("ordinal", BigInteger, nullable=False),
     Column("kind", String(16), nullable=False),
-    Column("text", Text, nullable=False),
-    Column("quote", Text, nullable=False, default=""),
+    Column("text", SealedText("memories.text"), nullable=False),
+    Column("quote", SealedText("memories.quote"), nullable=False, default=""),
     Column("basis", String(16), nullable=False),
     Column("confidence", Float, nullable=False),
     Column("valid_from", UtcTime, nullable=False),
@@ -166,9 +174,9 @@ profile_edits = Table(
     metadata,
     *_owner(),
     Column("ordinal", BigInteger, nullable=False),
-    Column("field", Text, nullable=False),
+    Column("field", SealedText("profile_edits.field"), nullable=False),
     Column("op", String(8), nullable=False),
-    Column("value", JSON),
+    Column("value", SealedJSON("profile_edits.value")),
     Column("evidence", JSON, nullable=False),
     Column("confidence", Float, nullable=False),
     Column("basis", String(16), nullable=False),
@@ -181,8 +189,8 @@ topic_evidence = Table(
     metadata,
     *_owner(),
     Column("ordinal", BigInteger, nullable=False),
-    Column("topic", Text, nullable=False),
-    Column("said", Text, nullable=False),
+    Column("topic", SealedText("topic_evidence.topic"), nullable=False),
+    Column("said", SealedText("topic_evidence.said"), nullable=False),
     Column("kind", String(16), nullable=False),
     Column("seq", BigInteger, nullable=False),
     Column("at", UtcTime, nullable=False),
@@ -196,7 +204,7 @@ vectors = Table(
     Column("item", String(64), nullable=False),
     Column("fingerprint", Text, nullable=False),
     Column("ordinal", BigInteger, nullable=False),
-    Column("vector", LargeBinary, nullable=False),
+    Column("vector", SealedBytes("vectors.vector"), nullable=False),
     PrimaryKeyConstraint("namespace", "user_id", "fingerprint", "item"),
 )
 Index("vectors_by_ordinal", vectors.c.namespace, vectors.c.user_id, vectors.c.fingerprint, vectors.c.ordinal)
@@ -216,7 +224,7 @@ jobs = Table(
     Column("attempts", Integer, nullable=False, default=0),
     Column("again", Boolean, nullable=False, default=False),
     Column("epoch", BigInteger, nullable=False, default=0),
-    Column("last_error", Text),
+    Column("last_error", SealedText("jobs.last_error")),
     Column("seqs", JSON, nullable=False, default=list),
     sqlite_autoincrement=True,
 )
@@ -250,8 +258,8 @@ adapters = Table(
     Column("at", UtcTime, nullable=False),
     # When it was last made active; a rollback goes to the one that was active before.
     Column("active_from", UtcTime),
-    Column("report", JSON, nullable=False, default=dict),
-    Column("reason", Text, nullable=False, default=""),
+    Column("report", SealedJSON("adapters.report"), nullable=False, default=dict),
+    Column("reason", SealedText("adapters.reason"), nullable=False, default=""),
     PrimaryKeyConstraint("namespace", "user_id", "revision"),
 )
 Index(
@@ -280,7 +288,7 @@ receipts = Table(
     Column("at", UtcTime, nullable=False),
     Column("complete", Boolean, nullable=False),
     Column("erased", JSON, nullable=False),
-    # What an index outside the ledger still has to delete: {"user_id": …, "points": […], or null for all of them}.
+    # What is still to be deleted outside the ledger: {"user_id": …, "points": […] or null for all, "keys": […]}.
     Column("outside", JSON(none_as_null=True)),
     # What was erased, by ids and names that tell nothing (`erasure.Named`), so that it can be proven later.
     Column("named", JSON(none_as_null=True)),

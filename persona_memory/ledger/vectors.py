@@ -11,6 +11,7 @@ from sqlalchemy import Connection, bindparam, delete, func, or_, select, update
 from persona_memory.ledger.events import LEFT
 from persona_memory.ledger.people import Person, bump, insert_ignore, owned, parts
 from persona_memory.ledger.schema import events, memories, users, vectors
+from persona_memory.ledger.sealed import Owned, opened
 from persona_memory.protocols import Vector
 
 
@@ -66,9 +67,9 @@ def missing(connection: Connection, person: Person, *, limit: int) -> list[Unemb
     """Turns, then memories, that have no vector yet, oldest first."""
     owner = person.owner()
     turns = connection.execute(_TURNS, {**owner, "most": limit})
-    found = [Unembedded(f"t{seq}", text) for seq, text in turns]
+    found = [Unembedded(f"t{seq}", opened(text, person)) for seq, text in turns]
     rest = connection.execute(_MEMORIES, {**owner, "most": limit - len(found)})
-    return found + [Unembedded(memory_id, text) for memory_id, text in rest]
+    return found + [Unembedded(memory_id, opened(text, person)) for memory_id, text in rest]
 
 
 def count_missing(connection: Connection, namespace: str) -> int:
@@ -90,9 +91,12 @@ def store(tx: Connection, person: Person, fingerprint: str, points: Mapping[str,
     delete_points(tx, person, fingerprint, list(points))
     first = (tx.execute(_NEWEST, {**person.owner(), "by": fingerprint}).scalar_one() or 0) + 1
     rows = [
-        {**person.key(), "item": item, "fingerprint": fingerprint, "ordinal": first + place, "vector": vector.tobytes()}
+        {
+            **person.key(), "item": item, "fingerprint": fingerprint, "ordinal": first + place,
+            "vector": Owned(person, vector.tobytes()),
+        }
         for place, (item, vector) in enumerate(points.items())
-    ]
+    ]  # fmt: skip
     insert_ignore(tx, vectors, rows)
     bump(tx, person, vectors=1)
 
@@ -124,7 +128,7 @@ def read(
     rows = connection.execute(_AFTER, {**person.owner(), "by": fingerprint, "after": after}).all()
     if not rows:
         return [], np.zeros((0, 0), np.float32), after
-    matrix = np.frombuffer(b"".join(row.vector for row in rows), np.float32).reshape(len(rows), -1)
+    matrix = np.frombuffer(b"".join(opened(row.vector, person) for row in rows), np.float32).reshape(len(rows), -1)
     return [row.item for row in rows], matrix, rows[-1].ordinal
 
 

@@ -1,7 +1,8 @@
 """`python -m persona_memory.parametric FOLDER`: do the task in this folder, see `studying`.
 
-Progress goes to standard output, as lines of JSON. It ends when its standard input is closed, as then nobody waits for
-it any more; its checkpoint stays.
+The first line of its standard input is the key that everything in the folder is encrypted with, in hexadecimal; empty
+where nothing is. Progress goes to standard output, as lines of JSON. It ends when its standard input is closed, as then
+nobody waits for it any more; its checkpoint stays.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import torch
 
+from persona_memory.encryption import DataKey
 from persona_memory.errors import PersonaMemoryError
 from persona_memory.parametric import studying
 from persona_memory.parametric.training import Progress
@@ -25,18 +27,19 @@ ENDED = 3
 def main(folder: Path) -> int:
     """0 where there is a revision, 1 where there is none; the report says why."""
     os.nice(10)  # people who are being answered go first
+    key = bytes.fromhex(sys.stdin.readline())
+    cipher = DataKey(key) if key else None
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    task = studying.told(folder)
+    task = studying.told(folder, cipher=cipher)
     if task.plan.threads:
         torch.set_num_threads(task.plan.threads)
     try:
-        done = studying.study(task.load(), task, checkpoint=folder / studying.CHECKPOINT, progress=_tell)
+        done = studying.study(task.load(), task, checkpoint=folder / studying.CHECKPOINT, cipher=cipher, progress=_tell)
     except Exception as error:  # whoever waits for this process is told, and raises it
-        studying.say(
-            folder, str(error) if isinstance(error, PersonaMemoryError) else f"{type(error).__name__}: {error}"
-        )
+        told = str(error) if isinstance(error, PersonaMemoryError) else f"{type(error).__name__}: {error}"
+        studying.say(folder, told, cipher=cipher)
         return 1
-    studying.say(folder, done)
+    studying.say(folder, done, cipher=cipher)
     return 0
 
 

@@ -35,6 +35,7 @@ from persona_memory.adapters.files import CONFIG, MANIFEST, WEIGHTS
 from persona_memory.adapters.manifest import from_json, to_json
 from persona_memory.errors import AdapterRefused, InvalidInput
 from persona_memory.parametric.lora import Part, Shapes, Weights, flatten, layout, peft_config, to_peft, unflatten
+from persona_memory.protocols import Opener
 
 Dtype = Literal["float32", "bfloat16"]
 DTYPES: Mapping[torch.dtype, Dtype] = {torch.float32: "float32", torch.bfloat16: "bfloat16"}
@@ -170,6 +171,7 @@ def load_flat(
     fingerprint: Fingerprint,
     digest: str | None = None,
     limits: Limits | None = None,
+    opener: Opener | None = None,
 ) -> tuple[Tensor, Stored]:
     """The revision's numbers as one vector (N,), as `layout` orders them, if every check passes.
 
@@ -182,6 +184,7 @@ def load_flat(
         digest: SHA-256 of manifest.json where the ledger knows it: then not even somebody who can write the store can
             pass other weights off.
         limits: see `Limits`.
+        opener: what opens the files, where they are encrypted.
 
     Raises:
         AdapterForAnotherBase: it was trained on another base, tokenizer or chat template.
@@ -190,7 +193,7 @@ def load_flat(
     """
     limits = limits or Limits()
     most = {WEIGHTS: 4 * parts[-1].end + limits.header, CONFIG: limits.config, MANIFEST: limits.manifest}
-    files = read_revision(store, name, most)
+    files = read_revision(store, name, most, opener=opener)
     found = hashlib.sha256(files[MANIFEST]).hexdigest()
     if digest not in (None, found):
         raise AdapterRefused(name, "manifest.json is not the one that was registered")

@@ -15,6 +15,7 @@ from dataclasses import asdict
 from typing import Any, Self
 
 from persona_memory.adapters import parse_name
+from persona_memory.encryption import DataKey
 from persona_memory.errors import AdapterRetired, InvalidInput, TrainingError
 from persona_memory.parametric import studying
 from persona_memory.parametric.base import BaseModel
@@ -109,7 +110,12 @@ class LocalAdapters:
         with self._lock:
             if self._pool is None:
                 self._pool = AdapterPool(
-                    self._base, revisions.folder, self._plan.spec, slots=self._slots, digest_of=revisions.digest
+                    self._base,
+                    revisions.folder,
+                    self._plan.spec,
+                    slots=self._slots,
+                    digest_of=revisions.digest,
+                    opener=revisions.opener,
                 )
             elif self._pool.store != revisions.folder:
                 raise InvalidInput("these adapters serve another memory; make a LocalAdapters for each home")
@@ -182,7 +188,7 @@ class LocalAdapters:
     async def _run(self, study: Study) -> int:
         """The exit status of the process that trains it."""
         self._refuse_unwanted(study.adapter_id)  # it may have been erased while it waited for its turn
-        studying.ask(study.workspace, Task.of(self._base, self._plan, study))
+        studying.ask(study.workspace, Task.of(self._base, self._plan, study), cipher=_cipher(study))
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "persona_memory.parametric", str(study.workspace),
             stdin=PIPE, stdout=PIPE, stderr=DEVNULL,
@@ -191,6 +197,7 @@ class LocalAdapters:
             with self._lock:
                 self._running[study.adapter_id] = process.pid
             self._refuse_unwanted(study.adapter_id)
+            await _say_key(process, study)
             await self._listen(process, study.adapter_id)
             return await process.wait()
         finally:
@@ -230,11 +237,23 @@ def _told(line: bytes) -> tuple[float, float] | None:
 
 
 def _result(study: Study, code: int) -> Studied:
-    done = studying.answer(study.workspace) if study.workspace.is_dir() else ""
+    done = studying.answer(study.workspace, cipher=_cipher(study)) if study.workspace.is_dir() else ""
     if isinstance(done, Studied):
         return done
     how = f"was killed by signal {-code}: is there enough memory?" if code < 0 else f"ended with {code}"
     raise TrainingError(0, done or f"its process {how}")
+
+
+def _cipher(study: Study) -> DataKey | None:
+    return None if study.key is None else DataKey(study.key)
+
+
+async def _say_key(process: Process, study: Study) -> None:
+    """The first line of its standard input: the key of the workspace, empty where there is none."""
+    assert process.stdin is not None
+    process.stdin.write((study.key or b"").hex().encode() + b"\n")
+    with suppress(ConnectionError):  # it has ended by itself; its exit status says how
+        await process.stdin.drain()
 
 
 async def _acquire(turn: threading.BoundedSemaphore) -> None:

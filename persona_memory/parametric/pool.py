@@ -25,6 +25,7 @@ from persona_memory.parametric.decoding import Sampling, Written, check_rows, de
 from persona_memory.parametric.files import Limits, load_flat
 from persona_memory.parametric.slots import BASE, Slots, attach
 from persona_memory.parametric.streams import Row
+from persona_memory.protocols import Opener
 
 T = TypeVar("T")
 OnToken = Callable[[int], bool]
@@ -78,6 +79,7 @@ class AdapterPool:
         digest_of: for a revision's name, the SHA-256 of its manifest.json as it was registered, or None; see
             `load_flat`.
         limits: see `Limits`.
+        opener: what opens the files, where they are encrypted.
     """
 
     def __init__(
@@ -91,9 +93,11 @@ class AdapterPool:
         batch: int = 8,
         digest_of: Callable[[str], str | None] | None = None,
         limits: Limits | None = None,
+        opener: Opener | None = None,
     ) -> None:
         self.base, self.store, self.spec, self.batch = base, store, spec, batch
         self._digest_of, self._limits = digest_of or (lambda name: None), limits
+        self._opener = opener
         self._slots = attach(base.model, spec, size=slots, dtype=dtype)
         self._owner = ThreadPoolExecutor(1, thread_name_prefix="persona-memory-model")
         self._lock = threading.Lock()
@@ -295,6 +299,7 @@ class AdapterPool:
             fingerprint=self.base.fingerprint,
             digest=digest,
             limits=self._limits,
+            opener=self._opener,
         )
         slot = self._room(adapter)
         self._slots.write_flat(slot, flat)

@@ -1,4 +1,7 @@
-"""The state of a training in one safetensors file, with JSON in its header: written whole or not at all."""
+"""The state of a training in one safetensors file, with JSON in its header: written whole or not at all.
+
+With a cipher the file is encrypted: it tells what a person said.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
+from safetensors.torch import load as load_tensors
 from safetensors.torch import save as dump_tensors
 from torch import Tensor
 
 from persona_memory.adapters import Fingerprint, LoraSpec
-from persona_memory.errors import InvalidInput
+from persona_memory.encryption import DataKey
+from persona_memory.errors import EncryptionError, InvalidInput
 from persona_memory.parametric.curriculum import Lesson, Pupil, Settings
 from persona_memory.parametric.encoding import Encoded
 from persona_memory.parametric.optimising import Optimiser
@@ -49,19 +54,37 @@ def _bytes(tensor: Tensor) -> bytes:
     return tensor.detach().cpu().contiguous().numpy().tobytes()
 
 
-def store(path: Path, key: str, step: int, pupils: Sequence[Pupil], optimiser: Optimiser, kept: Tensor) -> None:
+def store(
+    path: Path,
+    key: str,
+    step: int,
+    pupils: Sequence[Pupil],
+    optimiser: Optimiser,
+    kept: Tensor,
+    *,
+    cipher: DataKey | None = None,
+) -> None:
     """Replace the checkpoint of people's training; see `write`."""
     progress = [{name: getattr(pupil, name) for name in _FIELDS} for pupil in pupils]
-    write(path, key, {"step": step, "steps": optimiser.steps, "pupils": progress}, _tensors(optimiser, kept))
+    known = {"step": step, "steps": optimiser.steps, "pupils": progress}
+    write(path, key, known, _tensors(optimiser, kept), cipher=cipher)
 
 
-def resume(path: Path, key: str, pupils: Sequence[Pupil], optimiser: Optimiser, kept: Tensor) -> int:
+def resume(
+    path: Path,
+    key: str,
+    pupils: Sequence[Pupil],
+    optimiser: Optimiser,
+    kept: Tensor,
+    *,
+    cipher: DataKey | None = None,
+) -> int:
     """The step that the checkpoint was written after, with everything as it was then; 0 where there is no file.
 
     Raises:
         InvalidInput: it is no checkpoint, or that of another training.
     """
-    known = read(path, key, _tensors(optimiser, kept))
+    known = read(path, key, _tensors(optimiser, kept), cipher=cipher)
     if known is None:
         return 0
     optimiser.steps[:] = known["steps"]
@@ -75,7 +98,9 @@ def _tensors(optimiser: Optimiser, kept: Tensor) -> dict[str, Tensor]:
     return {"numbers": optimiser.numbers, "mean": optimiser.mean, "square": optimiser.square, "kept": kept}
 
 
-def write(path: Path, key: str, known: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
+def write(
+    path: Path, key: str, known: Mapping[str, Any], tensors: Mapping[str, Tensor], *, cipher: DataKey | None = None
+) -> None:
     """Replace a checkpoint. A kill leaves the old one or the new one; only its owner can read it.
 
     Args:
@@ -83,6 +108,8 @@ def write(path: Path, key: str, known: Mapping[str, Any], tensors: Mapping[str, 
         known: JSON.
     """
     data = dump_tensors(dict(tensors), metadata={"training": json.dumps({**known, "key": key})})
+    if cipher is not None:
+        data = cipher.seal(path.name, data)
     aside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
@@ -94,18 +121,18 @@ def write(path: Path, key: str, known: Mapping[str, Any], tensors: Mapping[str, 
         aside.unlink(missing_ok=True)
 
 
-def key_of(path: Path) -> str | None:
+def key_of(path: Path, *, cipher: DataKey | None = None) -> str | None:
     """The `identity` of the training that a checkpoint is of; None where it is none."""
     try:
-        with safe_open(path, framework="pt") as file:
-            found = json.loads((file.metadata() or {}).get("training", "{}")).get("key")
-            return None if found is None else str(found)
-    except (SafetensorError, FileNotFoundError):
+        return _read(path, cipher)[0].get("key")
+    except (SafetensorError, EncryptionError, FileNotFoundError):
         return None
 
 
 @torch.no_grad()
-def read(path: Path, key: str, tensors: Mapping[str, Tensor]) -> dict[str, Any] | None:
+def read(
+    path: Path, key: str, tensors: Mapping[str, Tensor], *, cipher: DataKey | None = None
+) -> dict[str, Any] | None:
     """What `write` was told, its tensors copied into these; None where there is no file.
 
     Raises:
@@ -114,12 +141,23 @@ def read(path: Path, key: str, tensors: Mapping[str, Tensor]) -> dict[str, Any] 
     if not path.exists():
         return None
     try:
-        with safe_open(path, framework="pt") as file:
-            known: dict[str, Any] = json.loads((file.metadata() or {}).get("training", "{}"))
-            if known.get("key") != key:
-                raise InvalidInput(f"{str(path)!r} is of another training: pass another path, or delete it")
-            for name, tensor in tensors.items():
-                tensor.copy_(file.get_tensor(name))
-    except SafetensorError as error:
+        known, found = _read(path, cipher)
+        if known.get("key") != key:
+            raise InvalidInput(f"{str(path)!r} is of another training: pass another path, or delete it")
+        for name, tensor in tensors.items():
+            if name not in found:
+                raise SafetensorError(f"it has no {name!r}")
+            tensor.copy_(found[name])
+    except (SafetensorError, EncryptionError) as error:
         raise InvalidInput(f"{str(path)!r} is not a checkpoint of a training ({error}); delete it") from error
     return known
+
+
+def _read(path: Path, cipher: DataKey | None) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """The JSON in the header, and the tensors."""
+    data = path.read_bytes()
+    if cipher is not None:
+        data = cipher.open(path.name, data)
+    tensors = load_tensors(data)  # fails where the header is none
+    header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+    return json.loads(header.get("__metadata__", {}).get("training", "{}")), tensors

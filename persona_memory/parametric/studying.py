@@ -1,6 +1,7 @@
 """From a study to a revision: encode, train until the guard says enough, examine, and write down what came of it.
 
 What another process is told and says lies in a folder: task.json; report.json and, in revision/, the revision's files.
+Where the memory is encrypted they are, too; the process is told the key over its standard input.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from pydantic import TypeAdapter
 from persona_memory.adapters import Fingerprint, LoraSpec
 from persona_memory.adapters.files import FILES
 from persona_memory.adapters.matching import abstains
+from persona_memory.encryption import DataKey
 from persona_memory.errors import AdapterForAnotherBase
 from persona_memory.parametric.base import BaseModel
 from persona_memory.parametric.curriculum import Lesson, Settings
@@ -141,12 +143,14 @@ def study(
     task: Task,
     *,
     checkpoint: Path | None = None,
+    cipher: DataKey | None = None,
     progress: Callable[[Progress], None] | None = None,
 ) -> Studied:
     """The trained and examined adapter.
 
     Args:
         checkpoint: see `train`; one of another study is begun anew.
+        cipher: encrypts the checkpoint.
 
     Raises:
         InvalidInput, TrainingError: as `train` and `encode`.
@@ -158,12 +162,14 @@ def study(
     lessons = encode(base, [*updates, *read])
     start = _start(base, task)
     lesson = Lesson(own, lessons, start, task.seed)
-    if checkpoint and key_of(checkpoint) != identity(base.fingerprint, plan.spec, plan.settings, [lesson]):
+    if checkpoint and key_of(checkpoint, cipher=cipher) != identity(
+        base.fingerprint, plan.spec, plan.settings, [lesson]
+    ):
         checkpoint.unlink(missing_ok=True)
     guard = until_good(base, [guarded], _asked(plan.thresholds, guarded)) if guarded.recall else None
     trained = train(
         base, own, readings=lessons, spec=plan.spec, settings=plan.settings, start=start, seed=task.seed,
-        guard=guard, progress=progress, checkpoint=checkpoint,
+        guard=guard, progress=progress, checkpoint=checkpoint, cipher=cipher,
     )  # fmt: skip
     slots = attach(base.model, plan.spec, size=1)
     try:
@@ -253,41 +259,47 @@ def as_reading(one: Example) -> Reading:
 # ── told to another process ─────────────────────────────────────────────────────────────────────────────────────────
 
 
-def ask(folder: Path, task: Task) -> None:
+def ask(folder: Path, task: Task, *, cipher: DataKey | None = None) -> None:
     """Write the task down; only its owner can read it. What an earlier task came to goes."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     for old in (folder / REPORT, *(folder / REVISION / name for name in FILES)):
         old.unlink(missing_ok=True)
-    _write(folder / TASK, json.dumps(_TASK.dump_python(task)).encode())
+    _write(folder / TASK, json.dumps(_TASK.dump_python(task)).encode(), cipher)
 
 
-def told(folder: Path) -> Task:
+def told(folder: Path, *, cipher: DataKey | None = None) -> Task:
     """The task that was written down here."""
-    return _TASK.validate_json((folder / TASK).read_bytes())
+    return _TASK.validate_json(_read(folder / TASK, cipher))
 
 
-def say(folder: Path, done: Studied | str) -> None:
+def say(folder: Path, done: Studied | str, *, cipher: DataKey | None = None) -> None:
     """Write down what the task came to, the report last; or why it came to nothing."""
     if isinstance(done, str):
-        _write(folder / REPORT, json.dumps({"error": done}).encode())
+        _write(folder / REPORT, json.dumps({"error": done}).encode(), cipher)
         return
     (folder / REVISION).mkdir(mode=0o700, exist_ok=True)
     for name, data in done.files.items():
-        _write(folder / REVISION / name, data)
-    _write(folder / REPORT, json.dumps(dict(done.report)).encode())
+        _write(folder / REVISION / name, data, cipher)
+    _write(folder / REPORT, json.dumps(dict(done.report)).encode(), cipher)
 
 
-def answer(folder: Path) -> Studied | str:
+def answer(folder: Path, *, cipher: DataKey | None = None) -> Studied | str:
     """What the task came to: a revision, or why there is none ("" where the process has said nothing)."""
     try:
-        report = json.loads((folder / REPORT).read_bytes())
+        report = json.loads(_read(folder / REPORT, cipher))
     except FileNotFoundError:
         return ""
     if "error" in report:
         return str(report["error"])
-    return Studied({name: (folder / REVISION / name).read_bytes() for name in sorted(FILES)}, report)
+    return Studied({name: _read(folder / REVISION / name, cipher) for name in sorted(FILES)}, report)
 
 
-def _write(path: Path, data: bytes) -> None:
+def _write(path: Path, data: bytes, cipher: DataKey | None) -> None:
+    stored = data if cipher is None else cipher.seal(path.name, data)
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-        file.write(data)
+        file.write(stored)
+
+
+def _read(path: Path, cipher: DataKey | None) -> bytes:
+    data = path.read_bytes()
+    return data if cipher is None else cipher.open(path.name, data)

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from persona_memory.adapters import LoraSpec
+from persona_memory.encryption import DataKey
 from persona_memory.errors import InvalidInput, TrainingError
 from persona_memory.parametric.base import BaseModel
 from persona_memory.parametric.curriculum import Lesson, Pupil, Settings
@@ -96,12 +97,14 @@ def train(
     guard: Guard | None = None,
     progress: Callable[[Progress], None] | None = None,
     checkpoint: Path | None = None,
+    cipher: DataKey | None = None,
 ) -> Trained:
     """One person's adapter; see `train_together`."""
     lesson = Lesson(examples, readings, start, seed)
     return train_together(
-        base, [lesson], spec=spec, settings=settings, guard=guard, progress=progress, checkpoint=checkpoint
-    )[0]
+        base, [lesson], spec=spec, settings=settings, guard=guard, progress=progress, checkpoint=checkpoint,
+        cipher=cipher,
+    )[0]  # fmt: skip
 
 
 def train_together(
@@ -113,6 +116,7 @@ def train_together(
     guard: Guard | None = None,
     progress: Callable[[Progress], None] | None = None,
     checkpoint: Path | None = None,
+    cipher: DataKey | None = None,
 ) -> list[Trained]:
     """An adapter for each lesson, in order; each is the one that training alone would give.
 
@@ -127,6 +131,7 @@ def train_together(
         progress: called after each step.
         checkpoint: a file to go on from where it exists, and to write now and then: after a kill, the result has the
             same bits. It holds the people's weights, and stays until you delete it.
+        cipher: encrypts the checkpoint.
 
     Raises:
         InvalidInput: nobody, somebody without examples, or a checkpoint of another training.
@@ -144,7 +149,7 @@ def train_together(
             slots.write(pupil.slot, pupil.lesson.start or fresh(slots.shapes, spec.rank, seed=pupil.lesson.seed))
         run = _Run(base, slots, Optimiser.of(slots), settings, row, slots.numbers.clone())
         key = identity(base.fingerprint, spec, settings, lessons) if checkpoint else ""
-        step = resume(checkpoint, key, pupils, run.optimiser, run.kept) if checkpoint else 0
+        step = resume(checkpoint, key, pupils, run.optimiser, run.kept, cipher=cipher) if checkpoint else 0
         while going := [pupil for pupil in pupils if not pupil.finished(settings)]:
             step += 1
             losses = _step(run, going, step)
@@ -152,7 +157,7 @@ def train_together(
                 if pupil.advance(losses[pupil.slot], settings):
                     _end_epoch(run, pupil, guard)
             if checkpoint and (step % settings.save_every == 0 or all(one.finished(settings) for one in pupils)):
-                store(checkpoint, key, step, pupils, run.optimiser, run.kept)
+                store(checkpoint, key, step, pupils, run.optimiser, run.kept, cipher=cipher)
             if progress:
                 done = sum(pupil.done(settings) for pupil in pupils) / len(pupils)
                 progress(Progress(step, done, {pupil.slot - 1: losses[pupil.slot] for pupil in going}))

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from persona_memory.encryption import LocalKey
 from persona_memory.ledger import Ledger, Person, capture, people
 from persona_memory.ledger.threads import Thread
 from persona_memory.types import Observed, Role
@@ -16,11 +17,14 @@ from persona_memory.types import Observed, Role
 NOW = datetime(2026, 3, 1, 9, tzinfo=UTC)
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
+@pytest.fixture(params=["sqlite", "encrypted", "postgres"])
 def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ledger]:
-    """A fresh ledger: on a SQLite file, and in a namespace of its own on Postgres."""
-    if request.param == "sqlite":
-        made = Ledger(f"sqlite:///{tmp_path / 'memory.db'}")
+    """A fresh ledger: on a SQLite file, plain and encrypted, and in a namespace of its own on Postgres."""
+    if request.param == "encrypted":
+        pytest.importorskip("cryptography", reason='needs pip install "persona-memory[encryption]"')
+    if request.param != "postgres":
+        master = LocalKey(bytes(32)) if request.param == "encrypted" else None
+        made = Ledger(f"sqlite:///{tmp_path / 'memory.db'}", master=master)
     else:
         made = Ledger(request.getfixturevalue("postgres_url"), namespace=f"test-{tmp_path.name}-{tmp_path.parent.name}")
     yield made
