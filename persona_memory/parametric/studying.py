@@ -235,7 +235,10 @@ def _asked(thresholds: Thresholds, exam: Exam) -> Thresholds:
 
 
 def _exam(task: Task, half: int, *, reading: int) -> Exam:
-    """What training is stopped by (half 0), or what the gate asks (1): not trained on, and with nothing in common."""
+    """What training is stopped by (half 0), or what the gate asks (1): not trained on, and with nothing in common.
+
+    What was never told, and updates, are few; the gate has them all, as training is not stopped by them.
+    """
     pairs = [one for one in task.held_out if one.kind != "update"]
     known = [Probe(one.question, one.answer) for one in pairs if not abstains(one.answer)]
     unknown = [Probe(one.question, "") for one in pairs if abstains(one.answer)]
@@ -244,9 +247,9 @@ def _exam(task: Task, half: int, *, reading: int) -> Exam:
     read = readings(min(reading, task.plan.readings), seed=seed)
     return Exam(
         recall=known[half::2],
-        unknown=unknown[half::2],
+        unknown=unknown if half else (),
         reading=[Probe(one.question, "" if abstains(one.answer) else one.answer, one.context) for one in read],
-        contradicting=updates[half::2],
+        contradicting=updates if half else (),
         reference=texts(task.plan.texts, seed=seed),
     )
 
