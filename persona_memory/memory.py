@@ -761,6 +761,7 @@ class PersonaMemory:
             NotFound: the person has no such parked job.
         """
         with self._ledger.write() as tx:
+            people.lock(tx, self._person(user_id))
             jobs.discard(tx, self._person(user_id), job_id)
 
     def run_worker(self) -> None:

@@ -1,7 +1,7 @@
 """What learning may cost a day: budgets of calls and tokens, of a person and of all, counted in the ledger.
 
-Each call is counted first and only then compared with the budget: of two that come at the same time both may wait, but
-never do both go beyond. All workers and processes on a ledger share what is counted.
+A call is compared with the budget and counted in one short transaction before it is made: no number of jobs at a time
+makes one call too many. All workers and processes on a ledger share what is counted.
 """
 
 from __future__ import annotations
@@ -73,12 +73,6 @@ class Account:
         """
         day = self.learning.clock().astimezone(UTC).date()
         await self.learning.store(self._count, day, needs)
-        all_, person = await self.learning.in_executor(self._spent, day)
-        reason = self.budgets.used_up(_less(all_, needs), _less(person, needs))
-        if reason is not None:
-            await self.correct(day, _less(Spent(), needs))
-            until = datetime.combine(day + DAY, time(), UTC)
-            raise OverBudget(f"{reason}; it goes on at {until:%Y-%m-%d %H:%M} UTC", until=until)
         return day
 
     async def correct(self, day: date, by: Spent) -> None:
@@ -86,23 +80,21 @@ class Account:
         await self.learning.store(spending.correct, self.learning.person(self.job.user_id), day, by)
 
     def _count(self, tx: Connection, day: date, needs: Spent) -> None:
-        person = self.learning.person(self.job.user_id)
+        person, budgets = self.learning.person(self.job.user_id), self.budgets
         if people.lock_known(tx, person) is None or jobs.held(tx, self.job) is None:
             raise StaleJob(f"job {self.job.id!r} ({self.job.kind}) is no longer held; nothing was asked for it")
+        of_all = Spent()
+        if budgets.calls is not None or budgets.tokens is not None:
+            spending.one_at_a_time(tx, person.namespace)
+            of_all = spending.of_all(tx, person.namespace, day)
+        reason = budgets.used_up(of_all, spending.of_person(tx, person, day))
+        if reason is not None:
+            until = datetime.combine(day + DAY, time(), UTC)
+            raise OverBudget(f"{reason}; it goes on at {until:%Y-%m-%d %H:%M} UTC", until=until)
         spending.add(tx, person, day, needs)
-
-    def _spent(self, day: date) -> tuple[Spent, Spent]:
-        ledger = self.learning.ledger
-        with ledger.read() as connection:
-            person = spending.of_person(connection, self.learning.person(self.job.user_id), day)
-            return spending.of_all(connection, ledger.namespace, day), person
 
 
 def sweep(learning: Learning) -> None:
     """Forget what was spent long ago."""
     with learning.ledger.write() as tx:
         spending.drop_before(tx, learning.ledger.namespace, (learning.clock() - KEPT).astimezone(UTC).date())
-
-
-def _less(spent: Spent, needs: Spent) -> Spent:
-    return Spent(spent.calls - needs.calls, spent.tokens - needs.tokens)

@@ -33,7 +33,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from persona_memory.errors import NotFound, StaleJob
 from persona_memory.ledger import owners
-from persona_memory.ledger.events import mark
+from persona_memory.ledger.events import mark, mark_profiled
 from persona_memory.ledger.people import Person, counters, owned
 from persona_memory.ledger.schema import ACTIVE, events, jobs, users
 from persona_memory.types import Job, JobKind, WaitsFor
@@ -289,7 +289,7 @@ def unpark(tx: Connection, person: Person, job_id: int, *, now: datetime) -> Non
 
 
 def discard(tx: Connection, person: Person, job_id: int) -> None:
-    """Drop a parked job. Its turns are discarded: found by their words, not learnt.
+    """Drop a parked job. Its turns are discarded: found by their words, never learnt, nor read for the profile.
 
     Raises:
         NotFound: the person has no such parked job.
@@ -297,6 +297,7 @@ def discard(tx: Connection, person: Person, job_id: int) -> None:
     job = _parked(tx, person, job_id)
     if job.seqs:
         mark(tx, person, job.seqs, "discarded")
+        mark_profiled(tx, person, job.seqs)
     tx.execute(delete(jobs).where(jobs.c.id == job_id))
 
 

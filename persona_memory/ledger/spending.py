@@ -1,8 +1,8 @@
 """What learning has cost, by person and day, and in all: calls of a language model and their tokens.
 
-A call is counted before it is made, in a transaction of its own, and corrected when it is known what it took: whoever
-looks in between sees too much, never too little. The totals of a namespace are kept in some rows each, so that people
-who are learnt from side by side do not wait for one row.
+A call is counted before it is made and corrected when it is known what it took: whoever looks in between sees too much,
+never too little. The total of a namespace is kept in some rows, so that people who are learnt from side by side do not
+wait for one row.
 """
 
 from __future__ import annotations
@@ -20,6 +20,9 @@ from persona_memory.types import Spent
 SHARDS = 16
 """Rows among which a day's total is divided."""
 
+_LOCK = 7310443
+"""The first key of our advisory locks on totals; the second one is the namespace's."""
+
 _TODAY: BindParameter[date] = bindparam("today")
 _OF_PERSON = select(spending.c.calls, spending.c.tokens).where(owned(spending), spending.c.day == _TODAY)
 _OF_ALL = select(
@@ -32,6 +35,12 @@ def add(tx: Connection, person: Person, day: date, spent: Spent) -> None:
     counted = {"day": day, "calls": spent.calls, "tokens": spent.tokens}
     _upsert(tx, spending, {**person.key(), **counted})
     _upsert(tx, spending_totals, {"namespace": person.namespace, "shard": _shard(person), **counted})
+
+
+def one_at_a_time(tx: Connection, namespace: str) -> None:
+    """Let nobody else compare with the namespace's total until the transaction ends; on SQLite nobody writes anyway."""
+    if tx.dialect.name == "postgresql":
+        tx.execute(select(func.pg_advisory_xact_lock(_LOCK, zlib.crc32(namespace.encode()) - 2**31)))
 
 
 def correct(tx: Connection, person: Person, day: date, by: Spent) -> None:

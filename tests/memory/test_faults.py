@@ -152,6 +152,30 @@ def wait_for(condition: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
+def test_what_was_discarded_is_shown_to_no_model_any_more(open_memory: Open) -> None:
+    """Neither to learn from nor for the profile, until everything is learnt again."""
+    model = ScriptedChatModel(answers=Faulty(["prose", "prose"], then=good))
+    memory = open_memory(model=model, retry=Retry(attempts=1))
+    memory.observe([("user", "Something unspeakable.")], user_id="ana")
+    memory.flush(timeout=30)
+    (job,) = memory.jobs(user_id="ana")
+    memory.discard_job(job.id, user_id="ana")
+    asked = len(model.calls)
+    for place in range(3):
+        memory.observe([("user", f"I live in Porto, number {place}.")], user_id="ana", thread_id=f"t{place}")
+        memory.flush(timeout=30)
+    assert memory.progress(user_id="ana") == {"discarded": 1, "learnt": 3}
+    later = [(str(one.tools), one.text) for one in model.calls[asked:]]
+    to_learn = [text.rpartition("Turns to learn from:")[2] for tools, text in later if "LearnAnswer" in tools]
+    for_profile = [text for tools, text in later if "ProfileAnswer" in tools]
+    assert to_learn
+    assert for_profile
+    assert not any("unspeakable" in text for text in (*to_learn, *for_profile))
+    memory.relearn(user_id="ana")
+    memory.flush(timeout=30)
+    assert memory.progress(user_id="ana") == {"learnt": 4}
+
+
 # ── timeout, Retry-After ────────────────────────────────────────────────────────────────────────────────────────────
 
 
