@@ -34,7 +34,7 @@ def model() -> ScriptedChatModel:
 def say(memory: PersonaMemory, *users: str) -> None:
     """A sentence each."""
     for user in users:
-        memory.observe([("user", f"I, {user}, live in Porto.")], user_id=user)
+        memory.observe([("user", f"I, {user}, like tea.")], user_id=user)
 
 
 def test_what_is_over_the_budget_of_all_waits_for_the_next_day(open_memory: Open, clock: Clock) -> None:

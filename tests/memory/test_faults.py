@@ -174,6 +174,7 @@ def test_what_was_discarded_is_shown_to_no_model_any_more(open_memory: Open) -> 
     assert to_learn
     assert for_profile
     assert not any("unspeakable" in text for text in (*to_learn, *for_profile))
+    assert memory.doctor().ok
     memory.relearn(user_id="ana")
     memory.flush(timeout=30)
     assert memory.progress(user_id="ana") == {"learnt": 4}
