@@ -37,7 +37,8 @@ if TYPE_CHECKING:
         resolve_user,
         with_memory,
     )
-    from persona_memory.learning.worker import Retry
+    from persona_memory.learning.budgets import Budgets
+    from persona_memory.learning.failing import Retry
     from persona_memory.memory import PersonaMemory
     from persona_memory.nodes import optimize_profile_node, retrieve_node, route_adapter_node, track_state_node
     from persona_memory.types import (
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
         Knowledge,
         Memory,
         Observed,
+        Outage,
         Policy,
         Profile,
         ProfileEdit,
@@ -58,6 +60,7 @@ if TYPE_CHECKING:
         Recall,
         Restored,
         Route,
+        Spent,
         Topic,
         Turn,
     )
@@ -69,11 +72,13 @@ _ROOMS = {
     ),
     "types": (
         "Backlog", "Backup", "Check", "Checkup", "ErasureReceipt", "Hit", "Job", "Knowledge", "Memory", "Observed",
-        "Policy", "Profile", "ProfileEdit", "ProfileEntry", "Recall", "Restored", "Route", "Topic", "Turn",
+        "Outage", "Policy", "Profile", "ProfileEdit", "ProfileEntry", "Recall", "Restored", "Route", "Spent", "Topic",
+        "Turn",
     ),
     "budget": ("render_search",),
     "memory": ("PersonaMemory",),
-    "learning.worker": ("Retry",),
+    "learning.budgets": ("Budgets",),
+    "learning.failing": ("Retry",),
     "hosting": (
         "Doors", "Identity", "Placement", "Resolver", "identify", "inject", "latest_question", "resolve_user",
         "with_memory",
@@ -88,6 +93,7 @@ __version__ = "0.1.0"
 __all__ = [
     "Backlog",
     "Backup",
+    "Budgets",
     "Check",
     "Checkup",
     "Doors",
@@ -104,6 +110,7 @@ __all__ = [
     "MissingExtra",
     "NotFound",
     "Observed",
+    "Outage",
     "PersonaChannel",
     "PersonaMemory",
     "PersonaMemoryError",
@@ -117,6 +124,7 @@ __all__ = [
     "Restored",
     "Retry",
     "Route",
+    "Spent",
     "Topic",
     "Turn",
     "add_persona_nodes",

@@ -25,10 +25,14 @@ PersonaMemoryError
 │   └── NoFreeSlot           all slots of the pool are in use
 ├── TrainingError            an adapter could not be trained; the one in service stays
 ├── LearningError            an LLM's answer could not be used; retried, then parked
+├── ModelUnavailable         an LLM gave no answer at all; retried, and waited for where it answers nobody
+├── OverBudget               a budget of calls or tokens is used up; the job waits for the next day
 └── StaleJob                 a job's lease, fencing token or epoch is no longer valid; its result was dropped
 """
 
 from __future__ import annotations
+
+from datetime import datetime, timedelta
 
 from persona_memory.installing import pip_install
 
@@ -172,6 +176,34 @@ class TrainingError(PersonaMemoryError):
 
 class LearningError(PersonaMemoryError):
     """An LLM's answer could not be used; the turns stay pending, are retried, then parked."""
+
+
+class ModelUnavailable(PersonaMemoryError):
+    """An LLM gave no answer at all.
+
+    Args:
+        kind: the provider's error by its name, without anything that was said.
+        message: what it says, which may quote the question.
+        certain: it is surely the provider (a rate limit, no connection); of a timeout, the question may be at fault.
+        pause: how long the provider asks to be left alone.
+    """
+
+    def __init__(self, kind: str, message: str, *, certain: bool, pause: timedelta | None = None) -> None:
+        self.kind, self.certain, self.pause = kind, certain, pause
+        super().__init__(f"{kind}: {message}" if message else kind)
+
+
+class OverBudget(PersonaMemoryError):
+    """A budget of calls or tokens is used up; the job waits for the next day, and nothing is dropped.
+
+    Args:
+        reason: which one, and what it is.
+        until: when it goes on.
+    """
+
+    def __init__(self, reason: str, *, until: datetime) -> None:
+        self.until = until
+        super().__init__(reason)
 
 
 class StaleJob(PersonaMemoryError):

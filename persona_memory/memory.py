@@ -22,10 +22,24 @@ from persona_memory.erasing import Erasing
 from persona_memory.errors import EmbeddingError, IndexUnavailable, InvalidInput, NotFound
 from persona_memory.exporting import export_person
 from persona_memory.knowledge import profile_gaps
+from persona_memory.learning.budgets import Budgets
 from persona_memory.learning.context import Learning
+from persona_memory.learning.failing import Retry
 from persona_memory.learning.storing import Storing
-from persona_memory.learning.worker import Retry, Worker
-from persona_memory.ledger import Durability, Ledger, Person, derived, erasure, events, jobs, people, vectors
+from persona_memory.learning.worker import ASKING, Worker
+from persona_memory.ledger import (
+    Durability,
+    Ledger,
+    Person,
+    derived,
+    erasure,
+    events,
+    jobs,
+    outages,
+    people,
+    spending,
+    vectors,
+)
 from persona_memory.messages import Draft, read_messages, text_of, utc
 from persona_memory.profile import ProfileSchema, default_schema, fold_profile, schema_of
 from persona_memory.protocols import Embedder, ParametricMemory, Redact, Teacher, TokenCounter, VectorIndex
@@ -41,15 +55,18 @@ from persona_memory.types import (
     ErasureReceipt,
     Hit,
     Job,
+    JobKind,
     Knowledge,
     Memory,
     Observed,
+    Outage,
     Policy,
     Profile,
     ProfileEdit,
     Recall,
     Restored,
     Route,
+    Spent,
 )
 from persona_memory.writing import Writing
 
@@ -63,6 +80,9 @@ DEFAULT_BUDGET = 800
 OVERFLOW_WINDOW = 5
 
 RATINGS = ("up", "down")
+
+PATIENCE = timedelta(minutes=1)
+"""A `flush` waits for what goes on within this time, and no longer for a budget or for a model that is down."""
 
 T = TypeVar("T")
 
@@ -112,6 +132,7 @@ class PersonaMemory:
         quiet: timedelta = timedelta(seconds=20),
         learn_after: int = 24,
         retry: Retry = Retry(),  # noqa: B008 - frozen
+        budgets: Budgets | None = None,
         lease: timedelta = timedelta(seconds=60),
         parametric: ParametricMemory | None = None,
         teacher: Teacher | None = None,
@@ -138,6 +159,8 @@ class PersonaMemory:
             optimize_every: sessions between two optimisations of the profile; default 3 with a model, 1 without.
             quiet: learn once a conversation has paused for this long, a `timedelta` …
             learn_after: … or once this many turns wait.
+            retry: how often and how long the model is asked before a job is parked, and when it counts as down.
+            budgets: what learning may cost a day; give the same to all processes that learn. What is over waits.
             parametric: trains and serves adapters, e.g. `persona_memory.parametric.LocalAdapters`.
             teacher: writes what adapters are trained on; default `model`, asked for question/answer pairs.
             redact: sees each text that somebody wrote before anything is stored, and returns the text to store, or None
@@ -159,8 +182,8 @@ class PersonaMemory:
             raise InvalidInput(f"learn_after is {learn_after!r}; pass a number of turns, at least 1")
         # What cannot be used is refused before a home is made.
         redaction = Redaction(redact) if redact is not None else None
-        extractor, optimizer = opening.learners(model, optimize_every=optimize_every)
-        teacher = opening.teacher(teacher, model) if parametric is not None else None
+        extractor, optimizer = opening.learners(model, optimize_every=optimize_every, seconds=retry.timeout)
+        teacher = opening.teacher(teacher, model, seconds=retry.timeout) if parametric is not None else None
         embedder = models.embedder(embeddings)
         master = opening.master(encryption)
         folder = opening.home_folder(home)
@@ -183,7 +206,7 @@ class PersonaMemory:
         )
         if parametric is not None:
             parametric.serve(learning.adapters)
-        made = Worker(learning, lease=lease, retry=retry)
+        made = Worker(learning, lease=lease, retry=retry, budgets=budgets)
         return cls(
             learning, worker=made, background=worker, count=counter_for(reader), quiet=quiet, learn_after=learn_after,
             redaction=redaction,
@@ -536,7 +559,7 @@ class PersonaMemory:
             return people.all_ids(connection, self._ledger.namespace)
 
     def progress(self, *, user_id: str) -> dict[str, int]:
-        """How many turns are pending, learnt and parked: together all that stand."""
+        """How many turns are pending, learnt, parked and discarded: together all that stand."""
         with self._ledger.read() as connection:
             return events.states(connection, self._person(user_id))
 
@@ -678,7 +701,8 @@ class PersonaMemory:
     ) -> None:
         """Wait until what was observed is learnt or parked, of one person or of all; `progress` hears what is left.
 
-        Trainings of adapters are waited for where the memory was opened with `parametric`.
+        What waits for more than a minute, for a budget or for a model that answers nobody, is left waiting: `jobs` says
+        why, and until when. Trainings of adapters are waited for where the memory was opened with `parametric`.
 
         Raises:
             TimeoutError: it took longer than `timeout` seconds; the work goes on.
@@ -715,6 +739,19 @@ class PersonaMemory:
         with self._ledger.read() as connection:
             return jobs.listing(connection, self._ledger.namespace, user_id=user_id)
 
+    def spent(self, *, user_id: str | None = None) -> Spent:
+        """What learning has cost today (UTC), of one person or of all; counted where `budgets` are given."""
+        day = self._learning.clock().astimezone(UTC).date()
+        with self._ledger.read() as connection:
+            if user_id is None:
+                return spending.of_all(connection, self._ledger.namespace, day)
+            return spending.of_person(connection, self._person(user_id), day)
+
+    def outages(self) -> list[Outage]:
+        """Workers whose language model answers nobody at this moment; each process finds out for itself."""
+        with self._ledger.read() as connection:
+            return outages.listing(connection, self._ledger.namespace, now=self._learning.clock())
+
     def retry_job(self, job_id: int, *, user_id: str) -> None:
         """Try a parked job again.
 
@@ -727,12 +764,13 @@ class PersonaMemory:
         self._wake()
 
     def discard_job(self, job_id: int, *, user_id: str) -> None:
-        """Drop a parked job; its turns stay findable by their words, but are not learnt.
+        """Drop a parked job; its turns are "discarded": found by their words, never learnt unless `relearn` is called.
 
         Raises:
             NotFound: the person has no such parked job.
         """
         with self._ledger.write() as tx:
+            people.lock(tx, self._person(user_id))
             jobs.discard(tx, self._person(user_id), job_id)
 
     def run_worker(self) -> None:
@@ -805,7 +843,10 @@ class PersonaMemory:
         looked = self._worker.looked  # before counting: what it has found to do is counted, too
         namespace, now = self._ledger.namespace, self._learning.clock()
         with self._ledger.read() as connection:
-            left = jobs.active(connection, namespace, user_id=user_id, kinds=self._learning.kinds)
+            left = jobs.active(
+                connection, namespace, user_id=user_id, kinds=self._learning.kinds, until=now + PATIENCE,
+                asleep=self._asleep(),
+            )  # fmt: skip
             early = jobs.early(connection, namespace, now=now, user_id=user_id)
         if early:
             with self._ledger.write() as tx:
@@ -813,6 +854,12 @@ class PersonaMemory:
         if left:
             self._worker.wake()
         return left or int(not looked)
+
+    def _asleep(self) -> tuple[JobKind, ...]:
+        """Jobs that nobody begins now, as the language model is down."""
+        outage = self._worker.breaker.outage
+        down = outage is not None and outage.until > self._learning.clock() + PATIENCE
+        return (*ASKING, "consolidate") if down else ()
 
     def _asked(
         self, query: str, *, user_id: str, thread_id: str | None, exclude: Collection[int], now: datetime | None

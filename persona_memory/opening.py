@@ -93,13 +93,18 @@ def in_ledger(index: str | VectorIndex | None) -> bool:
 
 
 def learners(
-    model: BaseChatModel | str | None, *, optimize_every: int | None, optimizer: Optimizer | None = None
+    model: BaseChatModel | str | None,
+    *,
+    optimize_every: int | None,
+    seconds: float | None = None,
+    optimizer: Optimizer | None = None,
 ) -> tuple[Extractor, Optimizer]:
     """What understands conversations: the chat model, or plain rules where there is none.
 
     Args:
         model: a LangChain chat model, a "provider:model" string (needs the `langchain` extra), or None.
         optimize_every: sessions between two optimisations of the profile (the paper's k).
+        seconds: that one call of the model may take.
     """
     if model is None:
         from persona_memory.learning.rules import RuleExtractor
@@ -112,10 +117,12 @@ def learners(
 
     chat = chat_model(model)
     every = 3 if optimize_every is None else optimize_every
-    return LLMExtractor(chat), optimizer or LLMOptimizer(Asking(chat).ask, every=every)
+    return LLMExtractor(chat, seconds=seconds), optimizer or LLMOptimizer(
+        Asking(chat, seconds=seconds).ask, every=every
+    )
 
 
-def teacher(given: Teacher | None, model: BaseChatModel | str | None) -> Teacher:
+def teacher(given: Teacher | None, model: BaseChatModel | str | None, *, seconds: float | None = None) -> Teacher:
     """Who writes what adapters are trained on: the one that is given, else the chat model.
 
     Raises:
@@ -133,7 +140,7 @@ def teacher(given: Teacher | None, model: BaseChatModel | str | None) -> Teacher
     from persona_memory.learning.structured import Asking
     from persona_memory.learning.teaching import LLMTeacher
 
-    return LLMTeacher(Asking(chat_model(model)).ask)
+    return LLMTeacher(Asking(chat_model(model), seconds=seconds).ask)
 
 
 def semantic(embedder: Embedder, index: str | VectorIndex | None, *, ledger: Ledger, home: Path) -> Semantic:

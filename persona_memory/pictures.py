@@ -18,12 +18,14 @@ from persona_memory.types import (
     Job,
     Knowledge,
     Memory,
+    Outage,
     Profile,
     Recall,
+    Spent,
     Topic,
 )
 
-_WIDE = ("value", "memory", "what", "last error", "topic", "user", "reason")
+_WIDE = ("value", "memory", "what", "topic", "user", "reason")
 """Columns of text, which is broken between words; they take what the others leave, and at least `_LEAST_WIDTH`."""
 _LEAST_WIDTH = 15
 _LEAST = (
@@ -94,14 +96,37 @@ def recall(console: Console, found: Recall) -> None:
 
 def jobs(console: Console, found: Sequence[Job]) -> None:
     """Background work, parked first."""
-    rows = []
-    for job in found:
-        state = f"[red]{job.state}[/]" if job.state == "parked" else job.state
-        due = f"{job.due_at:%Y-%m-%d %H:%M:%S}"
-        error = escape(job.last_error or "")
-        rows.append((str(job.id), escape(job.user_id), job.kind, state, str(job.attempts), due, error))
-    columns = ("id", "user", "kind", "state", "attempts", "due", "last error")
+    rows = [
+        (str(job.id), escape(job.user_id), job.kind, _state(job), str(job.attempts), str(len(job.seqs) or ""),
+         _goes_on(job), escape(job.last_error or ""))
+        for job in found
+    ]  # fmt: skip
+    columns = ("id", "user", "kind", "state", "attempts", "turns", "due", "reason")
     _print(console, "Jobs", columns, rows, "No job waits.")
+
+
+def _state(job: Job) -> str:
+    if job.waits_for is not None:
+        return f"[yellow]waits for {job.waits_for}[/]"
+    return f"[red]{job.state}[/]" if job.state == "parked" else job.state
+
+
+def _goes_on(job: Job) -> str:
+    """When a job goes on by itself; a parked one does not."""
+    return "" if job.state == "parked" else f"{job.due_at:%Y-%m-%d %H:%M:%S}"
+
+
+def waiting(console: Console, outages: Sequence[Outage], today: Spent) -> None:
+    """Models that answer nobody, and what learning has cost today, where it is counted."""
+    for one in outages:
+        process = one.worker.rsplit(" ", 2)[-2]
+        console.print(
+            f"The language model of worker {process} answers nobody since {one.since:%Y-%m-%d %H:%M:%S}: "
+            f"{escape(one.reason)}, failures in a row: {one.failures}. One job tries it again at {one.until:%H:%M:%S}.",
+            style="yellow", highlight=False,
+        )  # fmt: skip
+    if today.calls:
+        console.print(f"Learning today: {today.calls:,} calls, {today.tokens:,} tokens", style="dim", highlight=False)
 
 
 def adapters(console: Console, found: Sequence[Adapter]) -> None:
@@ -123,7 +148,7 @@ def adapters(console: Console, found: Sequence[Adapter]) -> None:
 
 def people(console: Console, found: Sequence[Mapping[str, Any]]) -> None:
     """Everybody, with how much of what they said is learnt."""
-    states = ("learnt", "pending", "parked")
+    states = ("learnt", "pending", "parked", "discarded")
     rows = [(escape(str(one["user_id"])), *(str(one.get(state, 0)) for state in states)) for one in found]
     _print(console, "People", ("user", *states), rows, "Nobody is known yet. `persona-memory chat --user you` begins.")
 

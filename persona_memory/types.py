@@ -17,9 +17,10 @@ Role = Literal["user", "assistant", "other"]
 MemoryKind = Literal["semantic", "episodic", "procedural"]
 """CoALA's kinds: a fact, something that happened, a way the person wants things done."""
 
-LearnState = Literal["pending", "learnt", "parked"]
+LearnState = Literal["pending", "learnt", "parked", "discarded"]
 JobKind = Literal["index", "learn", "optimize", "consolidate"]
 JobState = Literal["queued", "running", "parked"]
+WaitsFor = Literal["budget", "model"]
 EventKind = Literal["turn", "statement", "field", "feedback", "policy", "import", "forget", "question", "answer"]
 Basis = Literal["stated", "inferred", "host"]
 """Where a profile value comes from: said plainly by the person, inferred from what was said, or set by the host."""
@@ -316,7 +317,14 @@ class Recall:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A durable piece of background work. (id, fence) identifies one attempt; a result is stored only under it."""
+    """A durable piece of background work. (id, fence) identifies one attempt; a result is stored only under it.
+
+    Attributes:
+        due_at: when it goes on, at the earliest.
+        last_error: why it failed or waits.
+        seqs: the turns that are parked with it.
+        waits_for: a day whose budget is not used up, or a language model that answers again. Neither is a failure.
+    """
 
     id: int
     user_id: str
@@ -328,6 +336,34 @@ class Job:
     epoch: int
     last_error: str | None = None
     seqs: tuple[int, ...] = ()
+    waits_for: WaitsFor | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What learning has cost on a day: calls of a language model, and the tokens they read and wrote."""
+
+    calls: int = 0
+    tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Outage:
+    """A worker's language model answers nobody: its jobs wait, none of them is parked for it.
+
+    Attributes:
+        reason: the last failure.
+        failures: how many there were in a row, whoever's turns were asked about.
+        since: when it was taken to be down.
+        until: when one job tries it again.
+        worker: the process; every worker finds out for itself.
+    """
+
+    reason: str
+    failures: int
+    since: datetime
+    until: datetime
+    worker: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,8 @@ from typing import Annotated, Any
 
 import typer
 
-from persona_memory import PersonaMemory, __version__, pictures
+from persona_memory import Budgets, __version__, pictures
+from persona_memory.cli import queue
 from persona_memory.cli.adapters import adapters, consolidate, trainer
 from persona_memory.cli.encrypting import decrypt, encrypt, export_sealed, keygen, rotate_key
 from persona_memory.cli.evaluating import evaluate
@@ -19,6 +20,7 @@ from persona_memory.cli.keeping import backup, doctor, restore, verify_erasure
 from persona_memory.cli.meta import meta_train, starts
 from persona_memory.cli.options import (
     MODELS,
+    CallsADay,
     Command,
     Embeddings,
     Group,
@@ -29,14 +31,16 @@ from persona_memory.cli.options import (
     Learner,
     Model,
     Namespace,
+    TokensADay,
     Url,
     User,
+    UserCallsADay,
+    UserTokensADay,
     at_work,
     check_id,
     check_known,
     check_there,
     is_there,
-    job_number,
     model_named,
     no_memory,
     opened,
@@ -44,8 +48,9 @@ from persona_memory.cli.options import (
     token_count,
 )
 from persona_memory.cli.output import as_json as to_json
-from persona_memory.cli.output import complain, err, note, out, print_json, write_text
+from persona_memory.cli.output import err, note, out, print_json, write_text
 from persona_memory.cli.peeking import peeking
+from persona_memory.cli.queue import State, job_or_all
 from persona_memory.cli.showing import Part, as_pictures, as_values
 from persona_memory.cli.signals import stop_on_signals
 from persona_memory.errors import InvalidInput
@@ -279,7 +284,7 @@ def import_(
             say_what_came(peek, people, total=total)
             if learn:
                 learn_now(memory, err, peek, people)
-                _say_what_is_parked(memory)
+                queue.say_what_is_left(memory)
 
 
 @app.command(
@@ -366,12 +371,15 @@ def forget(
         else:
             with peeking(home, url, namespace) as peek:
                 receipt = forget_some(memory, peek, user, ids or [], ask=not yes, learn=learn, model=model)
-            _say_what_is_parked(memory)
+            queue.say_what_is_left(memory)
     if not receipt.complete and not (url or "").startswith("postgresql"):
         note("`persona-memory worker --once` finishes it")
 
 
-@app.command(rich_help_panel=WORK, epilog=examples("worker", "worker --once --model openai:gpt-5-mini"))
+@app.command(
+    rich_help_panel=WORK,
+    epilog=examples("worker", "worker --once --model openai:gpt-5-mini", "worker --tokens-a-day 2000000"),
+)
 def worker(
     once: Annotated[bool, typer.Option("--once", help="End when all that is queued is done.")] = False,
     model: Learner = None,
@@ -385,6 +393,10 @@ def worker(
             help="Base model to train adapters for: a folder, or a name on the Hugging Face hub; needs --model.",
         ),
     ] = None,
+    calls_a_day: CallsADay = None,
+    tokens_a_day: TokensADay = None,
+    user_calls_a_day: UserCallsADay = None,
+    user_tokens_a_day: UserTokensADay = None,
     home: Home = None,
     url: Url = None,
     namespace: Namespace = "default",
@@ -393,8 +405,10 @@ def worker(
     index: Index = None,
 ) -> None:
     """Learn, index and train adapters in the background, beside the process that talks. Ctrl-C ends it cleanly."""
+    budgets = Budgets(calls_a_day, tokens_a_day, user_calls_a_day, user_tokens_a_day)
+    options = {"embeddings": embeddings, "index": index, "model": model, "budgets": budgets}
     with trainer(local) if local else nullcontext() as parametric:
-        _work(home, url, namespace, once, embeddings=embeddings, index=index, model=model, parametric=parametric)
+        _work(home, url, namespace, once, parametric=parametric, **options)
 
 
 def _work(home: Path | None, url: str | None, namespace: str, once: bool, **options: Any) -> None:
@@ -404,7 +418,7 @@ def _work(home: Path | None, url: str | None, namespace: str, once: bool, **opti
             memory.flush()
             learnt = before.unlearnt - memory.backlog().unlearnt
             note(f"done: {learnt} turns learnt of {before.unlearnt}" if before.jobs else "nothing was queued")
-            _say_what_is_parked(memory)
+            queue.say_what_is_left(memory)
         return
     with opened(home, url, namespace, worker=False, **options) as memory:
         stop_on_signals(memory)
@@ -413,27 +427,37 @@ def _work(home: Path | None, url: str | None, namespace: str, once: bool, **opti
         note("persona-memory worker: stopped; what is left waits in the ledger")
 
 
-@app.command(rich_help_panel=WORK, epilog=examples("jobs", "jobs --user me", "jobs --retry 7"))
+@app.command(
+    rich_help_panel=WORK,
+    epilog=examples("jobs", "jobs --user me --state parked", "jobs --retry all", "jobs --discard 7"),
+)
 def jobs(
     user: Annotated[
         str | None, typer.Option("--user", "-u", metavar="ID", show_default="all people", help="Only this person's.")
     ] = None,
+    state: Annotated[
+        State | None, typer.Option("--state", show_default="all of them", help="Only those in this state.")
+    ] = None,
     retry: Annotated[
-        int | None, typer.Option("--retry", parser=job_number, metavar="JOB", help="Try this parked job again.")
+        str | None,
+        typer.Option("--retry", parser=job_or_all, metavar="JOB", help="Try this parked job again, or all."),
     ] = None,
     discard: Annotated[
-        int | None,
+        str | None,
         typer.Option(
-            "--discard", parser=job_number, metavar="JOB", help="Drop this parked job; its turns stay findable."
+            "--discard", parser=job_or_all, metavar="JOB", help="Never learn what this parked job, or all, is about."
         ),
     ] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Discard without asking first.")] = False,
     as_json: Json = False,
     home: Home = None,
     url: Url = None,
     namespace: Namespace = "default",
     key_file: KeyFile = None,
 ) -> None:
-    """See what waits, runs, or was parked after failing, and why."""
+    """See what waits, runs, or was parked after failing, and why; try it again, or give it up."""
+    if retry is not None and discard is not None:
+        raise typer.BadParameter("either --retry or --discard, not both")
     if not is_there(home, url):
         if user is not None or retry is not None or discard is not None:
             raise InvalidInput(no_memory(home, url))
@@ -443,11 +467,12 @@ def jobs(
     with opened_to_look(home, url, namespace) as memory:
         if user is not None:
             check_known(memory, user, home, url)
-        for number, act in ((retry, memory.retry_job), (discard, memory.discard_job)):
-            if number is not None:
-                act(number, user_id=_owner(memory, number))
-        found = memory.jobs(user_id=user)
-    print_json([asdict(job) for job in found]) if as_json else pictures.jobs(out, found)
+        if retry is not None:
+            queue.retry(memory, retry, user=user)
+        if discard is not None:
+            queue.discard(memory, discard, user=user, ask=not yes)
+            return
+        queue.show(memory, user=user, state=state, as_json=as_json)
 
 
 app.command(
@@ -496,16 +521,3 @@ app.command(rich_help_panel=CRYPT, epilog=examples("decrypt me.json.sealed --key
 
 for registered in app.registered_commands:
     registered.cls = Command
-
-
-def _owner(memory: PersonaMemory, number: int) -> str:
-    for job in memory.jobs():
-        if job.id == number:
-            return job.user_id
-    raise InvalidInput(f"there is no job {number!r}; `persona-memory jobs` lists them")
-
-
-def _say_what_is_parked(memory: PersonaMemory) -> None:
-    parked = sum(job.state == "parked" for job in memory.jobs())
-    if parked:
-        complain(f"parked after failing: {parked} jobs; `persona-memory jobs` says why", style="yellow")

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 WHERE = "Which memory"
 MODELS = "What understands"
+COSTS = "What learning may cost"
 EMBEDDERS = "minilm, hashing or provider:model"
 
 Home = Annotated[
@@ -100,6 +101,34 @@ Local = Annotated[
     typer.Option(
         "--local", metavar="MODEL", rich_help_panel=MODELS,
         help="Base model that adapters are trained for: a folder, or a name on the Hugging Face hub.",
+    ),
+]  # fmt: skip
+CallsADay = Annotated[
+    int | None,
+    typer.Option(
+        "--calls-a-day", min=1, metavar="N", envvar="PERSONA_MEMORY_CALLS_A_DAY", rich_help_panel=COSTS,
+        show_default="no limit", help="Most calls of the model on one day (UTC); the rest waits.",
+    ),
+]  # fmt: skip
+TokensADay = Annotated[
+    int | None,
+    typer.Option(
+        "--tokens-a-day", min=1, metavar="N", envvar="PERSONA_MEMORY_TOKENS_A_DAY", rich_help_panel=COSTS,
+        show_default="no limit", help="Most tokens that it reads and writes on one day.",
+    ),
+]  # fmt: skip
+UserCallsADay = Annotated[
+    int | None,
+    typer.Option(
+        "--user-calls-a-day", min=1, metavar="N", envvar="PERSONA_MEMORY_USER_CALLS_A_DAY", rich_help_panel=COSTS,
+        show_default="no limit", help="As --calls-a-day, for each person.",
+    ),
+]  # fmt: skip
+UserTokensADay = Annotated[
+    int | None,
+    typer.Option(
+        "--user-tokens-a-day", min=1, metavar="N", envvar="PERSONA_MEMORY_USER_TOKENS_A_DAY", rich_help_panel=COSTS,
+        show_default="no limit", help="As --tokens-a-day, for each person.",
     ),
 ]  # fmt: skip
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
@@ -206,17 +235,6 @@ def token_count(value: str | int) -> int:
     """
     if not str(value).isdecimal() or int(value) < 1:
         raise typer.BadParameter(f"{value!r} is no number of tokens; pass a whole number from 1, e.g. 800")
-    return int(value)
-
-
-def job_number(value: str | int) -> int:
-    """The number of a job.
-
-    Raises:
-        BadParameter: it is none.
-    """
-    if not str(value).isdecimal():
-        raise typer.BadParameter(f"{value!r} is no job's number; `persona-memory jobs` lists them")
     return int(value)
 
 

@@ -24,7 +24,7 @@ from persona_memory.ledger.schema import vectors as vector_table
 from persona_memory.retrieval import chunks
 from persona_memory.types import JobKind
 
-STATES = ("pending", "learnt", "parked")
+STATES = ("pending", "learnt", "parked", "discarded")
 SOUND = [("ok",)]
 """What SQLite's integrity check answers when all is well."""
 
@@ -113,7 +113,7 @@ def _delete(ledger: Ledger, table: Table, person: Person) -> None:
 
 
 def turns(learning: Learning, findings: Findings) -> None:
-    """Each turn that stands is learnt, and an answer says so; or pending, with a job that will; or parked."""
+    """Each turn that stands is learnt, and an answer says so; or pending, and a job will; or parked or discarded."""
     ledger = learning.ledger
     with ledger.read() as connection:
         everybody = _everybody(connection, ledger)
@@ -122,7 +122,7 @@ def turns(learning: Learning, findings: Findings) -> None:
             lost, waiting = _unaccounted(connection, person)
         if lost:
             findings.found(
-                f"{_named(person)}: turns that are not learnt, pending or parked: {_seqs(lost)}",
+                f"{_named(person)}: turns that are not learnt, pending, parked or discarded: {_seqs(lost)}",
                 partial(_learn, learning, person, lost),
             )
         if waiting:

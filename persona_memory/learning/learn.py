@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from persona_memory.errors import LearningError
+from persona_memory.errors import LearningError, LedgerError, StaleJob
 from persona_memory.knowledge import canonical
 from persona_memory.learning import forgetting
 from persona_memory.learning.consolidation import resolve
@@ -36,12 +36,12 @@ class WindowError(LearningError):
 
     Args:
         seqs: its turns: those that are parked when it fails for good.
-        error: why.
+        cause: why.
     """
 
-    def __init__(self, seqs: tuple[int, ...], error: Exception) -> None:
-        self.seqs = seqs
-        super().__init__(f"{type(error).__name__}: {error}")
+    def __init__(self, seqs: tuple[int, ...], cause: Exception) -> None:
+        self.seqs, self.cause = seqs, cause
+        super().__init__(f"{type(cause).__name__}: {cause}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +68,11 @@ async def learn(learning: Learning, job: Job) -> None:
             return
         try:
             extraction = await learning.extractor.extract(read.window)
+            left = await learning.store(_store, learning, person, job, read, extraction)
+        except (LedgerError, StaleJob):
+            raise
         except Exception as error:
             raise WindowError(tuple(turn.seq for turn in read.window.fresh), error) from error
-        left = await learning.store(_store, learning, person, job, read, extraction)
         if left is None:
             return
         job = left

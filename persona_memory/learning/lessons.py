@@ -85,7 +85,8 @@ def read(connection: Connection, person: Person, *, schema: ProfileSchema, teach
     """
     found = people.counters(connection, person)
     policy = people.policy_of(found)
-    turns = [one for one in events.turns(connection, person) if not closed_by(one.text, schema, policy)]
+    told = [one for one in events.turns(connection, person) if one.state != "discarded"]
+    turns = [one for one in told if not closed_by(one.text, schema, policy)]
     memories = derived.read_memories(connection, person)
     marks = events.in_order(connection, person, kinds=("feedback", "statement"))
     taught: dict[str, Event] = {}

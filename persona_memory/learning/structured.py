@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import unicodedata
 from collections.abc import Callable
 from functools import lru_cache, partial
 from typing import Any, TypeVar
 
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 from langchain_core.utils.function_calling import convert_to_openai_tool
 from pydantic import BaseModel, ValidationError
 
+from persona_memory.budget import counter_for
 from persona_memory.errors import LearningError
+from persona_memory.learning.calling import call
+from persona_memory.messages import clean
 
 Answer = TypeVar("Answer", bound=BaseModel)
 
@@ -32,9 +37,15 @@ _SHOWN = 500
 
 
 class Asking:
-    """Puts structured questions to one chat model. How a form of answer is asked for is worked out once."""
+    """Puts structured questions to one chat model. How a form of answer is asked for is worked out once.
 
-    def __init__(self, model: BaseChatModel) -> None:
+    Args:
+        seconds: that one call may take; None for any number.
+    """
+
+    def __init__(self, model: BaseChatModel, *, seconds: float | None = None) -> None:
+        self._seconds = seconds
+        self._count = counter_for(model)
         self._structured = lru_cache(FORMS)(partial(model.with_structured_output, include_raw=True))
 
     async def ask(
@@ -53,13 +64,21 @@ class Asking:
 
         Raises:
             LearningError: no usable answer after `tries`; the message holds the last reason.
+            ModelUnavailable: the model gave none.
+            OverBudget: what learning may cost today is used up.
         """
         structured = self._structured(schema)
-        messages: list[BaseMessage] = [SystemMessage(system), HumanMessage(user)]
+        tool = convert_to_openai_tool(schema)
         reason = ""
         for _ in range(tries):
-            shown = [HumanMessage(RETRY_PROMPT.format(error=reason))] if reason else []
-            result = await structured.ainvoke([*messages, *shown], config={"tags": [NOSTREAM]})
+            messages: list[BaseMessage] = [SystemMessage(system), HumanMessage(user)]
+            if reason:
+                messages.append(HumanMessage(RETRY_PROMPT.format(error=reason)))
+            reads = partial(self._reads, messages, tool)
+            result = await call(
+                partial(structured.ainvoke, messages, config={"tags": [NOSTREAM]}),
+                seconds=self._seconds, reads=reads, took=partial(self._took, reads),
+            )  # fmt: skip
             answer, reason = _read(result, schema)
             if answer is not None and check is not None:
                 try:
@@ -68,23 +87,48 @@ class Asking:
                     answer, reason = None, str(error)
             if answer is not None:
                 return answer
-        name = convert_to_openai_tool(schema)["function"]["name"]
+        name = tool["function"]["name"]
         raise LearningError(f"no usable {name} answer after {tries} tries; the last reason: {reason}")
+
+    def _reads(self, messages: list[BaseMessage], tool: dict[str, Any]) -> int:
+        """The tokens of a question, at the most."""
+        return sum(self._count(str(message.content)) for message in messages) + self._count(json.dumps(tool))
+
+    def _took(self, reads: Callable[[], int], result: Any) -> int:
+        """The tokens of a call as the model reports them, else as they are counted."""
+        raw = result.get("raw") if isinstance(result, dict) else None
+        if not isinstance(raw, AIMessage):
+            return reads()
+        usage = raw.usage_metadata
+        if usage is not None and usage["total_tokens"] > 0:
+            return usage["total_tokens"]
+        written = [str(raw.content), *(str(one["args"]) for one in (*raw.tool_calls, *raw.invalid_tool_calls))]
+        return reads() + sum(map(self._count, written))
 
 
 def _read(result: Any, schema: type[Answer]) -> tuple[Answer | None, str]:
     """The parsed answer, or None and why there is none."""
     parsed = result.get("parsed") if isinstance(result, dict) else result
-    if isinstance(parsed, schema):
-        return parsed, ""
+    if isinstance(parsed, BaseModel):
+        parsed = parsed.model_dump(exclude_unset=True)
     if isinstance(parsed, dict):
         try:
-            return schema.model_validate(parsed), ""
+            return schema.model_validate(_cleaned(parsed)), ""
         except ValidationError as error:
             return None, _short(str(error))
     problem = result.get("parsing_error") if isinstance(result, dict) else None
     return None, _short(str(problem)) if problem else "the answer did not have the requested structure"
 
 
+def _cleaned(value: Any) -> Any:
+    """The answer without what no text of a person's memory holds: control characters and half surrogate pairs."""
+    if isinstance(value, str):
+        return "".join(letter for letter in clean(value) if letter in "\n\t" or unicodedata.category(letter) != "Cc")
+    if isinstance(value, dict):
+        return {name: _cleaned(one) for name, one in value.items()}
+    return [_cleaned(one) for one in value] if isinstance(value, list | tuple) else value
+
+
 def _short(text: str) -> str:
+    text = clean(text)  # it quotes the answer, and is shown to the model and to people
     return text if len(text) <= _SHOWN else text[:_SHOWN] + " …"

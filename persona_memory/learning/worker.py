@@ -12,19 +12,23 @@ import threading
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import timedelta
 
 from persona_memory.errors import LedgerError, PersonaMemoryError, StaleJob
-from persona_memory.learning import erasures
+from persona_memory.learning import budgets as costs
+from persona_memory.learning import erasures, failing
+from persona_memory.learning.breaker import Breaker
+from persona_memory.learning.budgets import Account, Budgets
+from persona_memory.learning.calling import CALLER, Caller
 from persona_memory.learning.consolidate import consolidate
 from persona_memory.learning.context import Learning, T
+from persona_memory.learning.failing import Retry
 from persona_memory.learning.index import index
-from persona_memory.learning.learn import WindowError, learn
+from persona_memory.learning.learn import learn
 from persona_memory.learning.optimize import optimize
-from persona_memory.ledger import erasure, events, jobs, people
+from persona_memory.ledger import erasure, jobs, outages, people
 from persona_memory.ledger import vectors as vector_rows
-from persona_memory.types import Job, JobKind
+from persona_memory.types import Job, JobKind, Outage
 
 log = logging.getLogger("persona_memory")
 
@@ -37,7 +41,10 @@ STEPS: Mapping[JobKind, Step] = {
 }
 
 
-QUICK: tuple[JobKind, ...] = ("index", "learn", "optimize")
+ASKING: tuple[JobKind, ...] = ("learn", "optimize")
+"""Jobs that are over soon, and ask the language model where there is one."""
+
+QUICK: tuple[JobKind, ...] = ("index", *ASKING)
 """Jobs that are over soon."""
 
 SWEEP_S = 3600.0
@@ -52,19 +59,6 @@ ERASURE_S = 30.0
 """Seconds after which an erasure that an index or a reader of the file has held up is tried again."""
 
 
-@dataclass(frozen=True, slots=True)
-class Retry:
-    """How a worker treats jobs: attempts before parking, seconds of backoff after the first (then doubled)."""
-
-    attempts: int = 4
-    backoff: float = 2.0
-    longest: float = 300.0
-
-    def delay(self, attempt: int) -> timedelta:
-        """The pause after attempt 1, 2, 3 …"""
-        return timedelta(seconds=min(self.longest, self.backoff * 2 ** (attempt - 1)))
-
-
 class Worker:
     """Runs the ledger's jobs until it is stopped.
 
@@ -73,6 +67,7 @@ class Worker:
         concurrency: jobs that run side by side.
         lease: how long a job stays claimed without a sign of life; renewed while it runs.
         poll: seconds between two looks at the queue when nothing wakes the worker.
+        budgets: what learning may cost a day.
     """
 
     def __init__(
@@ -81,10 +76,13 @@ class Worker:
         *,
         concurrency: int = 64,
         lease: timedelta = timedelta(seconds=60),
-        retry: Retry = Retry(),
+        retry: Retry = Retry(),  # noqa: B008 - frozen
         poll: float = 0.5,
+        budgets: Budgets | None = None,
     ) -> None:
-        self.learning = learning
+        self.learning, self.budgets = learning, budgets
+        self.breaker = Breaker(retry.down_after, retry.delay, learning.clock)
+        self._noted: Outage | None = None
         self.concurrency, self.lease, self.retry, self.poll = concurrency, lease, retry, poll
         self._running: dict[int, tuple[Job, asyncio.Task[None]]] = {}
         self._runner = asyncio.Runner()  # one loop from start to start: a chat model's open connections belong to it
@@ -134,12 +132,17 @@ class Worker:
                 self._stop.clear()
 
     def close(self, *, timeout: float = 10.0) -> None:
-        """Stop for good: the event loop goes, too, in a thread of its own, as one may be running in the caller's."""
+        """Stop for good: the event loop goes, too, in a thread of its own, as one may be running in the caller's.
+
+        A chat model without an asynchronous client, which hangs in a thread of the loop's, is left to itself.
+        """
         self.stop(timeout=timeout)
         if not self.running:
-            closing = threading.Thread(target=self._runner.close, name="persona-memory-worker-end")
+            closing = threading.Thread(target=self._runner.close, name="persona-memory-worker-end", daemon=True)
             closing.start()
-            closing.join()
+            closing.join(timeout + GIVING_BACK_S)
+            if closing.is_alive():
+                log.warning("persona-memory: a call of the language model does not end; it is left behind")
 
     def request_stop(self) -> None:
         """End `run` when what runs is done; safe in a signal handler."""
@@ -184,12 +187,15 @@ class Worker:
 
     async def _round(self) -> None:
         """Look once at everything that may be due."""
+        await self._note_outage()
         if not self._adopted:
+            await self._in_executor(self._ask_budget_anew)
             await self._adopt_unembedded()
             self._adopted = True
         if time.monotonic() >= self._next_sweep:
             await self._in_executor(self._queue_expiring)
             await self._in_executor(self.learning.adapters.sweep)
+            await self._in_executor(costs.sweep, self.learning)
             self._next_sweep = time.monotonic() + SWEEP_S
         if time.monotonic() >= self._next_renewal:
             await self._renew()
@@ -215,8 +221,12 @@ class Worker:
         free = self.concurrency - len(self._running)
         if not free:
             return
-        claimed = await self._in_executor(self._claim_now, free, QUICK)
-        if "consolidate" in self.learning.kinds and not self._trains():  # one at a time: trainings take long
+        asking = self.breaker.free(running=sum(job.kind in ASKING for job, _ in self._running.values()))
+        claimed = await self._in_executor(self._claim_now, free, QUICK if asking is None else ("index",))
+        if asking:
+            claimed += await self._in_executor(self._claim_now, asking, ASKING)
+        idle = asking is None or (asking and not any(job.kind in ASKING for job in claimed))
+        if idle and "consolidate" in self.learning.kinds and not self._trains():  # one at a time: trainings take long
             claimed += await self._in_executor(self._claim_now, 1, ("consolidate",))
         for job in claimed:
             self._running[job.id] = (job, asyncio.create_task(self._work(job)))
@@ -241,6 +251,8 @@ class Worker:
             log.warning("persona-memory: %s job %d waits until its lease runs out: %s", job.kind, job.id, error)
 
     async def _step(self, job: Job) -> None:
+        account = None if self.budgets is None else Account(self.learning, self.budgets, job)
+        CALLER.set(Caller(account, self.breaker.answered))  # for this job's task alone
         try:
             await STEPS[job.kind](self.learning, job)
             if job.kind == "learn" and self.learning.parametric is not None:  # it may have been asked to forget
@@ -251,31 +263,31 @@ class Worker:
             log.info("persona-memory: %s", error)
             await self._in_executor(self._release, [job])
         except Exception as error:  # every failure of a step is recorded with the job: retried, then parked and shown
-            await self._in_executor(self._failed, job, error)
+            failure = failing.judge(job, error, breaker=self.breaker, now=self.learning.clock())
+            await self._in_executor(failing.record, self.learning, job, failure, self.retry)
 
-    def _failed(self, job: Job, error: Exception) -> None:
-        ledger, now = self.learning.ledger, self.learning.clock()
-        person = self.learning.person(job.user_id)
-        shown = (str(error) if isinstance(error, WindowError) else f"{type(error).__name__}: {error}")[:1000]
-        seqs = error.seqs if isinstance(error, WindowError) else ()
+    async def _note_outage(self) -> None:
+        """Let other processes see whether the model answers; once it does again, what waited for it goes on."""
+        outage = self.breaker.outage
+        if outage != self._noted:
+            await self._in_executor(self._note_outage_now, outage)
+            self._noted = outage
+
+    def _note_outage_now(self, outage: Outage | None) -> None:
+        ledger = self.learning.ledger
         with ledger.write() as tx:
-            found = people.lock_known(tx, person)
-            held = jobs.held(tx, job)  # windows that were stored since have begun its attempts anew
-            if found is None or held is None:
-                log.info("persona-memory: %s job %d is no longer held; its failure was dropped", job.kind, job.id)
+            outages.note(tx, ledger.namespace, outage)
+            if self.breaker.outage is None:
+                jobs.go_on(tx, ledger.namespace, "model", now=self.learning.clock())
+
+    def _ask_budget_anew(self) -> None:
+        """What waits for a budget is looked at again by a worker that begins: its budgets may be larger."""
+        ledger = self.learning.ledger
+        with ledger.read() as connection:
+            if not jobs.waits(connection, ledger.namespace, "budget"):
                 return
-            log.warning(
-                "persona-memory: %s job %d failed (attempt %d): %s",
-                job.kind, job.id, held.attempts, type(error).__name__,
-            )  # fmt: skip
-            if held.epoch != found.epoch:  # what failed may quote what is erased
-                shown = "begins again: something was erased meanwhile"
-            if held.attempts < self.retry.attempts or held.epoch != found.epoch:
-                jobs.retry_later(tx, person, held, shown, due=now + self.retry.delay(held.attempts))
-                return
-            jobs.park(tx, person, held, shown, seqs, now=now)
-            if job.kind == "learn" and events.count_pending(tx, person, most=1):
-                jobs.enqueue(tx, person, "learn", due=now, now=now)
+        with ledger.write() as tx:
+            jobs.go_on(tx, ledger.namespace, "budget", now=self.learning.clock())
 
     def _release(self, held: list[Job]) -> None:
         """Give these back, unless they are done."""
@@ -308,6 +320,9 @@ class Worker:
             await asyncio.wait(late, timeout=GIVING_BACK_S)
         try:
             await self._in_executor(self._release, list(late.values()))
+            if self._noted is not None:
+                await self._in_executor(self._note_outage_now, None)
+                self._noted = None
             await self._in_executor(self._finish_erasures)
         except LedgerError as error:
             log.warning("persona-memory: %d jobs wait until their lease runs out: %s", len(late), error)

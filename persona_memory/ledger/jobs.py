@@ -33,16 +33,16 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from persona_memory.errors import NotFound, StaleJob
 from persona_memory.ledger import owners
-from persona_memory.ledger.events import mark
+from persona_memory.ledger.events import mark, mark_profiled
 from persona_memory.ledger.people import Person, counters, owned
 from persona_memory.ledger.schema import ACTIVE, events, jobs, users
 from persona_memory.ledger.sealed import Owned, opened
-from persona_memory.types import Job, JobKind
+from persona_memory.types import Job, JobKind, WaitsFor
 
 KINDS: tuple[JobKind, ...] = ("index", "learn", "optimize", "consolidate")
 _JOB = (
     jobs.c.id, jobs.c.user_id, jobs.c.kind, jobs.c.state, jobs.c.due_at, jobs.c.attempts, jobs.c.fence, jobs.c.epoch,
-    jobs.c.last_error, jobs.c.seqs, jobs.c.namespace,
+    jobs.c.last_error, jobs.c.seqs, jobs.c.waits_for, jobs.c.namespace,
 )  # fmt: skip
 
 _HELD = and_(jobs.c.id == bindparam("job_id"), jobs.c.fence == bindparam("job_fence"), jobs.c.state == "running")
@@ -57,6 +57,7 @@ _CLAIM = _CLAIMABLE.order_by(jobs.c.due_at, jobs.c.id).limit(bindparam("most")).
 _AMONG = jobs.c.id.in_(bindparam("ids", expanding=True))
 _CLAIMED = select(*_JOB).where(_AMONG).order_by(jobs.c.due_at, jobs.c.id)
 _ACTIVE_OF_ALL = select(func.count()).where(_NAMESPACE, _OF_KINDS, jobs.c.state.in_(("queued", "running")))
+_WAITS = and_(jobs.c.state == "queued", jobs.c.waits_for.is_not(None))
 _EPOCH = func.coalesce(
     select(users.c.epoch)
     .where(users.c.namespace == jobs.c.namespace, users.c.user_id == jobs.c.user_id)
@@ -68,7 +69,7 @@ _TAKE = (
     .where(_AMONG)
     .values(
         state="running", lease_until=bindparam("until"), fence=jobs.c.fence + 1, attempts=jobs.c.attempts + 1,
-        again=False, epoch=_EPOCH, owner=bindparam("by"),
+        again=False, epoch=_EPOCH, owner=bindparam("by"), waits_for=None,
     )
 )  # fmt: skip
 _CHECK = select(_EPOCH).select_from(jobs).where(_HELD).with_for_update(of=jobs)
@@ -112,8 +113,9 @@ def _enqueue(dialect: str, *, bounded: bool) -> Executable:
         namespace=bindparam("namespace"), user_id=bindparam("user_id"), kind=bindparam("kind"), state="queued",
         due_at=bindparam("due_at"), queued_at=bindparam("queued_at"), epoch=epoch, seqs=[],
     )  # fmt: skip
-    # A running job keeps its time, and one that is being retried its backoff.
-    whens: list[Any] = [(or_(jobs.c.state == "running", jobs.c.attempts > 0), jobs.c.due_at)]
+    # A running job keeps its time, one that is being retried its backoff, one that waits what it waits for.
+    keeps = or_(jobs.c.state == "running", jobs.c.attempts > 0, jobs.c.waits_for.is_not(None))
+    whens: list[Any] = [(keeps, jobs.c.due_at)]
     if bounded:
         bound = type_coerce(jobs.c.queued_at, BigInteger) + bindparam("longest", type_=BigInteger)
         whens.append((bound < type_coerce(new.excluded.due_at, BigInteger), bound))
@@ -128,7 +130,10 @@ def _enqueue(dialect: str, *, bounded: bool) -> Executable:
 
 
 def hasten(tx: Connection, namespace: str, *, now: datetime, user_id: str | None = None) -> None:
-    """Make queued jobs due now: of one person, or of all. A job that is being retried keeps its backoff."""
+    """Make queued jobs due now: of one person, or of all.
+
+    A job that is being retried keeps its backoff, one that waits for a budget or for a model goes on waiting.
+    """
     tx.execute(update(jobs).where(_early(namespace, now, user_id)).values(due_at=now))
 
 
@@ -140,7 +145,10 @@ def early(connection: Connection, namespace: str, *, now: datetime, user_id: str
 
 def _early(namespace: str, now: datetime, user_id: str | None) -> ColumnElement[bool]:
     """Queued jobs that are not due yet, and wait for nothing but their time."""
-    mine = [jobs.c.namespace == namespace, jobs.c.state == "queued", jobs.c.due_at > now, jobs.c.attempts == 0]
+    mine = [
+        jobs.c.namespace == namespace, jobs.c.state == "queued", jobs.c.due_at > now, jobs.c.attempts == 0,
+        jobs.c.waits_for.is_(None),
+    ]  # fmt: skip
     return and_(*mine) if user_id is None else and_(*mine, jobs.c.user_id == user_id)
 
 
@@ -225,6 +233,24 @@ def retry_later(tx: Connection, person: Person, job: Job, error: str, *, due: da
     tx.execute(update(jobs).where(_held(job)).values(state="queued", due_at=due, last_error=Owned(person, error)))
 
 
+def put_off(tx: Connection, person: Person, job: Job, reason: str, *, due: datetime, waits_for: WaitsFor) -> None:
+    """Queue a job again that could not be worked on, with what it waits for; the attempt does not count."""
+    back = {"state": "queued", "due_at": due, "attempts": jobs.c.attempts - 1, "last_error": Owned(person, reason)}
+    tx.execute(update(jobs).where(_held(job)).values(**back, waits_for=waits_for))
+
+
+def go_on(tx: Connection, namespace: str, waits_for: WaitsFor, *, now: datetime) -> None:
+    """What they wait for may be there: jobs that wait for it are due now."""
+    mine = [jobs.c.namespace == namespace, _WAITS, jobs.c.waits_for == waits_for]
+    tx.execute(update(jobs).where(*mine).values(due_at=now, waits_for=None))
+
+
+def waits(connection: Connection, namespace: str, waits_for: WaitsFor) -> bool:
+    """Whether a job waits for this: a look that takes no write lock."""
+    query = select(jobs.c.id).where(jobs.c.namespace == namespace, _WAITS, jobs.c.waits_for == waits_for).limit(1)
+    return connection.execute(query).one_or_none() is not None
+
+
 def park(tx: Connection, person: Person, job: Job, error: str, seqs: Sequence[int], *, now: datetime) -> None:
     """Give up on a job until a person looks at it: its turns are parked with it, later turns get a job of their own.
 
@@ -264,12 +290,15 @@ def unpark(tx: Connection, person: Person, job_id: int, *, now: datetime) -> Non
 
 
 def discard(tx: Connection, person: Person, job_id: int) -> None:
-    """Drop a parked job. Its turns stay parked: found by their words, never learnt.
+    """Drop a parked job. Its turns are discarded: found by their words, never learnt, nor read for the profile.
 
     Raises:
         NotFound: the person has no such parked job.
     """
-    _parked(tx, person, job_id)
+    job = _parked(tx, person, job_id)
+    if job.seqs:
+        mark(tx, person, job.seqs, "discarded")
+        mark_profiled(tx, person, job.seqs)
     tx.execute(delete(jobs).where(jobs.c.id == job_id))
 
 
@@ -288,10 +317,24 @@ def listing(connection: Connection, namespace: str, *, user_id: str | None = Non
 
 
 def active(
-    connection: Connection, namespace: str, *, user_id: str | None = None, kinds: Sequence[JobKind] = KINDS
+    connection: Connection,
+    namespace: str,
+    *,
+    user_id: str | None = None,
+    kinds: Sequence[JobKind] = KINDS,
+    until: datetime | None = None,
+    asleep: Sequence[JobKind] = (),
 ) -> int:
-    """How many jobs of these kinds are queued or running."""
+    """How many jobs of these kinds are queued or running.
+
+    Args:
+        until: leave out those that wait longer for a budget or a model.
+        asleep: of these kinds, leave out all that are not running.
+    """
     query = _ACTIVE_OF_ALL if user_id is None else _ACTIVE_OF_ALL.where(jobs.c.user_id == user_id)
+    if until is not None:
+        soon = or_(jobs.c.waits_for.is_(None), jobs.c.due_at <= until)
+        query = query.where(or_(jobs.c.state == "running", and_(soon, jobs.c.kind.not_in(asleep))))
     return connection.execute(query, {"in_namespace": namespace, "kinds": kinds}).scalar_one()
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from sqlalchemy import Connection, text
 
 from persona_memory.errors import LedgerError
-from persona_memory.ledger.schema import adapters
+from persona_memory.ledger.schema import adapters, outages, spending, spending_totals
 
 
 def _with_adapters(tx: Connection) -> None:
@@ -22,10 +22,19 @@ def _with_keys(tx: Connection) -> None:
     tx.execute(text("ALTER TABLE users ADD COLUMN key VARCHAR(16)"))
 
 
+def _with_budgets(tx: Connection) -> None:
+    for table in (spending, spending_totals, outages):
+        table.create(tx)
+    tx.execute(text("ALTER TABLE jobs ADD COLUMN waits_for VARCHAR(8)"))
+    if tx.dialect.name == "postgresql":  # "discarded" is a state of a turn; SQLite does not heed lengths
+        tx.execute(text("ALTER TABLE events ALTER COLUMN state TYPE VARCHAR(16)"))
+
+
 STEPS: dict[int, Callable[[Connection], None]] = {
     1: _with_adapters,
     2: _with_what_receipts_name,
     3: _with_keys,
+    4: _with_budgets,
 }
 """From version n (the key) to n + 1. Version 1 is the first release."""
 

@@ -15,6 +15,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Date,
     Float,
     Index,
     Integer,
@@ -30,7 +31,7 @@ from sqlalchemy import (
 
 from persona_memory.ledger.sealed import SealedBytes, SealedJSON, SealedText
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 
 metadata = MetaData()
 
@@ -101,7 +102,7 @@ events = Table(
     Column("role", String(16)),
     Column("speaker", SealedText("events.speaker")),
     Column("message_id", Text),
-    Column("state", String(8)),
+    Column("state", String(16)),
     Column("data", SealedJSON("events.data"), nullable=False, default=dict),
     # Idempotency: keyed hashes of the message's identity, of its content and of the thread up to and including it.
     Column("key", String(32)),
@@ -226,6 +227,8 @@ jobs = Table(
     Column("epoch", BigInteger, nullable=False, default=0),
     Column("last_error", SealedText("jobs.last_error")),
     Column("seqs", JSON, nullable=False, default=list),
+    # What a queued job waits for besides its time: "budget" or "model". Neither counts as a failure.
+    Column("waits_for", String(8)),
     sqlite_autoincrement=True,
 )
 ACTIVE = text("state IN ('queued', 'running')")
@@ -271,6 +274,40 @@ Index(
     postgresql_where=text("state = 'active'"),
 )
 
+spending = Table(
+    "spending",
+    metadata,
+    *_owner(),
+    Column("day", Date, nullable=False),
+    Column("calls", BigInteger, nullable=False),
+    Column("tokens", BigInteger, nullable=False),
+    PrimaryKeyConstraint("namespace", "user_id", "day"),
+)
+
+spending_totals = Table(
+    "spending_totals",
+    metadata,
+    Column("namespace", Text, nullable=False),
+    Column("day", Date, nullable=False),
+    # Many people's calls are counted side by side: each in one of some rows, which are added up.
+    Column("shard", Integer, nullable=False),
+    Column("calls", BigInteger, nullable=False),
+    Column("tokens", BigInteger, nullable=False),
+    PrimaryKeyConstraint("namespace", "day", "shard"),
+)
+
+outages = Table(
+    "outages",
+    metadata,
+    Column("namespace", Text, nullable=False),
+    Column("owner", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("failures", Integer, nullable=False),
+    Column("since", UtcTime, nullable=False),
+    Column("until", UtcTime, nullable=False),
+    PrimaryKeyConstraint("namespace", "owner"),
+)
+
 tombstones = Table(
     "tombstones",
     metadata,
@@ -295,7 +332,7 @@ receipts = Table(
     PrimaryKeyConstraint("namespace", "id"),
 )
 
-PER_USER = (events, memories, memory_sources, profile_edits, topic_evidence, vectors, adapters, jobs, users)
+PER_USER = (events, memories, memory_sources, profile_edits, topic_evidence, vectors, adapters, spending, jobs, users)
 """Every table that holds rows of one person, in the order in which they are erased."""
 
 DERIVED = (memories, memory_sources, profile_edits, topic_evidence)

@@ -4,12 +4,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from persona_memory.testing.chat import Answer, ScriptedCall, ScriptedChatModel
+from persona_memory.testing.chat import Answer, Hang, ScriptedCall, ScriptedChatModel
+from persona_memory.testing.faults import FAULTS, Fault, Faulty, ProviderError, rate_limit
 
 if TYPE_CHECKING:
     from persona_memory.testing.indexes import VectorIndexConformance
 
-__all__ = ["Answer", "ScriptedCall", "ScriptedChatModel", "VectorIndexConformance"]
+__all__ = [
+    "FAULTS",
+    "Answer",
+    "Fault",
+    "Faulty",
+    "Hang",
+    "ProviderError",
+    "ScriptedCall",
+    "ScriptedChatModel",
+    "VectorIndexConformance",
+    "rate_limit",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -21,8 +21,19 @@ from langchain_core.runnables import Runnable
 from langchain_core.utils.function_calling import convert_to_openai_tool
 from pydantic import PrivateAttr, SkipValidation
 
-Answer = str | dict[str, Any] | AIMessage | Exception
-"""What a script answers: text, arguments of the bound tool, a whole message, or an error that is raised."""
+
+@dataclass(frozen=True, slots=True)
+class Hang:
+    """An answer that does not come for so many seconds, and then is a timeout of the provider's own."""
+
+    seconds: float = 3600.0
+
+
+Answer = str | dict[str, Any] | AIMessage | BaseException | Hang
+"""What a script answers: text, arguments of the bound tool, a whole message, an error that is raised, or nothing."""
+
+
+_HUNG = "the provider did not answer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +103,11 @@ class ScriptedChatModel(BaseChatModel):
         **kwargs: Any,
     ) -> ChatResult:
         time.sleep(self.delay)
-        return _result(self._next(messages, run_manager, kwargs))
+        message = self._next(messages, run_manager, kwargs)
+        if isinstance(message, Hang):
+            time.sleep(message.seconds)
+            raise TimeoutError(_HUNG)
+        return _result(message)
 
     async def _agenerate(
         self,
@@ -102,7 +117,11 @@ class ScriptedChatModel(BaseChatModel):
         **kwargs: Any,
     ) -> ChatResult:
         await asyncio.sleep(self.delay)
-        return _result(self._next(messages, run_manager, kwargs))
+        message = self._next(messages, run_manager, kwargs)
+        if isinstance(message, Hang):
+            await asyncio.sleep(message.seconds)
+            raise TimeoutError(_HUNG)
+        return _result(message)
 
     def _stream(
         self,
@@ -112,7 +131,11 @@ class ScriptedChatModel(BaseChatModel):
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
         time.sleep(self.delay)
-        for chunk in _chunks(self._next(messages, run_manager, kwargs)):
+        message = self._next(messages, run_manager, kwargs)
+        if isinstance(message, Hang):
+            time.sleep(message.seconds)
+            raise TimeoutError(_HUNG)
+        for chunk in _chunks(message):
             if run_manager:
                 run_manager.on_llm_new_token(chunk.text, chunk=chunk)
             yield chunk
@@ -125,7 +148,11 @@ class ScriptedChatModel(BaseChatModel):
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
         await asyncio.sleep(self.delay)
-        for chunk in _chunks(self._next(messages, run_manager, kwargs)):
+        message = self._next(messages, run_manager, kwargs)
+        if isinstance(message, Hang):
+            await asyncio.sleep(message.seconds)
+            raise TimeoutError(_HUNG)
+        for chunk in _chunks(message):
             if run_manager:
                 await run_manager.on_llm_new_token(chunk.text, chunk=chunk)
             yield chunk
@@ -135,7 +162,7 @@ class ScriptedChatModel(BaseChatModel):
         messages: list[BaseMessage],
         run_manager: CallbackManagerForLLMRun | AsyncCallbackManagerForLLMRun | None,
         kwargs: dict[str, Any],
-    ) -> AIMessage:
+    ) -> AIMessage | Hang:
         """The script's next message; the call is recorded first, so that one that fails is seen, too."""
         tools, choice = list(kwargs.get("tools") or ()), kwargs.get("tool_choice")
         tags = tuple(run_manager.tags or ()) if run_manager else ()
@@ -151,8 +178,10 @@ class ScriptedChatModel(BaseChatModel):
                 f"call {place + 1} of a script that ends after {len(self.answers)}: "
                 "add an answer, or pass a function of (messages, tools)"
             )
-        if isinstance(answer, Exception):
+        if isinstance(answer, BaseException):
             raise answer
+        if isinstance(answer, Hang):
+            return answer
         return self._complete(_to_message(answer, tools, choice, place), messages)
 
     def _complete(self, message: AIMessage, messages: list[BaseMessage]) -> AIMessage:

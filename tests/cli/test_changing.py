@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
+import time
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from langchain_core.messages import BaseMessage
 
-from persona_memory import PersonaMemory, Retry
+from persona_memory import Budgets, PersonaMemory, Retry, opening
 from persona_memory.cli import app as commands
 from persona_memory.retrieval.hashing import HashingEmbedder
-from persona_memory.testing import ScriptedChatModel
+from persona_memory.testing import Faulty, ScriptedChatModel, rate_limit
 
 from .conftest import Cli, Done
 
@@ -194,12 +197,91 @@ def test_a_parked_job_is_shown_with_its_reason_and_tried_again(cli: Cli, parked:
     assert list(memories(cli).values()) == ["Lives in Porto"]
 
 
+def test_all_parked_jobs_are_tried_again_together(cli: Cli, parked: str) -> None:
+    """After an outage nobody wants to type numbers; without any, nothing happens."""
+    done = cli("jobs", "--retry", "all", "--user", "ana")
+    assert (done.code, f"job {parked} is tried again: 2 turns of ana wait to be learnt" in done.err) == (0, True)
+    assert cli("jobs", "--retry", "all").code == 0
+    assert [(one["state"], one["kind"]) for one in pending(cli)] == [("queued", "learn")]
+
+
 def test_a_parked_job_can_be_discarded(cli: Cli, parked: str) -> None:
-    """Its turns stay found by their words, and parked for all to see."""
-    assert cli("jobs", "--discard", parked).code == 0
-    assert pending(cli) == []
+    """After a question; its turns stay found by their words, and are said to be discarded, never learnt."""
+    refused = cli("jobs", "--discard", parked, stdin="n\n")
+    assert (refused.code, "Never learn from 2 turns of ana?" in refused.out) == (1, True)
     assert json.loads(cli("show", "--json").out) == [{"user_id": "ana", "parked": 2}]
+    done = cli("jobs", "--discard", parked, stdin="y\n")
+    assert (done.code, "2 turns of ana stay findable by their words, never learnt" in done.err) == (0, True)
+    assert pending(cli) == []
+    assert json.loads(cli("show", "--json").out) == [{"user_id": "ana", "discarded": 2}]
+    assert "discarded" in cli("show").out
+    assert cli("worker", "--once").err == "nothing was queued\n"
+    assert memories(cli) == {}
     assert "I live in Porto." in cli("recall", "--user", "ana", "Porto").out
+
+
+def test_a_discard_that_was_meant_asks_nothing(cli: Cli, parked: str) -> None:
+    """With --yes; both at once are refused."""
+    assert cli("jobs", "--discard", "all", "--retry", parked).code == 2
+    assert cli("jobs", "--discard", "all", "--yes").code == 0
+    assert pending(cli) == []
+
+
+def test_jobs_are_shown_by_person_and_state(cli: Cli, parked: str, home: Path) -> None:
+    """Those that wait for a budget or a model are told from those that are about to begin."""
+    model = ScriptedChatModel(answers=lambda messages, tools: rate_limit(retry_after=4000))
+    options: dict[str, Any] = {"embeddings": HashingEmbedder(), "model": model, "worker": False}
+    with PersonaMemory.open(home, **options, retry=Retry(down_after=1)) as memory:
+        memory.observe([("user", "I live in Porto.")], user_id="ben")
+        memory.flush(timeout=60)
+
+    def shown(*filters: str) -> list[tuple[str, str]]:
+        return [(one["user_id"], one["kind"]) for one in json.loads(cli("jobs", "--json", *filters).out)]
+
+    assert shown("--state", "parked") == [("ana", "learn")]
+    assert shown("--state", "waiting") == [("ben", "learn")]
+    assert shown("--state", "running") == shown("--state", "queued") == []
+    assert shown("--user", "ben") == [("ben", "learn")]
+    table = cli("jobs").out
+    assert "waits for model" in table
+    assert "ProviderError (status 429)" in table
+
+
+def test_an_outage_and_what_was_spent_are_shown(cli: Cli, home: Path) -> None:
+    """Beneath the jobs, while the worker that has found out is alive."""
+    answers = Faulty([None, *["unreachable"] * 99], then=lambda messages, tools: NOTHING_LEARNT)
+    options: dict[str, Any] = {"embeddings": HashingEmbedder(), "model": ScriptedChatModel(answers=answers)}
+    with PersonaMemory.open(
+        home, **options, retry=Retry(down_after=1), quiet=timedelta(), budgets=Budgets(calls=9)
+    ) as memory:
+        memory.observe([("user", "I live in Porto.")], user_id="ana")
+        deadline = time.monotonic() + 30
+        while not memory.outages():
+            memory.observe([("user", f"It is {time.monotonic()}.")], user_id="ana")
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        shown = cli("jobs").out
+    assert f"The language model of worker {os.getpid()} answers nobody since" in shown
+    assert "APIConnectionError, failures in a row: 1. One job tries it again at" in shown
+    assert "Learning today: 1 calls," in shown
+
+
+def test_a_worker_keeps_to_its_budget(cli: Cli, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is over waits, and that is said; the next worker with more room goes on."""
+    model = ScriptedChatModel(
+        answers=lambda messages, tools: NOTHING_LEARNT if "LearnAnswer" in str(tools) else {"edits": []}
+    )
+    monkeypatch.setattr(opening, "chat_model", lambda name: model)
+    with PersonaMemory.open(home, embeddings=HashingEmbedder(), worker=False) as memory:
+        for user in ("ana", "ben"):
+            memory.observe([("user", "I live in Porto.")], user_id=user)
+    first = cli("worker", "--once", "--model", "some:model", "--calls-a-day", 1)
+    assert (first.code, len(model.calls)) == (0, 1)
+    assert "waiting for a budget or for the model:" in first.err
+    assert "the budget of calls a day (1) is used up; it goes on at" in cli("jobs", "--state", "waiting").out
+    assert cli("worker", "--once", "--model", "some:model").err == "done: 1 turns learnt of 1\n"
+    assert pending(cli) == []
+    assert cli("worker", "--once", "--calls-a-day", 0).code == 2
 
 
 @pytest.mark.parametrize("option", ["--retry", "--discard"])

@@ -16,7 +16,7 @@ from tests.keeping.conftest import Clock, Open, adapter, by_hand, everything, sa
 
 REPAIRED = {
     "turns": [
-        ("UPDATE events SET state = NULL WHERE user_id = 'ana' AND seq = 1", "not learnt, pending or parked: t1"),
+        ("UPDATE events SET state = NULL WHERE user_id = 'ana' AND seq = 1", "pending, parked or discarded: t1"),
         ("UPDATE events SET state = 'pending' WHERE user_id = 'ana' AND seq = 2", "no job will learn them: t2"),
     ],
     "derived rows": [

@@ -560,7 +560,7 @@ def test_an_inference_has_to_foretell_what_is_said_later(
             assert list(said) == ["The knight took my rook.", "Then I castled.", "It was a draw."]
             return [-2.0 + 0.3 * ("chess" in profile) + 0.001 * ("opera" in profile) for profile in profiles]
 
-    monkeypatch.setattr(opening, "learners", lambda model, optimize_every: (RuleExtractor(), Guesses()))
+    monkeypatch.setattr(opening, "learners", lambda model, **options: (RuleExtractor(), Guesses()))
     memory = open_memory(parametric=Foretelling(), teacher=teacher)
     for text in ("Yesterday was long.", "The knight took my rook.", "Then I castled.", "It was a draw."):
         memory.observe([("user", text)], user_id="ana", thread_id="t1")

@@ -20,7 +20,10 @@ from tests.project.run_blocks import blocks_of, run
 ROOT = Path(__file__).parents[2]
 PAGES = [
     "README.md",
-    *(f"docs/{page}.md" for page in ("quickstart", "agents", "learning", "backends", "operating", "reference-model")),
+    *(
+        f"docs/{page}.md"
+        for page in ("quickstart", "agents", "learning", "backends", "operating", "reference-model", "reliability")
+    ),
 ]
 
 SAMPLE = """
