@@ -114,6 +114,7 @@ def test_a_session_shows_what_it_taught_or_that_it_taught_nothing(demo: Play) ->
     assert fourth.strip().startswith("nothing new")
 
 
+@pytest.mark.proof
 @pytest.mark.timeout(300)
 def test_what_is_past_the_budget_is_trained_and_retired(tmp_path: Path) -> None:
     """The second act with trainings of two passes that no gate stops: what is not a question of quality holds."""

@@ -168,6 +168,7 @@ def test_f1_is_by_status() -> None:
     assert f1(counts) == pytest.approx([6 / 7, 4 / 5, 0, 0, 0])
 
 
+@pytest.mark.proof
 def test_the_whole_evaluation_runs_and_goes_on_where_it_stopped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -165,7 +165,7 @@ def test_reaching_joint_trainings_ten_steps_is_counted() -> None:
     assert [row.cells["steps to joint's 10"] for row in rows] == ["> 10", "10", "3", "> 10"]
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 def test_a_quick_run_has_every_arm_in_every_table_and_goes_on(tiny_reference: Path, tmp_path: Path) -> None:
     """What an interrupted run has measured is not measured again."""
     size = replace(meta.QUICK, train=2, dev=1, test=2, settings=replace(meta.QUICK.settings, steps=1))

@@ -101,7 +101,7 @@ def test_a_job_that_waits_keeps_its_time_whatever_is_said_meanwhile(ledger: Ledg
         assert (again.attempts, again.waits_for) == (1, None)
 
 
-def test_a_ledger_of_version_3_gets_budgets(ledger: Ledger) -> None:
+def test_a_ledger_of_version_4_gets_budgets(ledger: Ledger) -> None:
     """On either database: the tables, the column, and room for a turn's new state."""
     chat = Chat(ledger, Person(ledger.namespace, "ana"))
     chat.say(("user", "hello", "1"))
@@ -111,10 +111,10 @@ def test_a_ledger_of_version_3_gets_budgets(ledger: Ledger) -> None:
         tx.execute(text("ALTER TABLE jobs DROP COLUMN waits_for"))
         if not ledger.is_sqlite:
             tx.execute(text("ALTER TABLE events ALTER COLUMN state TYPE VARCHAR(8)"))
-        migrations.upgrade(tx, 3, to=4)
+        migrations.upgrade(tx, 4, to=5)
     count(ledger, "ana", Spent(1, 10))
     with ledger.write() as tx:
         tx.execute(events.update().values(state="discarded"))
         jobs.enqueue(tx, chat.person, "learn", due=NOW, now=NOW)
         assert all(one.waits_for is None for one in jobs.listing(tx, ledger.namespace))
-    assert SCHEMA_VERSION >= 4
+    assert SCHEMA_VERSION >= 5

@@ -86,7 +86,7 @@ def test_a_living_workers_jobs_are_left_alone(home: Path) -> None:
 
 def test_waiting_for_learning_does_not_hurry_a_provider_that_fails(tmp_path: Path) -> None:
     """`flush` makes what waits due at once, but a job that failed keeps its pause before the next attempt."""
-    model = ScriptedChatModel(answers=[ConnectionError("too many requests")] * 9)
+    model = ScriptedChatModel(answers=[ValueError("cannot be read")] * 9)
     with opened(tmp_path, model=model, retry=Retry(attempts=2, backoff=1.0)) as memory:
         memory.observe([("user", "I live in Porto.")], user_id="ana")
         began = time.monotonic()

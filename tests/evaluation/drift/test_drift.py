@@ -221,7 +221,7 @@ def test_selectors_are_judged_by_labels() -> None:
     assert (value(cells["noise"]), value(tables.labels(told, seed=0).rows[1].cells["new"])) == (1.0, 0.5)
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 def test_an_interrupted_run_goes_on_and_tells_the_same(folder: Path, tmp_path: Path) -> None:
     """Each person is kept as soon as they are done; the whole report can be written."""
     path = tmp_path / "unfinished.jsonl"
