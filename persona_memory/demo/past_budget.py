@@ -38,8 +38,8 @@ if TYPE_CHECKING:
 
 BUDGET = 120
 """Tokens of memory that a prompt may hold: few, as these lives are short."""
-SEEDS = {"ana": 3, "ben": 8}
-SESSIONS, SAYINGS = 3, 7
+SEEDS = {"ana": 3, "ben": 11}
+SESSIONS, SAYINGS = 3, 8
 """Conversations a month, and what is said in each."""
 CALM = {"ana": frozenset[int](), "ben": frozenset({1})}
 """In the second month much changes in Ana's life, and nothing in Ben's."""
