@@ -86,9 +86,13 @@ def play(console: Console, checks: Checks, *, home: Path, model: Path, plan: Pla
         model: the reference model's folder.
         plan: how adapters are trained.
     """
+    import torch
+
     from persona_memory.parametric import BaseModel, LocalAdapters
 
-    told, base = lives(), BaseModel.load(model, dtype="bfloat16")
+    capabilities: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
+    units = capabilities.get("amx_bf16", False)
+    told, base = lives(), BaseModel.load(model, dtype="bfloat16" if units else "float32")
     size = base.model.num_parameters() / 1e6  # before adapters' slots are part of it
     teacher = Teachers([WorldTeacher(sessions, split="test") for sessions in told.values()])
     clock = Clock(_morning(told["ana"][0]))
