@@ -196,14 +196,6 @@ def test_an_index_in_the_clear_is_refused(tmp_path: Path) -> None:
         PersonaMemory.open(tmp_path, embeddings=HashingEmbedder(), worker=False, encryption=KEY, index="edge").flush()
 
 
-def test_what_reads_columns_as_they_are_refuses(memory: PersonaMemory, tmp_path: Path) -> None:
-    """Backups and checks do not take ciphertext for what was said."""
-    for what in (lambda: memory.backup(tmp_path / "copy"), memory.doctor, lambda: memory.verify_erasure("0" * 16)):
-        with pytest.raises(EncryptionError, match="encrypted memory yet"):
-            what()
-    assert not (tmp_path / "copy").exists()
-
-
 def test_a_key_service_that_is_down_is_named(tmp_path: Path) -> None:
     """What it raises is told."""
 
