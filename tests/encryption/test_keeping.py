@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+import threading
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -11,6 +13,7 @@ import pytest
 
 from persona_memory import Check, PersonaMemory
 from persona_memory.adapters.files import CONFIG
+from persona_memory.ledger import people
 from tests.keeping.conftest import adapter, by_hand, everything, say
 from tests.memory.conftest import Clock, Open
 
@@ -121,6 +124,26 @@ def test_a_key_that_nothing_needs_is_destroyed(known: PersonaMemory, home: Path,
     assert known._ledger.vault is not None
     assert sorted(user for _, user in known._ledger.vault.owners().values()) == ["ana", "ben"]
     assert open_memory().memories(user_id="ana")
+
+
+def test_the_key_of_somebody_who_is_just_being_stored_is_left(known: PersonaMemory, open_memory: Open) -> None:
+    """It is durable before its owner's row is: the check waits for whoever is writing."""
+    writer, made = open_memory(), threading.Event()
+    cleo = writer._learning.person("cleo")
+
+    def store() -> None:
+        with writer._ledger.write() as tx:
+            people.lock(tx, cleo)
+            made.set()
+            time.sleep(0.3)
+
+    thread = threading.Thread(target=store)
+    thread.start()
+    made.wait(10)
+    assert known.doctor(repair=True).ok
+    thread.join()
+    assert known._ledger.vault is not None
+    assert ("default", "cleo") in known._ledger.vault.owners().values()
 
 
 def test_an_adapter_of_another_key_is_retired(known: PersonaMemory, home: Path) -> None:
