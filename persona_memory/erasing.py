@@ -64,7 +64,7 @@ class Erasing:
         now = self._learning.clock()
         with self._ledger.write() as tx:
             key = people.lock(tx, person).key
-            named = erasure.Named(adapters=tuple(one.adapter_id for one in adapters.read(tx, person)))
+            named = erasure.Named(adapters=adapters.names(tx, person))
             counts = erasure.delete_person(tx, person, secret=self._ledger.secret)
             counts["users"] = min(counts["users"], counts["events"])  # the row of an unknown person was made just now
             receipt = self._receipt(tx, person, counts, None, named, now, keys=[key] if key else ())

@@ -645,10 +645,11 @@ class PersonaMemory:
     def backup(self, path: str | os.PathLike[str]) -> Backup:
         """Copy everything but vectors into a new folder, or a new file (".tar"), while others read and write.
 
+        What is encrypted is copied as it is, without its keys.
+
         Raises:
             InvalidInput: there is something already, or the ledger is on Postgres, whose tool is pg_dump.
         """
-        self._ledger.refuse_encrypted("backup")
         return keeping.backup(self._ledger, self._learning.adapters, Path(path), now=self._learning.clock())
 
     @staticmethod
@@ -657,22 +658,29 @@ class PersonaMemory:
         home: str | os.PathLike[str] | None = None,
         *,
         erased_since: str | os.PathLike[str] | None = None,
+        encryption: opening.Encryption | None = None,
+        keys: str | os.PathLike[str] | None = None,
     ) -> Restored:
         """Bring a backup back into a home that holds no memory; the next worker embeds it.
 
         Args:
             erased_since: the home that it is a backup of, or a later backup. What was erased there since the backup is
                 erased again, and policies are those that were in force there; without it, the memory is as it was then.
+            encryption: the master key of an encrypted one, as for `open`.
+            keys: `keys.db` of the home that an encrypted one is of; by default the one that lies in `home` already, or
+                in `erased_since`. Who has no key there any more was deleted, and is erased.
 
         Raises:
             InvalidInput: the backup is damaged, or the home holds a memory; nothing was restored.
+            EncryptionError: it is encrypted, and its master key or its keys are missing; nothing was restored.
         """
         later = None if erased_since is None else Path(erased_since)
-        return keeping.restore(Path(backup), home, erased_since=later, now=datetime.now(UTC))
+        store = None if keys is None else Path(keys)
+        master = opening.master(encryption)
+        return keeping.restore(Path(backup), home, erased_since=later, master=master, keys=store, now=datetime.now(UTC))
 
     def doctor(self, *, repair: bool = False) -> Checkup:
         """Check the whole home; with `repair`, mend what can be derived from the log and say what cannot."""
-        self._ledger.refuse_encrypted("doctor")
         found = keeping.doctor(self._learning, repair=repair)
         if repair:
             self._wake()
@@ -687,7 +695,6 @@ class PersonaMemory:
         Raises:
             NotFound: there is no such receipt.
         """
-        self._ledger.refuse_encrypted("verify_erasure")
         return keeping.verify_erasure(self._learning, receipt_id, user_id=user_id, text=text)
 
     # ── background work ─────────────────────────────────────────────────────────────────────────────────────────────

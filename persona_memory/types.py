@@ -492,6 +492,7 @@ class Restored:
         deleted: how many people were deleted again, because they had been since the backup.
         forgotten: how many turns lost words again.
         policies: how many people's newer policies were put in force again.
+        unreadable: how many people's key was destroyed since: what the backup held of them is erased.
     """
 
     home: str
@@ -500,3 +501,4 @@ class Restored:
     deleted: int = 0
     forgotten: int = 0
     policies: int = 0
+    unreadable: int = 0

@@ -501,7 +501,11 @@ app.command(rich_help_panel=KEEP, epilog=examples("backup backups/2026-05-01", "
 )
 app.command(
     rich_help_panel=KEEP,
-    epilog=examples("restore monday.tar --home FOLDER", "restore monday.tar --home FOLDER --erased-since OLD-FOLDER"),
+    epilog=examples(
+        "restore monday.tar --home FOLDER",
+        "restore monday.tar --home FOLDER --erased-since OLD-FOLDER",
+        "restore monday.tar --home FOLDER --keys OLD-FOLDER/keys.db --key-file persona.key",
+    ),
 )(restore)
 app.command(rich_help_panel=KEEP, epilog=examples("doctor", "doctor --repair", "doctor --json"))(doctor)
 app.command(

@@ -15,9 +15,11 @@ from persona_memory.cli.options import (
     Home,
     Index,
     Json,
+    KeyFile,
     Namespace,
     Url,
     is_there,
+    key_named,
     no_memory,
     opened,
     opened_to_look,
@@ -31,10 +33,12 @@ def backup(
     home: Home = None,
     url: Url = None,
     namespace: Namespace = "default",
+    key_file: KeyFile = None,
 ) -> None:
     """Copy a whole memory, while others use it: the ledger, adapters and shared starts, with checksums.
 
-    Vectors stay out, as they are computed again. It replaces nothing, and is there whole or not at all.
+    Vectors stay out, as they are computed again, and so do the keys of an encrypted memory. It replaces nothing, and is
+    there whole or not at all.
     """
     _check_there(home, url)
     with opened_to_look(home, url, namespace) as memory:
@@ -54,9 +58,19 @@ def restore(
             help="The home that it is a backup of, or a later backup: what was erased there since is erased again.",
         ),
     ] = None,
+    keys: Annotated[
+        Path | None,
+        typer.Option(
+            "--keys",
+            metavar="FILE",
+            show_default="in the home already, or in that of --erased-since",
+            help="Of an encrypted memory: keys.db of the home that it is a backup of.",
+        ),
+    ] = None,
+    key_file: KeyFile = None,
 ) -> None:
     """Bring a backup back into a home that holds no memory yet; its checksums are verified first."""
-    made = PersonaMemory.restore(backup, home, erased_since=erased_since)
+    made = PersonaMemory.restore(backup, home, erased_since=erased_since, encryption=key_named(), keys=keys)
     note(f"restored {made.home} as of {made.at:%Y-%m-%d %H:%M:%S} UTC: {_counts(made.counts)}")
     if erased_since is None:
         note(
@@ -65,6 +79,8 @@ def restore(
         )
     else:
         note(f"erased again: people {made.deleted}, turns {made.forgotten}; newer policies in force: {made.policies}")
+    if made.unreadable:
+        note(f"people whose key was destroyed since the backup: {made.unreadable}; what it held of them is erased")
     note("`persona-memory worker --once` embeds and learns what is due")
 
 
@@ -78,6 +94,7 @@ def doctor(
     namespace: Namespace = "default",
     embeddings: Embeddings = None,
     index: Index = None,
+    key_file: KeyFile = None,
 ) -> None:
     """Check a whole memory: database, logs, what was derived, jobs, vectors, adapters, permissions."""
     _check_there(home, url)
@@ -113,6 +130,7 @@ def verify_erasure(
     namespace: Namespace = "default",
     embeddings: Embeddings = None,
     index: Index = None,
+    key_file: KeyFile = None,
 ) -> None:
     """Prove an erasure again: nothing of what its receipt names is in any table, the index or the adapters."""
     _check_there(home, url)

@@ -164,6 +164,11 @@ def ledger_of(home: Path | None, url: str | None, namespace: str) -> Ledger:
     return Ledger(url or ledger_url(home_folder(home)), namespace=namespace, master=master(_key_file.get()))
 
 
+def key_named() -> Path | None:
+    """What --key-file names."""
+    return _key_file.get()
+
+
 def key_given() -> MasterKey:
     """The master key that --key-file or the environment names.
 

@@ -1,11 +1,13 @@
 """A backup: the ledger as of one moment with the files of adapters and starts, and a manifest with all checksums.
 
-Vectors stay out: they are computed again. So does what was erased: rows are copied, not pages.
+Vectors stay out: they are computed again. So does what was erased: rows are copied, not pages. What is encrypted is
+copied as it is, and its keys never are.
 """
 
 from __future__ import annotations
 
 import os
+import shutil
 import tarfile
 from collections.abc import Mapping
 from datetime import datetime
@@ -16,12 +18,13 @@ from sqlalchemy import Connection, select
 
 from persona_memory import __version__
 from persona_memory.adapters.files import FILES
-from persona_memory.errors import AdapterRefused, InvalidInput
+from persona_memory.encryption import DataKey
+from persona_memory.errors import AdapterRefused, InvalidInput, KeyDestroyed
 from persona_memory.keeping import aside
 from persona_memory.keeping.manifest import MANIFEST, BackupManifest, Kept, to_json
 from persona_memory.keeping.revisions import damage, has_files
 from persona_memory.keeping.snapshot import plain, snapshot
-from persona_memory.ledger import Ledger, Person
+from persona_memory.ledger import Ledger, Person, people
 from persona_memory.ledger import adapters as rows
 from persona_memory.ledger.schema import SCHEMA_VERSION, adapters
 from persona_memory.opening import ADAPTERS_FOLDER, LEDGER_FILE
@@ -81,12 +84,13 @@ def _there(target: Path) -> str:
 def _filled(content: Path, ledger: Ledger, registry: AdapterRegistry, *, now: datetime) -> BackupManifest:
     """The manifest of all that was written into the folder, itself included."""
     counts = snapshot(ledger, content / LEDGER_FILE)
-    with plain(content / LEDGER_FILE) as copied:
+    vault = None if ledger.vault is None else ledger.vault.apart()
+    with plain(content / LEDGER_FILE, vault) as copied:
         files = _adapters(copied, content, ledger, registry.folder, now=now)
     files |= _starts(content / STARTS_FOLDER, registry)
     files[LEDGER_FILE] = aside.mark(content / LEDGER_FILE)
     kept = {name: Kept(one.size, one.sha256) for name, one in sorted(files.items())}
-    made = BackupManifest(__version__, SCHEMA_VERSION, now, counts, kept)
+    made = BackupManifest(__version__, SCHEMA_VERSION, now, counts, kept, None if vault is None else vault.id)
     aside.write(BytesIO(to_json(made)), content / MANIFEST)
     return made
 
@@ -98,19 +102,33 @@ def _adapters(
     files: dict[str, aside.Mark] = {}
     everybody = select(adapters.c.namespace, adapters.c.user_id).distinct()
     for person in [Person(*row) for row in copied.execute(everybody)]:
-        for one in filter(has_files, rows.read(copied, person)):
-            found = _copied(store, one, content / ADAPTERS_FOLDER)
-            if found is None and _still_served(ledger, person, one):
-                problem = damage(store, one) or "its files cannot be read"
-                raise AdapterRefused(one.adapter_id, f"{problem}; `persona-memory doctor --repair` retires it")
-            if found is None:
-                take_back(copied, person, one, how="retired", why="while a backup was made", now=now)
-            else:
-                files |= {f"{ADAPTERS_FOLDER}/{one.adapter_id}/{name}": mark for name, mark in found.items()}
+        try:
+            files |= _of_person(copied, person, content, ledger, store, now=now)
+        except KeyDestroyed:  # deleted since the rows were copied: nobody can read them, nor the files
+            for name in rows.names(copied, person):
+                shutil.rmtree(content / ADAPTERS_FOLDER / name, ignore_errors=True)
     return files
 
 
-def _copied(store: Path, one: Adapter, target: Path) -> Mapping[str, aside.Mark] | None:
+def _of_person(
+    copied: Connection, person: Person, content: Path, ledger: Ledger, store: Path, *, now: datetime
+) -> dict[str, aside.Mark]:
+    files: dict[str, aside.Mark] = {}
+    people.lock_known(copied, person)
+    key = people.data_key(copied, person)
+    for one in filter(has_files, rows.read(copied, person)):
+        found = _copied(store, one, content / ADAPTERS_FOLDER, key)
+        if found is None and _still_served(ledger, person, one):
+            problem = damage(store, one, key) or "its files cannot be read"
+            raise AdapterRefused(one.adapter_id, f"{problem}; `persona-memory doctor --repair` retires it")
+        if found is None:
+            take_back(copied, person, one, how="retired", why="while a backup was made", now=now)
+        else:
+            files |= {f"{ADAPTERS_FOLDER}/{one.adapter_id}/{name}": mark for name, mark in found.items()}
+    return files
+
+
+def _copied(store: Path, one: Adapter, target: Path, key: DataKey | None) -> Mapping[str, aside.Mark] | None:
     """What was copied of a revision; None where its files are not what was registered."""
     folder = target / one.adapter_id
     folder.mkdir(parents=True, mode=0o700)
@@ -119,7 +137,7 @@ def _copied(store: Path, one: Adapter, target: Path) -> Mapping[str, aside.Mark]
         marks = {name: aside.copy(store / one.adapter_id / name, folder / name) for name in sorted(FILES)}
     except OSError:  # retired at this moment, or damaged: the caller finds out
         marks = {}
-    if marks and damage(target, one) is None:
+    if marks and damage(target, one, key) is None:
         return marks
     for path in folder.iterdir():
         path.unlink()

@@ -1,4 +1,4 @@
-"""A check-up of a whole home: the database, what each person's rows say of each other, the index, the files.
+"""A check-up of a whole home: the database, keys, what each person's rows say of each other, the index, the files.
 
 What can be derived from the log is repaired: derived rows are made again, learning and indexing queued, what belongs to
 nobody deleted. A hole in the log itself cannot be: only a backup holds what is missing.
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from persona_memory.keeping import in_files, in_ledger
+from persona_memory.keeping import in_files, in_keys, in_ledger
 from persona_memory.keeping.findings import Findings, looked
 from persona_memory.learning.context import Learning
 from persona_memory.types import Checkup
@@ -18,6 +18,8 @@ Look = Callable[[Learning, Findings], None]
 
 CHECKS: tuple[tuple[str, Look], ...] = (
     ("database", in_ledger.database),
+    ("keys", in_keys.keys),
+    ("encrypted values", in_keys.values),
     ("log", in_ledger.log),
     ("rows of nobody", in_ledger.rows_of_nobody),
     ("turns", in_ledger.turns),

@@ -8,7 +8,7 @@ what was left of them.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
 from datetime import datetime
 from typing import Any
 
@@ -17,12 +17,13 @@ from sqlalchemy import Connection, Row, insert, select, update
 from persona_memory.errors import InvalidInput
 from persona_memory.learning import fold, forgetting
 from persona_memory.learning.consolidation import memory_id
-from persona_memory.ledger import Ledger, Person, adapters, erasure, events, jobs, people
+from persona_memory.ledger import Counters, Ledger, Person, adapters, erasure, events, jobs, people
 from persona_memory.ledger.erasure import took_all
 from persona_memory.ledger.events import NewEvent
 from persona_memory.ledger.people import insert_ignore, keyed, parts
 from persona_memory.ledger.schema import events as event_table
 from persona_memory.ledger.schema import receipts, tombstones, users
+from persona_memory.ledger.sealed import opened
 from persona_memory.ledger.threads import erased_tokens
 from persona_memory.registry import take_back
 from persona_memory.types import Event, EventKind
@@ -33,11 +34,13 @@ REWRITTEN: tuple[EventKind, ...] = ("answer", "feedback", "field")
 
 @dataclass(frozen=True, slots=True)
 class Again:
-    """People who were deleted again, turns that lost words again, people whose newer policy is in force again."""
+    """People who were deleted again, turns that lost words again, people whose newer policy is in force again; and
+    people of whom all was erased, as their key is gone."""
 
     deleted: int = 0
     forgotten: int = 0
     policies: int = 0
+    unreadable: int = 0
 
 
 def erase_again(ours: Ledger, later: Ledger, *, now: datetime) -> Again:
@@ -53,13 +56,27 @@ def erase_again(ours: Ledger, later: Ledger, *, now: datetime) -> Again:
         deleted = {(row.namespace, row.user_token) for row in new if took_all(row)}
         _copy(tx, there, new)
         again = Again()
-        for person in _everybody(tx) | _everybody(there):
+        for person in _everybody(tx):
             token = keyed(ours.secret, "receipt", person.namespace, person.user_id)
-            if (person.namespace, token) in deleted and people.lock_known(tx, person) is not None:
+            if (person.namespace, token) in deleted:
                 erasure.delete_person(tx, person, secret=ours.secret)
                 again = _plus(again, Again(deleted=1))
+        again = _plus(again, erase_unreadable(tx, ours))
+        for person in _everybody(tx) | _everybody(there):
             again = _plus(again, _catch_up(tx, there, person, ours.secret, shown=later.describe(), now=now))
         return again
+
+
+def erase_unreadable(tx: Connection, ours: Ledger) -> Again:
+    """Erase all of the people whose key is gone: they were deleted since, and nobody can read what is left of them."""
+    if ours.vault is None:
+        return Again()
+    held, again = ours.vault.owners(), Again()
+    for person in _everybody(tx):
+        if people.counters(tx, person).key not in held:
+            erasure.delete_person(tx, person, secret=ours.secret)
+            again = _plus(again, Again(unreadable=1))
+    return again
 
 
 def _new_receipts(tx: Connection, there: Connection, *, shown: str) -> list[Row[*tuple[Any, ...]]]:
@@ -89,7 +106,7 @@ def _everybody(connection: Connection) -> set[Person]:
 
 def _catch_up(tx: Connection, there: Connection, person: Person, secret: bytes, *, shown: str, now: datetime) -> Again:
     """Erase of one person what was forgotten since, and put the newer policy in force."""
-    ours = people.counters(tx, person)
+    ours = people.lock_known(tx, person) or Counters()
     if ours.last_seq and _moment(tx, person, ours.last_seq) != _moment(there, person, ours.last_seq):
         raise InvalidInput(_before(shown))
     notes = events.in_order(there, person, kinds=("forget",), after=ours.last_seq)
@@ -125,7 +142,7 @@ def _forget(
     identify = _identify(secret, person)
     texts = select(event_table.c.seq, event_table.c.text).where(person.owns(event_table))
     remaining = {
-        seq: text
+        seq: opened(text, person)
         for part in parts(sorted(lost))
         for seq, text in there.execute(texts.where(event_table.c.seq.in_(part)))
     }
@@ -188,4 +205,4 @@ def _identify(secret: bytes, person: Person) -> fold.Identify:
 
 
 def _plus(one: Again, other: Again) -> Again:
-    return Again(one.deleted + other.deleted, one.forgotten + other.forgotten, one.policies + other.policies)
+    return Again(*(mine + theirs for mine, theirs in zip(astuple(one), astuple(other), strict=True)))

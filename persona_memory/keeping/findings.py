@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
-from persona_memory.errors import PersonaMemoryError
+from persona_memory.errors import EncryptionError, PersonaMemoryError
 from persona_memory.types import Check
 
 Mend = Callable[[], object]
@@ -30,6 +31,14 @@ class Findings:
         self._problems.append(problem)
         if self.repair and mend is not None and mend() is not False:
             self._repaired.append(problem)
+
+    @contextmanager
+    def about(self, whom: str) -> Iterator[None]:
+        """What does not open of one person is a problem, and keeps nobody else from being looked at."""
+        try:
+            yield
+        except EncryptionError as error:
+            self.found(f"{whom}: it cannot be looked at: {error}")
 
     def skip(self, why: str) -> None:
         """Note that there is nothing to look at, or nobody who can."""

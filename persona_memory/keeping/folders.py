@@ -12,6 +12,7 @@ from sqlalchemy import Connection, select
 from persona_memory.adapters import delete_folder, parse_name
 from persona_memory.adapters.files import ASIDE
 from persona_memory.adapters.names import NAME
+from persona_memory.errors import EncryptionError
 from persona_memory.keeping.revisions import has_files
 from persona_memory.ledger import Ledger, Person
 from persona_memory.ledger import adapters as rows
@@ -24,11 +25,17 @@ ABANDONED_S = 3600.0
 """Seconds after which what is written aside counts as left by a killed process."""
 
 
-def every_revision(connection: Connection) -> list[tuple[Person, Adapter]]:
-    """All revisions of everybody in all namespaces."""
+def every_revision(connection: Connection) -> tuple[list[tuple[Person, Adapter]], dict[Person, EncryptionError]]:
+    """All revisions of everybody in all namespaces; and people whose revisions do not open, with the reason."""
     everybody = select(adapters.c.namespace, adapters.c.user_id).distinct().order_by("namespace", "user_id")
-    people = [Person(*row) for row in connection.execute(everybody)]
-    return [(person, one) for person in people for one in rows.read(connection, person)]
+    found: list[tuple[Person, Adapter]] = []
+    closed: dict[Person, EncryptionError] = {}
+    for person in [Person(*row) for row in connection.execute(everybody)]:
+        try:
+            found += [(person, one) for one in rows.read(connection, person)]
+        except EncryptionError as error:
+            closed[person] = error
+    return found, closed
 
 
 def is_own(ledger: Ledger, store: Path) -> bool:
@@ -43,15 +50,18 @@ def surplus(ledger: Ledger, store: Path) -> dict[str, str]:
     """Folders in the store that are of no use to anybody, each with the reason.
 
     Where the store may be shared with another ledger, of what no row is known it cannot be told whose it is: it stays.
+    So does what belongs to a row that does not open.
     """
     if not store.is_dir():
         return {}
     with ledger.read() as connection:
-        known = {one.adapter_id: one for _, one in every_revision(connection)}
+        known = {one.adapter_id: one for _, one in every_revision(connection)[0]}
+        states = rows.states(connection)
         running = select(jobs.c.id).where(jobs.c.kind == "consolidate", jobs.c.state == "running").limit(1)
         training = connection.execute(running).one_or_none() is not None
     own = is_own(ledger, store)
-    found = {name: _reason(store, name, known, own=own, training=training) for name in sorted(os.listdir(store))}
+    there = [name for name in sorted(os.listdir(store)) if name in known or name not in states]
+    found = {name: _reason(store, name, known, own=own, training=training) for name in there}
     return {name: reason for name, reason in found.items() if reason is not None}
 
 

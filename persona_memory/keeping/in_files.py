@@ -13,6 +13,7 @@ from persona_memory.adapters.files import FILES
 from persona_memory.keeping import aside
 from persona_memory.keeping.findings import Findings
 from persona_memory.keeping.folders import every_revision, surplus
+from persona_memory.keeping.in_ledger import named
 from persona_memory.keeping.revisions import damage, has_files, registered
 from persona_memory.learning import erasures as finishing
 from persona_memory.learning.context import Learning
@@ -57,9 +58,12 @@ def adapters(learning: Learning, findings: Findings) -> None:
     """Each revision that may be served has its files with their checksums, and there are no others."""
     store = learning.adapters.folder
     with learning.ledger.read() as connection:
-        known = every_revision(connection)
+        known, closed = every_revision(connection)
+        keys = {person: people.data_key(connection, person) for person, one in known if has_files(one)}
+    for person, error in closed.items():
+        findings.found(f"{named(person)}: it cannot be looked at: {error}")
     for person, one in known:
-        problem = damage(store, one) if has_files(one) else None
+        problem = damage(store, one, keys[person]) if has_files(one) else None
         if problem is not None:
             findings.found(
                 f"{one.adapter_id}, which is {one.state}: {problem}",

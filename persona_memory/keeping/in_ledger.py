@@ -9,8 +9,9 @@ from functools import partial
 from itertools import chain
 from typing import Any
 
-from sqlalchemy import Connection, Table, delete, func, select, update
+from sqlalchemy import Connection, Table, delete, func, insert, select, update
 
+from persona_memory.keeping import sealed_values
 from persona_memory.keeping.findings import Findings
 from persona_memory.learning import fold
 from persona_memory.learning.context import Learning
@@ -21,6 +22,7 @@ from persona_memory.ledger.schema import DERIVED, PER_USER, memories, users
 from persona_memory.ledger.schema import events as log_table
 from persona_memory.ledger.schema import jobs as job_table
 from persona_memory.ledger.schema import vectors as vector_table
+from persona_memory.ledger.sealed import opened
 from persona_memory.retrieval import chunks
 from persona_memory.types import JobKind
 
@@ -61,29 +63,37 @@ def log(learning: Learning, findings: Findings) -> None:
     query = select(log_table.c.namespace, log_table.c.user_id, func.count().label("held"), last)
     with ledger.read() as connection:
         found = connection.execute(query.group_by(log_table.c.namespace, log_table.c.user_id)).all()
-        noted = {person: people.counters(connection, person).last_seq for person in _everybody(connection, ledger)}
-    logs = {Person(row.namespace, row.user_id): row for row in found if _is_ours(ledger, row.namespace)}
+        noted = {person: people.counters(connection, person).last_seq for person in everybody(connection, ledger)}
+    logs = {Person(row.namespace, row.user_id): row for row in found if is_ours(ledger, row.namespace)}
     for person, row in logs.items():
         if row.held != row.last:
-            findings.found(f"{_named(person)}: the log ends with {row.last} and holds {row.held}; restore a backup")
+            findings.found(f"{named(person)}: the log ends with {row.last} and holds {row.held}; restore a backup")
         if noted.get(person) != row.last:
             findings.found(
-                f"{_named(person)}: the log ends with {row.last}, the person's row says {noted.get(person, 'nothing')}",
+                f"{named(person)}: the log ends with {row.last}, the person's row says {noted.get(person, 'nothing')}",
                 partial(_note_end, learning, person),
             )
     for person in noted.keys() - logs.keys():
         if noted[person]:
-            findings.found(f"{_named(person)}: the log of {noted[person]} events is gone; restore a backup")
+            findings.found(f"{named(person)}: the log of {noted[person]} events is gone; restore a backup")
 
 
 def _note_end(learning: Learning, person: Person) -> None:
     """Write the person's row by their log; the policy in force is an event of it."""
     end = select(func.max(log_table.c.seq), func.max(log_table.c.session)).where(person.owns(log_table))
     with learning.ledger.write() as tx:
+        _keep_key(tx, person)
         people.lock(tx, person)
         last, session = tx.execute(end).one()
         people.bump(tx, person, last_seq=last, session=session)
         fold.rebuild(tx, person, identify=learning.identify(person))
+
+
+def _keep_key(tx: Connection, person: Person) -> None:
+    """Whose row is gone keeps the key that what they said is encrypted with."""
+    known = next((value.key for value in sealed_values.of(tx, person) if value.key), None)
+    if known is not None and people.lock_known(tx, person) is None:
+        tx.execute(insert(users).values(**person.key(), key=known))
 
 
 def rows_of_nobody(learning: Learning, findings: Findings) -> None:
@@ -99,10 +109,10 @@ def rows_of_nobody(learning: Learning, findings: Findings) -> None:
         with ledger.read() as connection:
             found = connection.execute(query.group_by(table.c.namespace, table.c.user_id)).all()
         for row in found:
-            if _is_ours(ledger, row.namespace):
+            if is_ours(ledger, row.namespace):
                 person = Person(row.namespace, row.user_id)
                 findings.found(
-                    f"{table.name}: {row.held} rows of {_named(person)}, of whom there is no log",
+                    f"{table.name}: {row.held} rows of {named(person)}, of whom there is no log",
                     partial(_delete, ledger, table, person),
                 )
 
@@ -116,18 +126,19 @@ def turns(learning: Learning, findings: Findings) -> None:
     """Each turn that stands is learnt, and an answer says so; or pending, and a job will; or parked or discarded."""
     ledger = learning.ledger
     with ledger.read() as connection:
-        everybody = _everybody(connection, ledger)
-    for person in everybody:
-        with ledger.read() as connection:
+        known = everybody(connection, ledger)
+    for person in known:
+        lost, waiting = list[int](), list[int]()
+        with findings.about(named(person)), ledger.read() as connection:
             lost, waiting = _unaccounted(connection, person)
         if lost:
             findings.found(
-                f"{_named(person)}: turns that are not learnt, pending, parked or discarded: {_seqs(lost)}",
+                f"{named(person)}: turns that are not learnt, pending, parked or discarded: {_seqs(lost)}",
                 partial(_learn, learning, person, lost),
             )
         if waiting:
             findings.found(
-                f"{_named(person)}: turns are pending, and no job will learn them: {_seqs(waiting)}",
+                f"{named(person)}: turns are pending, and no job will learn them: {_seqs(waiting)}",
                 partial(_learn, learning, person, ()),
             )
 
@@ -161,19 +172,22 @@ def derived_rows(learning: Learning, findings: Findings) -> None:
     """Memories, profile and knowledge are what a rebuild from the log makes."""
     ledger = learning.ledger
     with ledger.read() as connection:
-        everybody = _everybody(connection, ledger)
-    for person in everybody:
-        differ = _differing(learning, person)
+        known = everybody(connection, ledger)
+    for person in known:
+        differ = list[str]()
+        with findings.about(named(person)):
+            differ = _differing(learning, person)
         if differ:
             findings.found(
-                f"{_named(person)}: not what the log says: {', '.join(differ)}",
-                partial(_rebuild, learning, person),
+                f"{named(person)}: not what the log says: {', '.join(differ)}",
+                partial(rebuild, learning, person),
             )
 
 
 def _differing(learning: Learning, person: Person) -> list[str]:
     """Tables that a rebuild would change. It is rolled back."""
     with learning.ledger.rehearse() as tx:
+        people.lock_known(tx, person)
         before = _derived(tx, person)
         fold.rebuild(tx, person, identify=learning.identify(person))
         after = _derived(tx, person)
@@ -187,13 +201,15 @@ def _derived(connection: Connection, person: Person) -> dict[str, list[Any]]:
         columns = [column for column in table.columns if column.name not in ("ordinal", "embedded")]
         ordered = select(*columns).where(person.owns(table))
         ordered = ordered.order_by(table.c.ordinal if "ordinal" in table.c else table.c.memory_id, *table.primary_key)
-        found[table.name] = [tuple(row) for row in connection.execute(ordered)]
+        rows = connection.execute(ordered)
+        found[table.name] = [tuple(opened(value, person) for value in row) for row in rows]
     now = people.counters(connection, person)
     found["policy"] = [people.policy_of(now), now.optimizations]
     return found
 
 
-def _rebuild(learning: Learning, person: Person) -> None:
+def rebuild(learning: Learning, person: Person) -> None:
+    """Derive everything of the person again from the log."""
     now = learning.clock()
     with learning.ledger.write() as tx:
         people.lock(tx, person)
@@ -205,24 +221,29 @@ def jobs_due(learning: Learning, findings: Findings) -> None:
     """Each job can be done by somebody, and what is to be embedded has one."""
     ledger = learning.ledger
     with ledger.read() as connection:
-        everybody = _everybody(connection, ledger)
+        known = everybody(connection, ledger)
         rows = connection.execute(select(job_table)).all()
-        idle = [
-            p for p in everybody if vector_rows.missing(connection, p, limit=1) and not _has_job(connection, p, "index")
-        ]
+        idle = [person for person in known if _is_idle(connection, person, findings)]
     for row in rows:
         unknown = row.kind not in jobs.KINDS or row.state not in ("queued", "running", "parked")
-        if _is_ours(ledger, row.namespace) and (unknown or (row.state == "running" and row.lease_until is None)):
+        if is_ours(ledger, row.namespace) and (unknown or (row.state == "running" and row.lease_until is None)):
             findings.found(
-                f"job {row.id} of {_named(Person(row.namespace, row.user_id))} is {row.state} {row.kind}, "
+                f"job {row.id} of {named(Person(row.namespace, row.user_id))} is {row.state} {row.kind}, "
                 "and nobody can take it",
                 partial(_give_back, learning, row.id, drop=unknown),
             )
     for person in idle:
         findings.found(
-            f"{_named(person)}: not all is embedded, and no job will do it",
+            f"{named(person)}: not all is embedded, and no job will do it",
             partial(_index, learning, person),
         )
+
+
+def _is_idle(connection: Connection, person: Person, findings: Findings) -> bool:
+    """Whether something of the person is to be embedded, and no job will do it."""
+    with findings.about(named(person)):
+        return bool(vector_rows.missing(connection, person, limit=1)) and not _has_job(connection, person, "index")
+    return False
 
 
 def _give_back(learning: Learning, job_id: int, *, drop: bool) -> None:
@@ -251,18 +272,19 @@ def vectors(learning: Learning, findings: Findings) -> None:
     """What counts as embedded has all its vectors, of one dimension; and no vector is of something that is gone."""
     ledger = learning.ledger
     with ledger.read() as connection:
-        everybody = _everybody(connection, ledger)
-    for person in everybody:
-        with ledger.read() as connection:
+        known = everybody(connection, ledger)
+    for person in known:
+        amiss = _Amiss((), ())
+        with findings.about(named(person)), ledger.read() as connection:
             amiss = _amiss(connection, person)
         if amiss.missing:
             findings.found(
-                f"{_named(person)}: vectors are missing or damaged, of {listed(amiss.missing)}",
-                partial(_embed_again, learning, person, amiss.missing),
+                f"{named(person)}: vectors are missing or damaged, of {listed(amiss.missing)}",
+                partial(embed_again, learning, person, amiss.missing),
             )
         if amiss.surplus:
             findings.found(
-                f"{_named(person)}: vectors of what is not there: {listed(amiss.surplus)}",
+                f"{named(person)}: vectors of what is not there: {listed(amiss.surplus)}",
                 partial(_drop_points, learning, person, amiss.surplus),
             )
 
@@ -292,10 +314,10 @@ def _items(connection: Connection, person: Person) -> Iterator[tuple[str, tuple[
     kinds, left = log_table.c.kind.in_(LEARNABLE), [log_table.c.text != "", log_table.c.revised_by.is_(None)]
     said = select(log_table.c.seq, log_table.c.text, log_table.c.embedded).where(person.owns(log_table), kinds, *left)
     for seq, text, by in connection.execute(said):
-        yield f"t{seq}", (text, by)
+        yield f"t{seq}", (opened(text, person), by)
     learnt = select(memories.c.id, memories.c.text, memories.c.embedded).where(person.owns(memories))
     for memory_id, text, by in connection.execute(learnt):
-        yield memory_id, (text, by)
+        yield memory_id, (opened(text, person), by)
 
 
 def _revised(connection: Connection, person: Person) -> list[int]:
@@ -304,7 +326,8 @@ def _revised(connection: Connection, person: Person) -> list[int]:
     return list(connection.execute(query.where(log_table.c.text != "")).scalars())
 
 
-def _embed_again(learning: Learning, person: Person, items: Collection[str]) -> None:
+def embed_again(learning: Learning, person: Person, items: Collection[str]) -> None:
+    """Drop the vectors of these turns and memories, and queue their embedding."""
     now = learning.clock()
     with learning.ledger.write() as tx:
         people.lock(tx, person)
@@ -321,17 +344,19 @@ def _drop_points(learning: Learning, person: Person, points: Collection[str]) ->
         people.bump(tx, person, vectors=1, rewrites=1)
 
 
-def _everybody(connection: Connection, ledger: Ledger) -> list[Person]:
+def everybody(connection: Connection, ledger: Ledger) -> list[Person]:
     """On SQLite the people of all namespaces: they share the home. On Postgres those of the ledger's own."""
     query = select(users.c.namespace, users.c.user_id).order_by(users.c.namespace, users.c.user_id)
-    return [Person(*row) for row in connection.execute(query) if _is_ours(ledger, row.namespace)]
+    return [Person(*row) for row in connection.execute(query) if is_ours(ledger, row.namespace)]
 
 
-def _is_ours(ledger: Ledger, namespace: str) -> bool:
+def is_ours(ledger: Ledger, namespace: str) -> bool:
+    """Whether people of this namespace are looked at."""
     return ledger.is_sqlite or namespace == ledger.namespace
 
 
-def _named(person: Person) -> str:
+def named(person: Person) -> str:
+    """The person, with their namespace where it is another than "default"."""
     return repr(person.user_id) if person.namespace == "default" else f"{person.user_id!r} in {person.namespace!r}"
 
 

@@ -43,6 +43,7 @@ class BackupManifest:
         at: all that was stored until then is in it.
         counts: rows by table.
         files: by path within the backup.
+        key_store: the id of the store that holds the keys of an encrypted memory; it is in no backup.
     """
 
     __pydantic_config__ = _STRICT
@@ -52,6 +53,7 @@ class BackupManifest:
     at: datetime
     counts: Mapping[str, int]
     files: Mapping[Name, Kept]
+    key_store: str | None = None
     format: Literal["persona-memory-backup/1"] = "persona-memory-backup/1"
 
 

@@ -49,7 +49,7 @@ def verify_erasure(
     Args:
         user_id: the person. Only needed for an index outside the ledger, after all of a person was erased: the receipt
             does not say who that was.
-        text: what must not be found in any file of the home, nor in any row.
+        text: what must not be found in any file of the home, nor in any row, nor in what is encrypted there.
 
     Raises:
         NotFound: there is no such receipt in the namespace.
@@ -64,6 +64,7 @@ def verify_erasure(
         ("ledger", partial(_everything if case.all else _rows, learning, case)),
         ("index", partial(_index, learning, case)),
         ("adapters", partial(_adapters, learning, case)),
+        ("key", partial(_key, learning, case)),
     ]
     if text is not None:
         looks.append(("text", partial(traces.text, learning, text)))
@@ -167,6 +168,25 @@ def _resting(connection: Connection, person: Person, named: Named) -> dict[str, 
         "profile_edits": sum(not whole.isdisjoint(row.evidence) for row in connection.execute(edits)),
         "topic_evidence": sum(row.seq in whole for row in connection.execute(shown)),
     }
+
+
+def _key(learning: Learning, case: _Case, findings: Findings) -> None:
+    """The key of a whole person is destroyed; of one who has come back, there is the new one only."""
+    ledger = learning.ledger
+    if ledger.vault is None:
+        findings.skip("nothing is encrypted")
+    elif case.all:
+        with ledger.read() as connection:
+            new = None if case.person is None else people.counters(connection, case.person).key
+        theirs = [
+            id
+            for id, (namespace, user_id) in ledger.vault.owners().items()
+            if id != new
+            and namespace == ledger.namespace
+            and keyed(ledger.secret, "receipt", namespace, user_id) == case.receipt.user_token
+        ]
+        if theirs:
+            findings.found(f"{counted(len(theirs), 'key')} of the person: with it, old copies can be read")
 
 
 def _index(learning: Learning, case: _Case, findings: Findings) -> None:

@@ -6,7 +6,7 @@ import os
 import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
@@ -14,24 +14,33 @@ from typing import BinaryIO
 from sqlalchemy import select, update
 
 from persona_memory.errors import InvalidInput, LedgerTooNew
-from persona_memory.keeping import aside
-from persona_memory.keeping.erased_since import Again, erase_again
+from persona_memory.keeping import aside, keying
+from persona_memory.keeping.erased_since import Again, erase_again, erase_unreadable
 from persona_memory.keeping.folders import drop_surplus
+from persona_memory.keeping.keying import is_home
 from persona_memory.keeping.manifest import MANIFEST, BackupManifest, from_json
 from persona_memory.ledger import Ledger, Person, erasure, jobs, people
+from persona_memory.ledger.keys import KEYS_FILE
 from persona_memory.ledger.schema import SCHEMA_VERSION
 from persona_memory.ledger.schema import jobs as job_table
 from persona_memory.ledger.schema import users as user_table
-from persona_memory.opening import ADAPTERS_FOLDER, LEDGER_FILE, home_folder, ledger_url
+from persona_memory.opening import ADAPTERS_FOLDER, LEDGER_FILE, home_folder
+from persona_memory.protocols import MasterKey
 from persona_memory.registry import STARTS_FOLDER, AdapterRegistry
 from persona_memory.types import Restored
 
-PARTS = (ADAPTERS_FOLDER, STARTS_FOLDER, LEDGER_FILE)
+PARTS = (ADAPTERS_FOLDER, STARTS_FOLDER, KEYS_FILE, LEDGER_FILE)
 """What a home is made of, in the order in which it is put in place: with the ledger's file it is there."""
 
 
 def restore(
-    backup: Path, home: str | os.PathLike[str] | None, *, erased_since: Path | None = None, now: datetime
+    backup: Path,
+    home: str | os.PathLike[str] | None,
+    *,
+    erased_since: Path | None = None,
+    master: MasterKey | None = None,
+    keys: Path | None = None,
+    now: datetime,
 ) -> Restored:
     """Restore a backup into a home; it is there whole, or not at all. All is embedded again by the next worker.
 
@@ -40,10 +49,13 @@ def restore(
         home: as for `PersonaMemory.open`; a folder that holds no memory.
         erased_since: the home that the backup is of, or a later backup of it: whoever was deleted there since, and what
             was forgotten, is erased in the restored memory, too, and policies are those that were in force there.
+        master: the master key, where one of the two is encrypted.
+        keys: the store with the keys of an encrypted memory, as `keying.source` finds it.
 
     Raises:
         InvalidInput: the backup is not what its manifest says, the home holds a memory, or `erased_since` is none that
             came after the backup. Nothing was restored.
+        EncryptionError: the backup is encrypted, and there is no master key, or none of its keys. Nothing was restored.
         LedgerTooNew: a newer version wrote the backup.
     """
     folder = home_folder(home).absolute()
@@ -53,13 +65,14 @@ def restore(
     try:
         with aside.aside(folder) as work:
             manifest = unpack(backup.expanduser(), work / "home")
-            again = _prepared(work / "home", work, erased_since, now=now)
+            store = keying.source(manifest, backup, folder, keys=keys, erased_since=erased_since)
+            again = _prepared(work, folder, erased_since, master, store, now=now)
             _put_in_place(work / "home", folder)
     except BaseException:
         if made and not any(folder.iterdir()):
             folder.rmdir()
         raise
-    return Restored(str(folder), manifest.at, manifest.counts, again.deleted, again.forgotten, again.policies)
+    return Restored(str(folder), manifest.at, manifest.counts, **asdict(again))
 
 
 def unpack(backup: Path, target: Path) -> BackupManifest:
@@ -143,26 +156,42 @@ def _check_empty(folder: Path) -> None:
     if (folder / LEDGER_FILE).exists():
         raise InvalidInput(f"there is a memory in {str(folder)!r} already; restore into a folder that holds none")
     for part in PARTS:
-        if os.path.lexists(folder / part):
+        if part != KEYS_FILE and os.path.lexists(folder / part):
             raise InvalidInput(
                 f"{str(folder / part)!r} is there, without a ledger beside it (an interrupted restore leaves that): "
                 "move it away, or restore into another folder"
             )
 
 
-def _prepared(content: Path, work: Path, erased_since: Path | None, *, now: datetime) -> Again:
+def _prepared(
+    work: Path,
+    home: Path,
+    erased_since: Path | None,
+    master: MasterKey | None,
+    store: Path | None,
+    *,
+    now: datetime,
+) -> Again:
     """Make a home of what was unpacked: bring its tables to the present, queue its work, erase what was since."""
-    ledger = Ledger(ledger_url(content))
+    content = work / "home"
+    ledger = keying.opened(content, master, store)
     try:
         _queue(ledger, now=now)
         if erased_since is None:
-            return Again()
-        with _later(erased_since.expanduser(), work / "later") as later:
-            again = erase_again(ledger, later, now=now)
-        registry = AdapterRegistry(ledger, content / ADAPTERS_FOLDER)
-        registry.tidy_starts(now=now)
-        drop_surplus(ledger, registry.folder)
-        erasure.scrub(ledger)
+            with ledger.write() as tx:
+                again = erase_unreadable(tx, ledger)
+        else:
+            with _later(erased_since.expanduser(), work / "later", master, store) as later:
+                again = erase_again(ledger, later, now=now)
+        if again != Again():
+            registry = AdapterRegistry(ledger, content / ADAPTERS_FOLDER)
+            registry.tidy_starts(now=now)
+            drop_surplus(ledger, registry.folder)
+            gone = keying.destroy_unnamed(ledger)
+            if store == home / KEYS_FILE:
+                keying.destroy(store, gone)
+        if erased_since is not None or again != Again():
+            erasure.scrub(ledger)  # receipts that came along are completed by it, too
         return again
     finally:
         ledger.close()
@@ -179,16 +208,15 @@ def _queue(ledger: Ledger, *, now: datetime) -> None:
 
 
 @contextmanager
-def _later(place: Path, target: Path) -> Iterator[Ledger]:
+def _later(place: Path, target: Path, master: MasterKey | None, store: Path | None) -> Iterator[Ledger]:
     """The ledger of a home or of a backup, which is left as it is."""
-    if (place / LEDGER_FILE).exists() and not (place / MANIFEST).exists():
-        url = ledger_url(place)
+    if is_home(place):
+        ledger = keying.opened(place, master)
     elif place.exists():
         unpack(place, target)
-        url = ledger_url(target)
+        ledger = keying.opened(target, master, store)
     else:
         raise InvalidInput(f"there is no home and no backup {str(place)!r}; name the one that the backup is of")
-    ledger = Ledger(url)
     try:
         yield ledger
     finally:
@@ -196,10 +224,10 @@ def _later(place: Path, target: Path) -> Iterator[Ledger]:
 
 
 def _put_in_place(content: Path, home: Path) -> None:
-    """Rename the parts into the home; the last one makes it a memory."""
+    """Rename the parts into the home; the last one makes it a memory. Keys that are there already stay."""
     aside.sync_tree(content)
     _check_empty(home)  # somebody may have begun a memory there meanwhile
     for part in PARTS:
-        if (content / part).exists():
+        if (content / part).exists() and not (part == KEYS_FILE and (home / part).exists()):
             os.rename(content / part, home / part)
     aside.sync(home)

@@ -10,7 +10,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Table, create_engine, func, select
 
-from persona_memory.ledger import Ledger
+from persona_memory.ledger import Ledger, sealed
+from persona_memory.ledger.keys import Vault
 from persona_memory.ledger.schema import metadata, vectors
 
 FROM_VECTORS = frozenset({("events", "embedded"), ("memories", "embedded"), ("users", "embedder")})
@@ -20,8 +21,8 @@ FROM_VECTORS = frozenset({("events", "embedded"), ("memories", "embedded"), ("us
 def snapshot(ledger: Ledger, target: Path) -> dict[str, int]:
     """Copy the rows of all tables but the vectors into a new file, all as of one moment; returns how many, by table.
 
-    Rows, not pages: nothing that was erased, and is still in a free page or the write-ahead log, comes along. Readers
-    and writers go on meanwhile.
+    Rows, not pages: nothing that was erased, and is still in a free page or the write-ahead log, comes along. What is
+    encrypted is copied as it is stored. Readers and writers go on meanwhile.
     """
     os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
     with plain(target) as copied:
@@ -39,9 +40,15 @@ def snapshot(ledger: Ledger, target: Path) -> dict[str, int]:
 
 
 @contextmanager
-def plain(file: Path) -> Iterator[Connection]:
-    """A transaction on a ledger's file that nobody else uses, without a write-ahead log beside it."""
+def plain(file: Path, vault: Vault | None = None) -> Iterator[Connection]:
+    """A transaction on a ledger's file that nobody else uses, without a write-ahead log beside it.
+
+    Args:
+        vault: keys to what is encrypted there; without it that is read as it is stored.
+    """
     engine = create_engine(f"sqlite:///{file}", hide_parameters=True)
+    if vault is not None:
+        sealed.use(engine.dialect, vault)
     try:
         with engine.begin() as connection:
             yield connection

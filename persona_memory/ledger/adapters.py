@@ -59,6 +59,12 @@ def named(connection: Connection, namespace: str, name: str) -> Adapter | None:
     return None if row is None else _adapter(row)
 
 
+def names(connection: Connection, person: Person) -> tuple[str, ...]:
+    """Of the person's revisions, oldest first; nothing that is encrypted is read."""
+    query = select(adapters.c.name).where(person.owns(adapters)).order_by(adapters.c.revision)
+    return tuple(connection.execute(query).scalars())
+
+
 def states(connection: Connection) -> dict[str, str]:
     """The state of every revision of all namespaces, by name."""
     query = select(adapters.c.name, adapters.c.state)

@@ -96,15 +96,6 @@ class Ledger:
         """Where the ledger is, without a password."""
         return make_url(self.url).render_as_string(hide_password=True)
 
-    def refuse_encrypted(self, what: str) -> None:
-        """Pass if nothing is encrypted: for what reads columns of all people as they are stored.
-
-        Raises:
-            EncryptionError: it is.
-        """
-        if self.vault is not None:
-            raise EncryptionError(f"{what} does not read an encrypted memory yet; docs/encryption.md says what to do")
-
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A short read transaction that sees one state of the ledger."""
@@ -312,6 +303,19 @@ def _prepare(tx: Connection, *, shown: str, keys: tuple[KeyStore, MasterKey] | N
     if tx.dialect.name == "sqlite":
         planner.inform(tx)
     return known
+
+
+def keys_of(url: str) -> str | None:
+    """The id of the store that holds the keys of a ledger; None where nothing is encrypted."""
+    engine = engine_for(url)
+    try:
+        with named_errors(make_url(url).render_as_string(hide_password=True)), engine.connect() as connection:
+            if meta.name not in inspect(connection).get_table_names():
+                return None  # opening it says what it is
+            query = select(meta.c.value).where(meta.c.name == ENCRYPTION)
+            return connection.execute(query).scalar_one_or_none()
+    finally:
+        engine.dispose()
 
 
 def checked_version(found: Mapping[str, str], shown: str) -> int:

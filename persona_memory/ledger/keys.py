@@ -7,6 +7,7 @@ ledger unreadable for what it had encrypted.
 
 from __future__ import annotations
 
+import copy
 import secrets
 import sqlite3
 import threading
@@ -88,6 +89,11 @@ def store_url(ledger: str) -> URL:
     return url.set(database=str(path.with_name(KEYS_FILE if path.stem == "memory" else f"{path.stem}-{KEYS_FILE}")))
 
 
+def key_file(path: Path) -> KeyStore:
+    """The keys in a file."""
+    return KeyStore(URL.create("sqlite", database=str(path)))
+
+
 class KeyStore:
     """Wrapped keys, each written durably before anything that it encrypts."""
 
@@ -139,6 +145,35 @@ class KeyStore:
         if row is None:
             raise EncryptionError(f"the keys of this ledger are not in {self.shown}: restore them beside it")
         return unwrapped(master, row.secret), row.generation
+
+    def ledger(self) -> str | None:
+        """The id of the ledger whose keys these are; None where there are none."""
+        if not self.exists():
+            return None
+        with self._transaction() as tx:
+            return tx.execute(select(_store.c.id)).scalar_one_or_none()
+
+    def owners(self) -> dict[str, tuple[str, str]]:
+        """Namespace and user id, by the id of each key."""
+        with self._transaction() as tx:
+            found = tx.execute(select(_keys.c.id, _keys.c.namespace, _keys.c.user_id))
+            return {id: (namespace, user_id) for id, namespace, user_id in found}
+
+    def copy_to(self, file: Path, ids: Collection[str]) -> None:
+        """Copy these keys, wrapped as they are, and the ledger's secret into a new file."""
+        with self._transaction() as tx:
+            row = dict(tx.execute(select(_store)).mappings().one())
+            found = [dict(one) for one in tx.execute(select(_keys)).mappings() if one["id"] in ids]
+        file.touch(mode=0o600, exist_ok=False)
+        target = key_file(file)
+        try:
+            with target._transaction(write=True) as tx:
+                _metadata.create_all(tx)
+                tx.execute(insert(_store).values(row))
+                if found:
+                    tx.execute(insert(_keys), found)
+        finally:
+            target.close()
 
     def add(self, id: str, person: Person, sealed: bytes, *, generation: int) -> None:
         """Keep a wrapped key; durable when it returns.
@@ -205,12 +240,23 @@ class Vault:
     """
 
     def __init__(self, store: KeyStore, master: MasterKey, ledger: str) -> None:
+        self.id = ledger
         self.secret, self._generation = store.unlock(master, ledger)
         self._store, self._master = store, master
         self._held: LRUCache[str, DataKey] = LRUCache(CACHED_KEYS)
         self._last: DataKey | None = None  # most values are read many of a person at a time
         self._current: LRUCache[tuple[str, str], str] = LRUCache(LOCKED)
         self._lock = threading.Lock()
+
+    def apart(self) -> Vault:
+        """The same keys, read anew; for a copy of the ledger, too, in which people may have had others."""
+        other = copy.copy(self)
+        other._held, other._current, other._last = LRUCache(CACHED_KEYS), LRUCache(LOCKED), None
+        return other
+
+    def owners(self) -> dict[str, tuple[str, str]]:
+        """Namespace and user id, by the id of each key that there is."""
+        return self._store.owners()
 
     def create(self, person: Person) -> str:
         """The id of a new key of the person's, which is stored durably."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -44,8 +45,24 @@ def test_every_command_that_opens_a_memory_takes_a_key_file(cli: Cli) -> None:
     """So do those that are about keys."""
     for name in ("chat", "recall", "show", "import", "export", "forget", "worker", "jobs", "adapters", "consolidate"):
         assert "--key-file" in cli(name, "--help").out, name
-    for name in ("meta-train", "encrypt", "rotate-key", "decrypt"):
+    for name in ("meta-train", "encrypt", "rotate-key", "decrypt", "backup", "restore", "doctor", "verify-erasure"):
         assert "--key-file" in cli(name, "--help").out, name
+
+
+def test_an_encrypted_memory_is_kept(cli: Cli, encrypted: Path, home: Path, tmp_path: Path) -> None:
+    """Backed up, checked, brought back with its keys; who was deleted since does not come back, and it is said."""
+    key = ("--key-file", encrypted)
+    assert cli("doctor", *key).code == 0
+    assert cli("backup", tmp_path / "monday", *key).code == 0
+    refused = cli("restore", tmp_path / "monday", "--home", tmp_path / "new", *key)
+    assert (refused.code, "--keys" in refused.err) == (1, True)
+    forgotten = cli("forget", "--user", "ana", "--everything", "--yes", *key)
+    receipt = re.search(r"receipt (\w+)", forgotten.out + forgotten.err)
+    assert receipt is not None
+    assert cli("verify-erasure", receipt[1], "--text", "Porto", *key).code == 0
+    done = cli("restore", tmp_path / "monday", "--home", tmp_path / "new", "--keys", home / "keys.db", *key)
+    assert (done.code, "whose key was destroyed since the backup: 1" in done.err) == (0, True)
+    assert json.loads(cli("show", "--json", "--home", tmp_path / "new", *key).out) == []
 
 
 def test_an_export_can_be_encrypted(cli: Cli, encrypted: Path, tmp_path: Path) -> None:

@@ -17,10 +17,13 @@ from .test_importing import MESSAGES, chatgpt, locomo
 PAGE = (Path(__file__).parents[2] / "docs" / "cli.md").read_text(encoding="utf-8")
 
 
-def test_the_commands_of_the_page_run(cli: Cli, ana: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_commands_of_the_page_run(
+    cli: Cli, ana: str, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """In order, in a folder with the files that they name; each ends with 0."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path))  # vectors of evaluations are kept there
+    (tmp_path / ".persona-memory").symlink_to(home)
     dialogue = locomo()
     dialogue[0]["sample_id"] = "conv-26"
     files = {"messages.json": MESSAGES, "conversations.json": chatgpt("Hello", "Hi!"), "locomo10.json": dialogue}

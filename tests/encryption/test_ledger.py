@@ -196,14 +196,6 @@ def test_an_index_in_the_clear_is_refused(tmp_path: Path) -> None:
         PersonaMemory.open(tmp_path, embeddings=HashingEmbedder(), worker=False, encryption=KEY, index="edge").flush()
 
 
-def test_what_reads_columns_as_they_are_refuses(memory: PersonaMemory, tmp_path: Path) -> None:
-    """Backups and checks do not take ciphertext for what was said."""
-    for what in (lambda: memory.backup(tmp_path / "copy"), memory.doctor, lambda: memory.verify_erasure("0" * 16)):
-        with pytest.raises(EncryptionError, match="encrypted memory yet"):
-            what()
-    assert not (tmp_path / "copy").exists()
-
-
 def test_a_key_service_that_is_down_is_named(tmp_path: Path) -> None:
     """What it raises is told."""
 
@@ -260,7 +252,15 @@ def test_on_postgres_the_keys_are_in_tables_of_their_own(postgres_url: str, tmp_
             assert len(texts) == 1
             assert "Porto" not in texts[0]
             assert raw.execute("SELECT count(*) FROM persona_memory_keys").fetchone() == (1,)
-        memory.delete_user(user_id="ana")
+            raw.execute(
+                "INSERT INTO persona_memory_keys SELECT 'f0f0', namespace, 'zoe', wrapped FROM persona_memory_keys"
+            )
+        (orphan,) = [check for check in memory.doctor(repair=True).checks if check.problems]
+        assert orphan.repaired == ("key f0f0 of 'zoe': nothing is encrypted with it",)
+        assert memory.doctor().ok
+        receipt = memory.delete_user(user_id="ana")
+        proof = {check.name: check.problems for check in memory.verify_erasure(receipt.id, text="Porto").checks}
+        assert (proof["key"], proof["text"]) == ((), ())
         with psycopg.connect(plain.replace("/postgres?", f"/{name}?")) as raw:
             assert raw.execute("SELECT count(*) FROM persona_memory_keys").fetchone() == (0,)
     with pytest.raises(WrongKey):
