@@ -45,13 +45,15 @@ def restore(
         InvalidInput: the backup is not what its manifest says, the home holds a memory, or `erased_since` is none that
             came after the backup. Nothing was restored.
         LedgerTooNew: a newer version wrote the backup.
+        LedgerError: the disk is full, or may not be written there.
     """
     folder = home_folder(home).absolute()
     made = not folder.exists()
     _check_empty(folder)
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with aside.writing(folder):
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     try:
-        with aside.aside(folder) as work:
+        with aside.writing(folder), aside.aside(folder) as work:
             manifest = unpack(backup.expanduser(), work / "home")
             again = _prepared(work / "home", work, erased_since, now=now)
             _put_in_place(work / "home", folder)

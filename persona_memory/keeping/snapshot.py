@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, Table, create_engine, func, select
 
 from persona_memory.ledger import Ledger
+from persona_memory.ledger.engine import named_errors
 from persona_memory.ledger.schema import metadata, vectors
 
 FROM_VECTORS = frozenset({("events", "embedded"), ("memories", "embedded"), ("users", "embedder")})
@@ -43,7 +44,7 @@ def plain(file: Path) -> Iterator[Connection]:
     """A transaction on a ledger's file that nobody else uses, without a write-ahead log beside it."""
     engine = create_engine(f"sqlite:///{file}", hide_parameters=True)
     try:
-        with engine.begin() as connection:
+        with named_errors(str(file)), engine.begin() as connection:
             yield connection
     finally:
         engine.dispose()
