@@ -20,6 +20,7 @@ DATA ?= ../shared/data
 BENCH ?= benchmarks/*.py
 BENCH_ARGS ?=
 REFERENCE_ARGS ?=
+TORTURE_ARGS ?=
 SWEEPS ?= memorise safety drift meta
 
 comma := ,
@@ -29,7 +30,7 @@ TEST_STAMP := $(call stamp,$(TEST_EXTRAS))
 DOCS_STAMP := $(call stamp,docs)
 CORE_STAMP := $(VENV)-core/.installed
 
-.PHONY: help demo test proofs test-core check format bench reference-model sweep docs clean
+.PHONY: help demo test proofs test-core check format bench torture reference-model sweep docs clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -69,6 +70,11 @@ bench: $(TEST_STAMP) ## the benchmarks; data sets are looked for in DATA (../sha
 		fi; \
 		echo "== $$file"; $(BIN)/python "$$file" --data "$(DATA)" $(BENCH_ARGS) || failed="$$failed $$file"; \
 	done; if [ -n "$$failed" ]; then echo "failed:$$failed" >&2; exit 1; fi
+
+#   make torture TORTURE_ARGS="--trials 50"             minutes instead of most of an hour
+#   make torture TORTURE_ARGS="--only crash --seed 132 --trials 1"     repeats what it has found
+torture: $(TEST_STAMP) ## try to lose or corrupt a memory: kills, full disks, jumping clocks, many processes
+	@$(BIN)/python -m tests.torture $(TORTURE_ARGS)
 
 # Resumable: a second call goes on where the first was stopped. About an hour on two cores with bfloat16 units.
 reference-model: $(TEST_STAMP) ## train the reference model again, in build/reference-model, and measure its bars

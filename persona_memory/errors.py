@@ -10,6 +10,7 @@ PersonaMemoryError
 ├── LedgerError              the ledger cannot be opened, read or written
 │   ├── LedgerLocked         another process holds the write lock for too long
 │   ├── LedgerReadOnly
+│   ├── LedgerDiskError      the disk is full, over its quota or failing
 │   ├── LedgerCorrupt
 │   ├── LedgerTooNew         written by a newer persona-memory
 │   └── EncryptionError      it is encrypted and there is no key, or the other way round, or a key is missing
@@ -98,6 +99,10 @@ class LedgerLocked(LedgerError):
 
 class LedgerReadOnly(LedgerError):
     """The ledger's file or folder cannot be written."""
+
+
+class LedgerDiskError(LedgerError):
+    """The disk is full, over its quota or failing; what was acknowledged is stored, and nothing of this call."""
 
 
 class LedgerCorrupt(LedgerError):

@@ -178,6 +178,8 @@ class PersonaMemory:
         for name, pause in (("quiet", quiet), ("lease", lease)):
             if not isinstance(pause, timedelta):
                 raise InvalidInput(f"{name} is {pause!r}; pass a timedelta, such as timedelta(seconds=20)")
+        if not timedelta() < lease <= jobs.LONGEST_LEASE:
+            raise InvalidInput(f"lease is {lease}; pass more than nothing, and a day at most")
         if not isinstance(learn_after, int) or learn_after < 1:
             raise InvalidInput(f"learn_after is {learn_after!r}; pass a number of turns, at least 1")
         # What cannot be used is refused before a home is made.

@@ -26,6 +26,7 @@ from persona_memory.adapters import (
     parse_name,
     revision_name,
     revisions,
+    sweep,
     write_revision,
 )
 from persona_memory.adapters.files import MANIFEST
@@ -280,6 +281,7 @@ class AdapterRegistry:
         owner = owner_of(self._ledger.secret, _owner(person))
         if self._keep is not None:
             self._keep(owner, kept)
+        sweep(self.folder)  # what a killed process has half deleted may be just what was erased
         if all(one.state != "candidate" for one in stand):
             delete_folder(self.folder, f"{TRAINING}{owner}")
         return sum(delete_revision(self.folder, name) for name in revisions(self.folder, owner) if name not in kept)
@@ -291,6 +293,7 @@ class AdapterRegistry:
         """
         if not self.folder.is_dir():
             return 0
+        swept = sweep(self.folder)
         with self._ledger.read() as connection:
             known = rows.states(connection)
         gone = [name for name in revisions(self.folder) if known.get(name) == "retired"]
@@ -299,7 +302,7 @@ class AdapterRegistry:
         idle = {f"{TRAINING}{owner}" for owner in owners - training}
         left = [path.name for path in self.folder.glob(f"{TRAINING}*") if path.name in idle]
         deleted = [delete_revision(self.folder, name) for name in gone]
-        return sum(deleted) + sum(delete_folder(self.folder, name) for name in left)
+        return swept + sum(deleted) + sum(delete_folder(self.folder, name) for name in left)
 
     def agreed(self) -> dict[str, tuple[Person, int]]:
         """Who lets shared starts learn from them: by the keyed hash that a start knows them by, with their epoch."""

@@ -10,10 +10,11 @@ import os
 import secrets
 import shutil
 import stat
-import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
+from persona_memory.adapters.aside import clear, new_folder
 from persona_memory.adapters.names import NAME, parse_name
 from persona_memory.encryption import OVERHEAD, DataKey, is_sealed
 from persona_memory.errors import AdapterRefused, EncryptionError, NotFound
@@ -42,7 +43,7 @@ def write_revision(store: Path, name: str, files: Mapping[str, bytes], *, key: D
         raise AdapterRefused(name, f"a revision has the files {sorted(FILES)}, not {sorted(files)}")
     store.mkdir(parents=True, exist_ok=True, mode=0o700)
     target = store / name
-    aside = Path(tempfile.mkdtemp(prefix=ASIDE, dir=store))
+    aside, lock = new_folder(store, ASIDE)
     try:
         for file, data in files.items():
             _write(aside / file, data if key is None else key.seal(_place(name, file), data))
@@ -56,6 +57,8 @@ def write_revision(store: Path, name: str, files: Mapping[str, bytes], *, key: D
     except BaseException:
         shutil.rmtree(aside, ignore_errors=True)
         raise
+    finally:
+        os.close(lock)
     _sync_folder(store)
     return target
 
@@ -147,14 +150,9 @@ def revisions(store: Path, owner: str | None = None) -> list[str]:
 
 
 def sweep(store: Path) -> int:
-    """How many folders were removed that a killed process left half written or half deleted.
-
-    Call it when nobody is writing, e.g. when the only worker starts.
-    """
+    """How many folders were removed that a killed process left half written or half deleted. Safe at any time."""
     left = [store / entry for entry in os.listdir(store) if entry.startswith(ASIDE)] if store.is_dir() else []
-    for path in left:
-        _remove(path)
-    return len(left)
+    return sum(map(clear, left))
 
 
 def _place(name: str, file: str) -> str:
@@ -185,10 +183,13 @@ def _read(name: str, path: Path, limit: int) -> bytes:
 
 
 def _remove(path: Path) -> None:
+    """Remove it; `sweep` may do so at the same moment."""
     if path.is_symlink() or path.is_file():
         path.unlink()
-    else:
-        shutil.rmtree(path)
+        return
+    while path.exists():
+        with suppress(FileNotFoundError):
+            shutil.rmtree(path)
 
 
 def _sync_folder(path: Path) -> None:

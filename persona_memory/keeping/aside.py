@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import fcntl
+import errno
 import hashlib
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
+
+from persona_memory.adapters.aside import clear, idle, new_folder
+from persona_memory.errors import LedgerDiskError, LedgerReadOnly
 
 ASIDE = ".persona-memory-aside-"
 """Begins the names of folders that are being written; what a killed process has left goes with the next one."""
@@ -32,7 +34,7 @@ def aside(parent: Path) -> Iterator[Path]:
     """A new folder in `parent`, which is gone when the block ends."""
     for left in parent.glob(f"{ASIDE}*"):
         clear(left)
-    folder, lock = _made(parent)
+    folder, lock = new_folder(parent, ASIDE)
     try:
         yield folder
     finally:
@@ -40,48 +42,30 @@ def aside(parent: Path) -> Iterator[Path]:
         os.close(lock)
 
 
-def _made(parent: Path) -> tuple[Path, int]:
-    """A folder, and the lock on it that says that somebody writes there."""
-    while True:
-        folder = Path(tempfile.mkdtemp(prefix=ASIDE, dir=parent))
-        lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if folder.exists():  # else somebody cleared it before it was locked
-            return folder, lock
-        os.close(lock)
+@contextmanager
+def writing(place: Path) -> Iterator[None]:
+    """What the disk refuses inside the block leaves it under our names."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            raise LedgerReadOnly(f"cannot write {str(place)!r}: {error.strerror}; name a place of your own") from error
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO):
+            raise LedgerDiskError(
+                f"cannot write {str(place)!r}: {error.strerror}; make room and try again, nothing of it is there yet"
+            ) from error
+        raise
 
 
 def abandoned(parent: Path) -> list[Path]:
     """Folders that were written aside by processes that are gone."""
     found = []
     for folder in sorted(parent.glob(f"{ASIDE}*")):
-        lock = _idle(folder)
+        lock = idle(folder)
         if lock is not None:
             os.close(lock)
             found.append(folder)
     return found
-
-
-def clear(folder: Path) -> None:
-    """Remove the folder, unless a process that lives writes there."""
-    lock = _idle(folder)
-    if lock is not None:
-        shutil.rmtree(folder, ignore_errors=True)  # under the lock: who has just made it looks whether it is there
-        os.close(lock)
-
-
-def _idle(folder: Path) -> int | None:
-    """The lock on a folder that nobody writes to; None for another one."""
-    try:
-        lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-    except OSError:  # gone, or nothing of ours
-        return None
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(lock)
-        return None
-    return lock
 
 
 def copy(source: Path, target: Path) -> Mark:

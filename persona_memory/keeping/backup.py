@@ -44,10 +44,11 @@ def backup(ledger: Ledger, registry: AdapterRegistry, target: Path, *, now: date
     Raises:
         InvalidInput: there is something already, it would lie in the home itself, or the ledger is on Postgres.
         AdapterRefused: the files of an adapter are damaged; `doctor` repairs that.
+        LedgerError: the disk is full, or may not be written there.
     """
     target = target.expanduser().absolute()
     _check(ledger, registry, target)
-    with aside.aside(target.parent) as folder:
+    with aside.writing(target), aside.aside(target.parent) as folder:
         content = folder / "backup"
         content.mkdir(mode=0o700)
         made = _filled(content, ledger, registry, now=now)

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from persona_memory.adapters import delete_folder
+from persona_memory.adapters.aside import clear
 from persona_memory.adapters.files import FILES
 from persona_memory.keeping import aside
 from persona_memory.keeping.findings import Findings
@@ -109,7 +110,7 @@ def _damaged(store: Path, name: str) -> str | None:
 def left_behind(learning: Learning, findings: Findings) -> None:
     """Nothing lies in the home that a killed restore has left."""
     for folder in aside.abandoned(learning.adapters.folder.absolute().parent):
-        findings.found(f"{folder.name}: a killed process has left it", partial(aside.clear, folder))
+        findings.found(f"{folder.name}: a killed process has left it", partial(clear, folder))
 
 
 def permissions(learning: Learning, findings: Findings) -> None:

@@ -57,13 +57,15 @@ def restore(
             came after the backup. Nothing was restored.
         EncryptionError: the backup is encrypted, and there is no master key, or none of its keys. Nothing was restored.
         LedgerTooNew: a newer version wrote the backup.
+        LedgerError: the disk is full, or may not be written there.
     """
     folder = home_folder(home).absolute()
     made = not folder.exists()
     _check_empty(folder)
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with aside.writing(folder):
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     try:
-        with aside.aside(folder) as work:
+        with aside.writing(folder), aside.aside(folder) as work:
             manifest = unpack(backup.expanduser(), work / "home")
             store = keying.source(manifest, backup, folder, keys=keys, erased_since=erased_since)
             again = _prepared(work, folder, erased_since, master, store, now=now)

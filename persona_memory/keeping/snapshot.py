@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, Table, create_engine, func, select
 
 from persona_memory.ledger import Ledger, sealed
+from persona_memory.ledger.engine import named_errors
 from persona_memory.ledger.keys import Vault
 from persona_memory.ledger.schema import metadata, vectors
 
@@ -50,7 +51,7 @@ def plain(file: Path, vault: Vault | None = None) -> Iterator[Connection]:
     if vault is not None:
         sealed.use(engine.dialect, vault)
     try:
-        with engine.begin() as connection:
+        with named_errors(str(file)), engine.begin() as connection:
             yield connection
     finally:
         engine.dispose()

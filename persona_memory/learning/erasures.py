@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from persona_memory.budget import tokens as costs
-from persona_memory.errors import EmbeddingError, EncryptionError, IndexUnavailable
+from persona_memory.errors import EmbeddingError, EncryptionError, IndexUnavailable, LedgerError
 from persona_memory.learning.context import Learning
 from persona_memory.learning.index import withdraw
 from persona_memory.ledger import erasure
@@ -41,9 +41,14 @@ def finish(learning: Learning) -> str | None:
         problem = f"their key stays: {error}"
     except OSError as error:
         problem = f"files of adapters stay: {error.strerror}"
-    erasure.scrub(ledger)
-    if problem is None and erasure.unfinished(ledger):
-        problem = READ
+    except LedgerError as error:
+        problem = f"that it left index and adapters cannot be noted: {error}"
+    try:
+        erasure.scrub(ledger)
+        if problem is None and erasure.unfinished(ledger):
+            problem = READ
+    except LedgerError as error:  # erased it is, and durable: who has asked for it must not take it for failed
+        problem = problem or f"bytes stay in the file: {error}"
     return problem
 
 

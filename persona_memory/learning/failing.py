@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
-from persona_memory.errors import ModelUnavailable, OverBudget
+from persona_memory.errors import LedgerDiskError, LedgerLocked, LedgerReadOnly, ModelUnavailable, OverBudget
 from persona_memory.learning.breaker import Breaker
 from persona_memory.learning.context import Learning
 from persona_memory.learning.learn import WindowError
@@ -17,6 +17,9 @@ from persona_memory.messages import clean
 from persona_memory.types import Job
 
 log = logging.getLogger("persona_memory")
+
+PASSING = (LedgerLocked, LedgerReadOnly, LedgerDiskError)
+"""Failures of the ledger, not of what was to be learnt: the job is tried until they have passed, and never parked."""
 
 SHOWN = 1000
 _DOUBLINGS = 32
@@ -88,7 +91,7 @@ def judge(job: Job, error: Exception, *, breaker: Breaker, now: datetime) -> Fai
 
 def record(learning: Learning, job: Job, failure: Failure, retry: Retry) -> None:
     """Put the job off, have it tried again, or park it, with the reason."""
-    person = learning.person(job.user_id)
+    person, now = learning.person(job.user_id), learning.clock()
     with learning.ledger.write() as tx:
         found = people.lock_known(tx, person)
         held = jobs.held(tx, job)  # windows that were stored since have begun its attempts anew
@@ -98,11 +101,20 @@ def record(learning: Learning, job: Job, failure: Failure, retry: Retry) -> None
         erased = held.epoch != found.epoch  # what failed may quote what is erased
         shown = "begins again: something was erased meanwhile" if erased else failure.shown
         if isinstance(failure.cause, OverBudget):
-            jobs.put_off(tx, person, held, failure.shown, due=failure.cause.until, waits_for="budget")
+            jobs.put_off(tx, person, held, failure.shown, due=failure.cause.until, now=now, waits_for="budget")
         elif failure.waiting is not None:
-            jobs.put_off(tx, person, held, shown, due=failure.waiting, waits_for="model")
+            jobs.put_off(tx, person, held, shown, due=failure.waiting, now=now, waits_for="model")
         else:
-            _count_attempt(tx, learning, person, held, failure, shown, retry=retry, park=not erased)
+            _count_attempt(
+                tx,
+                learning,
+                person,
+                held,
+                failure,
+                shown,
+                retry=retry,
+                park=not erased and not isinstance(failure.cause, PASSING),
+            )
 
 
 def _count_attempt(
@@ -122,7 +134,7 @@ def _count_attempt(
         held.kind, held.id, held.attempts, type(failure.cause).__name__,
     )  # fmt: skip
     if held.attempts < retry.attempts or not park:
-        jobs.retry_later(tx, person, held, shown, due=now + max(retry.delay(held.attempts), failure.pause))
+        jobs.retry_later(tx, person, held, shown, due=now + max(retry.delay(held.attempts), failure.pause), now=now)
         return
     seqs = failure.error.seqs if isinstance(failure.error, WindowError) else ()
     jobs.park(tx, person, held, shown, seqs, now=now)

@@ -95,6 +95,7 @@ class Worker:
         self._guard = threading.Lock()
         self._adopted = False
         self._next_sweep = self._next_renewal = self._next_erasure = 0.0
+        self._renew_by = learning.clock()
         self._complaint = ""
         self._held_up: str | None = None
 
@@ -197,9 +198,11 @@ class Worker:
             await self._in_executor(self.learning.adapters.sweep)
             await self._in_executor(costs.sweep, self.learning)
             self._next_sweep = time.monotonic() + SWEEP_S
-        if time.monotonic() >= self._next_renewal:
+        # By the wall clock, too: put forward, it would let our own leases run out.
+        if time.monotonic() >= self._next_renewal or self.learning.clock() >= self._renew_by:
             await self._renew()
             self._next_renewal = time.monotonic() + self.lease.total_seconds() / 3
+            self._renew_by = self.learning.clock() + self.lease / 3
         await self._claim()
 
     def _complain(self, problem: str) -> None:
@@ -213,7 +216,8 @@ class Worker:
         assert self._wake is not None
         waker = asyncio.create_task(self._wake.wait())
         tasks = [task for _, task in self._running.values()]
-        await asyncio.wait([waker, *tasks], timeout=self.poll, return_when=asyncio.FIRST_COMPLETED)
+        pause = min(self.poll, self.lease.total_seconds() / 3)  # in time to renew the leases
+        await asyncio.wait([waker, *tasks], timeout=pause, return_when=asyncio.FIRST_COMPLETED)
         waker.cancel()
 
     async def _claim(self) -> None:

@@ -22,6 +22,7 @@ from persona_memory.errors import (
     EncryptionError,
     InvalidInput,
     LedgerCorrupt,
+    LedgerDiskError,
     LedgerError,
     LedgerLocked,
     LedgerReadOnly,
@@ -266,6 +267,18 @@ def _make_private(file: Path) -> None:
         ) from error
     with suppress(OSError):  # it is there, or SQLite says why it cannot be made
         os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    _check_emptied(file)
+
+
+def _check_emptied(file: Path) -> None:
+    """Pass unless the file has lost its content: SQLite would take it for a new one and delete the log beside it."""
+    log = file.with_name(f"{file.name}-wal")
+    with suppress(FileNotFoundError):
+        if log.stat().st_size and not file.stat().st_size:
+            raise LedgerCorrupt(
+                f"{str(file)!r} is empty, but its write-ahead log {str(log)!r} is not: something has emptied it; move "
+                "both away and restore a backup"
+            )
 
 
 def _use_wal(connection: sqlite3.Connection) -> None:
@@ -391,6 +404,11 @@ def _named(error: DBAPIError | sqlite3.Error, shown: str) -> LedgerError:
     if "not a database" in message or "malformed" in message:
         return LedgerCorrupt(
             f"{shown} is not a readable ledger ({reason}); move the file away and restore a backup or start anew"
+        )
+    if "is full" in message or "disk i/o" in message or "no space" in message:
+        return LedgerDiskError(
+            f"{shown} cannot be written or read: the disk is full, over its quota or failing ({reason}); make room and "
+            "try again, what was stored before is safe"
         )
     if "unable to open" in message:
         return LedgerError(

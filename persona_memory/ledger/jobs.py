@@ -1,6 +1,8 @@
 """The durable queue: one active job per (person, kind), leases with fencing tokens, parking, epochs.
 
 A job whose worker died on this machine is taken over at once, any other when its lease has run out.
+Clocks are put right now and then: a job that was queued in what is the future by now has waited long enough, and a
+lease that ends beyond `LONGEST_LEASE` was given by a clock that was wrong.
 A result is stored in the same transaction that `finish`es its job: if the lease went to another worker (higher fence)
 or the person's epoch was raised meanwhile (forget, delete), `StaleJob` rolls the result back.
 """
@@ -40,6 +42,12 @@ from persona_memory.ledger.sealed import Owned, opened
 from persona_memory.types import Job, JobKind, WaitsFor
 
 KINDS: tuple[JobKind, ...] = ("index", "learn", "optimize", "consolidate")
+
+SKEW = timedelta(minutes=1)
+"""What the clocks of machines that share a ledger may differ by."""
+
+LONGEST_LEASE = timedelta(days=1)
+
 _JOB = (
     jobs.c.id, jobs.c.user_id, jobs.c.kind, jobs.c.state, jobs.c.due_at, jobs.c.attempts, jobs.c.fence, jobs.c.epoch,
     jobs.c.last_error, jobs.c.seqs, jobs.c.waits_for, jobs.c.namespace,
@@ -48,8 +56,12 @@ _JOB = (
 _HELD = and_(jobs.c.id == bindparam("job_id"), jobs.c.fence == bindparam("job_fence"), jobs.c.state == "running")
 _NAMESPACE = jobs.c.namespace == bindparam("in_namespace")
 _OWNERS = select(jobs.c.owner).distinct().where(_NAMESPACE, jobs.c.state == "running")
-_DUE = and_(jobs.c.state == "queued", jobs.c.due_at <= bindparam("now"))
-_LEFT = or_(jobs.c.lease_until < bindparam("now"), jobs.c.owner.in_(bindparam("gone", expanding=True)))
+_DUE = and_(jobs.c.state == "queued", or_(jobs.c.due_at <= bindparam("now"), jobs.c.queued_at > bindparam("future")))
+_LEFT = or_(
+    jobs.c.lease_until < bindparam("now"),
+    jobs.c.lease_until > bindparam("too_late"),
+    jobs.c.owner.in_(bindparam("gone", expanding=True)),
+)
 _OF_KINDS = jobs.c.kind.in_(bindparam("kinds", expanding=True))
 _CLAIMABLE = select(jobs.c.id).where(_NAMESPACE, _OF_KINDS, or_(_DUE, and_(jobs.c.state == "running", _LEFT)))
 _ANY = _CLAIMABLE.limit(1)
@@ -154,8 +166,7 @@ def _early(namespace: str, now: datetime, user_id: str | None) -> ColumnElement[
 
 def waiting(connection: Connection, namespace: str, *, now: datetime, kinds: Sequence[JobKind] = KINDS) -> bool:
     """Whether `claim` would find something: a look that takes no write lock."""
-    values = {"in_namespace": namespace, "kinds": kinds, "now": now, "gone": _gone(connection, namespace)}
-    return connection.execute(_ANY, values).one_or_none() is not None
+    return connection.execute(_ANY, _looking(connection, namespace, kinds, now)).one_or_none() is not None
 
 
 def claim(
@@ -174,12 +185,19 @@ def claim(
     Args:
         kinds: what the worker can do.
     """
-    values = {"in_namespace": namespace, "kinds": kinds, "now": now, "gone": _gone(tx, namespace), "most": limit}
-    ids = list(tx.execute(_CLAIM, values).scalars())
+    ids = list(tx.execute(_CLAIM, {**_looking(tx, namespace, kinds, now), "most": limit}).scalars())
     if not ids:
         return []
     tx.execute(_TAKE, {"ids": ids, "until": now + lease, "by": owners.this_process()})
     return [_job(row) for row in tx.execute(_CLAIMED, {"ids": ids})]
+
+
+def _looking(connection: Connection, namespace: str, kinds: Sequence[JobKind], now: datetime) -> dict[str, Any]:
+    """The values of a look for jobs that can be taken."""
+    return {
+        "in_namespace": namespace, "kinds": kinds, "gone": _gone(connection, namespace),
+        "now": now, "future": now + SKEW, "too_late": now + LONGEST_LEASE + SKEW,
+    }  # fmt: skip
 
 
 def renew(tx: Connection, held: Sequence[Job], *, until: datetime) -> None:
@@ -228,14 +246,23 @@ def adopt(tx: Connection, person: Person, job: Job) -> Job:
     return replace(job, epoch=epoch, attempts=1)
 
 
-def retry_later(tx: Connection, person: Person, job: Job, error: str, *, due: datetime) -> None:
+def retry_later(tx: Connection, person: Person, job: Job, error: str, *, due: datetime, now: datetime) -> None:
     """Queue a failed job again, with its error shown."""
-    tx.execute(update(jobs).where(_held(job)).values(state="queued", due_at=due, last_error=Owned(person, error)))
+    back = {"state": "queued", "due_at": due, "queued_at": now, "last_error": Owned(person, error)}
+    tx.execute(update(jobs).where(_held(job)).values(back))
 
 
-def put_off(tx: Connection, person: Person, job: Job, reason: str, *, due: datetime, waits_for: WaitsFor) -> None:
+def put_off(
+    tx: Connection, person: Person, job: Job, reason: str, *, due: datetime, now: datetime, waits_for: WaitsFor
+) -> None:
     """Queue a job again that could not be worked on, with what it waits for; the attempt does not count."""
-    back = {"state": "queued", "due_at": due, "attempts": jobs.c.attempts - 1, "last_error": Owned(person, reason)}
+    back = {
+        "state": "queued",
+        "due_at": due,
+        "queued_at": now,
+        "attempts": jobs.c.attempts - 1,
+        "last_error": Owned(person, reason),
+    }
     tx.execute(update(jobs).where(_held(job)).values(**back, waits_for=waits_for))
 
 
@@ -272,7 +299,7 @@ def park(tx: Connection, person: Person, job: Job, error: str, seqs: Sequence[in
 def release(tx: Connection, held: Sequence[Job], *, now: datetime) -> None:
     """Give jobs back that were taken but not worked on (a clean shutdown); the attempt does not count."""
     for job in held:
-        back = {"state": "queued", "due_at": now, "attempts": jobs.c.attempts - 1}
+        back = {"state": "queued", "due_at": now, "queued_at": now, "attempts": jobs.c.attempts - 1}
         tx.execute(update(jobs).where(_held(job)).values(back))
 
 

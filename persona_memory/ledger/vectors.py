@@ -80,9 +80,13 @@ def count_missing(connection: Connection, namespace: str) -> int:
 
 
 def restart(tx: Connection, person: Person, fingerprint: str) -> None:
-    """Another embedder is in use: all of the person is to be embedded with it. Old vectors go when that is done."""
+    """Another embedder is in use: all of the person is to be embedded with it. Old vectors go when that is done.
+
+    Until then they count for nothing: what is derived again meanwhile is embedded again, too.
+    """
     tx.execute(update(events).where(person.owns(events), events.c.embedded != fingerprint).values(embedded=None))
     tx.execute(update(memories).where(person.owns(memories), memories.c.embedded != fingerprint).values(embedded=None))
+    tx.execute(_COMPLETE, {**person.owner(), "by": None})
     bump(tx, person, vectors=1)
 
 

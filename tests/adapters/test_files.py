@@ -23,6 +23,7 @@ from persona_memory.adapters import (
     sweep,
     write_revision,
 )
+from persona_memory.adapters.aside import new_folder
 from persona_memory.adapters.files import CONFIG, MANIFEST, WEIGHTS
 from persona_memory.adapters.manifest import from_json, to_json
 from persona_memory.errors import AdapterForAnotherBase, AdapterRefused, InvalidInput, NotFound
@@ -168,6 +169,15 @@ def test_what_a_kill_left_is_swept(tmp_path: Path) -> None:
     assert sweep(tmp_path) == 1
     assert os.listdir(tmp_path) == [NAME]
     assert sweep(tmp_path / "nowhere") == 0
+
+
+def test_what_is_being_written_is_not_swept(tmp_path: Path) -> None:
+    """The lock of a process that lives keeps it."""
+    folder, lock = new_folder(tmp_path, ".aside-")
+    assert sweep(tmp_path) == 0
+    os.close(lock)
+    assert sweep(tmp_path) == 1
+    assert not folder.exists()
 
 
 # ── manifests ───────────────────────────────────────────────────────────────────────────────────────────────────────

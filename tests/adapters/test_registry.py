@@ -264,3 +264,11 @@ def trained_on(registry: AdapterRegistry, *, turns: list[int], replacing: Adapte
     registry.evaluate("ana", made.adapter_id, WEIGHTS, report=PASSED)
     before = None if replacing is None else replacing.adapter_id
     return registry.promote("ana", made.adapter_id, now=NOW, replacing=before)
+
+
+def test_what_a_killed_deletion_has_left_goes_with_the_next_one(registry: AdapterRegistry) -> None:
+    """Weights that knew what was erased do not outlive the receipt of it."""
+    one = trained(registry)
+    (registry.folder / one.adapter_id).rename(registry.folder / ".aside-half")  # and here it was killed
+    registry.tidy("ana")
+    assert [path.name for path in registry.folder.iterdir()] == []

@@ -12,7 +12,15 @@ import pytest
 from sqlalchemy import event, select
 
 from persona_memory import PersonaMemory
-from persona_memory.errors import InvalidInput, LedgerCorrupt, LedgerError, LedgerLocked, LedgerReadOnly, LedgerTooNew
+from persona_memory.errors import (
+    InvalidInput,
+    LedgerCorrupt,
+    LedgerDiskError,
+    LedgerError,
+    LedgerLocked,
+    LedgerReadOnly,
+    LedgerTooNew,
+)
 from persona_memory.ledger import Ledger, Person, engine, events, migrations, people, vectors
 from persona_memory.ledger.schema import SCHEMA_VERSION, metadata
 
@@ -26,6 +34,28 @@ def test_a_corrupt_file_is_named_and_left_alone(tmp_path: Path) -> None:
     with pytest.raises(LedgerCorrupt, match="not a readable ledger"):
         Ledger(f"sqlite:///{path}")
     assert path.read_bytes().startswith(b"this is no database")
+
+
+def test_an_emptied_file_beside_its_log_is_not_taken_for_a_new_one(tmp_path: Path) -> None:
+    """SQLite would begin anew and delete the log."""
+    path, log = tmp_path / "memory.db", tmp_path / "memory.db-wal"
+    path.write_bytes(b"")
+    log.write_bytes(b"frames" * 1000)
+    with pytest.raises(LedgerCorrupt, match="is empty"):
+        Ledger(f"sqlite:///{path}")
+    assert log.read_bytes() == b"frames" * 1000
+
+
+def test_a_full_disk_has_its_own_name(tmp_path: Path) -> None:
+    """What did not fit is not there; what did is, and there is more once there is room."""
+    ledger = Ledger(f"sqlite:///{tmp_path / 'memory.db'}")
+    with ledger.read() as connection:
+        pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
+        connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
+    with pytest.raises(LedgerDiskError, match="make room"), ledger.write() as tx:
+        tx.exec_driver_sql("INSERT INTO meta VALUES ('much', ?)", ("x" * 100_000,))
+    ledger.close()
+    Ledger(f"sqlite:///{tmp_path / 'memory.db'}").close()
 
 
 def test_a_newer_file_asks_for_an_upgrade(tmp_path: Path) -> None:

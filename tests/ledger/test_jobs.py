@@ -126,3 +126,18 @@ def test_whether_there_is_anything_to_hasten_is_seen_without_a_write(ledger: Led
         jobs.hasten(tx, ledger.namespace, now=NOW)
     with ledger.read() as connection:
         assert not jobs.early(connection, ledger.namespace, now=NOW)
+
+
+@pytest.mark.parametrize("days", [1, 400])
+def test_a_clock_that_was_put_back_holds_up_no_job(ledger: Ledger, ana: Person, days: int) -> None:
+    """Neither one that waits, nor one that is being retried, nor one whose worker is elsewhere and gone."""
+    back = timedelta(days=-days)
+    queue(ledger, ana, due=timedelta(seconds=20))
+    (job,) = claim(ledger, after=back)
+    with ledger.write() as tx:
+        jobs.retry_later(tx, ana, job, "no answer", due=NOW + timedelta(seconds=2), now=NOW)
+    assert claim(ledger, after=timedelta(seconds=-30)) == []  # what clocks may differ by
+    assert [one.attempts for one in claim(ledger, after=back)] == [2]
+    with ledger.write() as tx:
+        jobs.renew(tx, [*jobs.listing(tx, ledger.namespace)], until=NOW + LEASE)
+    assert len(claim(ledger, after=back)) == (days > 1)

@@ -88,7 +88,7 @@ def test_a_job_that_waits_keeps_its_time_whatever_is_said_meanwhile(ledger: Ledg
     with ledger.write() as tx:
         jobs.enqueue(tx, chat.person, "learn", due=NOW, now=NOW)
         (job,) = jobs.claim(tx, ledger.namespace, now=NOW, lease=timedelta(60), kinds=("learn",))
-        jobs.put_off(tx, chat.person, job, "the budget is used up", due=due, waits_for="budget")
+        jobs.put_off(tx, chat.person, job, "the budget is used up", due=due, now=NOW, waits_for="budget")
         jobs.enqueue(tx, chat.person, "learn", due=NOW, now=NOW, latest=NOW)
         jobs.hasten(tx, ledger.namespace, now=NOW)
         jobs.go_on(tx, ledger.namespace, "model", now=NOW)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import warnings
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -31,6 +32,20 @@ class Halved(Embeddings):
 
     def embed_documents(self, texts: Sequence[str]) -> list[list[float]]:
         return [self.embed_query(text) for text in texts]
+
+
+class Waiting(Halved):
+    """The same, which embeds nothing about Rex before it may."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked, self.may_go_on = threading.Event(), threading.Event()
+
+    def embed_documents(self, texts: Sequence[str]) -> list[list[float]]:
+        if any("Rex" in text for text in texts):
+            self.asked.set()
+            assert self.may_go_on.wait(30)
+        return super().embed_documents(texts)
 
 
 class Broken(Embeddings):
@@ -278,6 +293,24 @@ def test_another_embedder_embeds_everything_again(open_memory: Open) -> None:
     hit = second.search("My bicycle is in the cellar", user_id="ana")[0]
     assert hit.parts["dense"] > 0
     assert second.backlog().unindexed == 0
+
+
+def test_what_is_forgotten_while_another_embedder_catches_up_leaves_no_memory_without_vector(
+    open_memory: Open,
+) -> None:
+    """A rebuild in the middle of it takes no old vector for a new one."""
+    first = open_memory()
+    first.observe([("user", "My dog is called Rex."), ("user", "I live in Porto.")], user_id="ana")
+    first.flush(timeout=30)
+    first.close()
+    slow = Waiting()
+    second = open_memory(embeddings=slow)
+    second._worker.start()
+    assert slow.asked.wait(30)  # the worker has begun, and all is to be embedded again
+    second.forget(["t2"], user_id="ana")
+    slow.may_go_on.set()
+    second.flush(timeout=30)
+    assert [check.problems for check in second.doctor().checks if check.problems] == []
 
 
 def test_an_embedder_that_is_down_costs_meaning_not_memory(open_memory: Open) -> None:

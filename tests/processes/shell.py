@@ -25,7 +25,12 @@ LATER = datetime(2027, 1, 1, tzinfo=UTC)
 
 # A server that has loaded everything starts a process in milliseconds. It is as real as any, and so is its end.
 _SERVER = multiprocessing.get_context("forkserver")
-_SERVER.set_forkserver_preload(["persona_memory.cli.run", "persona_memory.cli.importing", "persona_memory.demo.play"])
+_SERVER.set_forkserver_preload(
+    [
+        "persona_memory.cli.run", "persona_memory.cli.importing", "persona_memory.demo.play",
+        "persona_memory.learning.rules", "persona_memory.keeping",
+    ]
+)  # fmt: skip
 
 
 def start(target: Callable[..., None], *arguments: Any) -> ForkServerProcess:
