@@ -24,7 +24,7 @@ from tests.memory.conftest import Clock
 
 from .conftest import KEY
 
-WORDS = (b"Porto", b"nurse", b"Rex", b"Bergen", b"xylophone7")
+WORDS = (b"Porto", b"nurse", b"Bergen", b"xylophone7")
 
 
 @pytest.fixture
