@@ -25,6 +25,7 @@ from langchain_core.messages import BaseMessage
 from persona_memory import PersonaMemory, Retry
 from persona_memory.learning import calling, worker
 from persona_memory.ledger import Person, events, jobs
+from persona_memory.ledger.jobs import LONGEST_LEASE
 from persona_memory.retrieval.hashing import HashingEmbedder
 from persona_memory.testing import FAULTS, Fault, Faulty, Hang, ScriptedChatModel, rate_limit
 from persona_memory.testing.faults import _own_turn
@@ -49,13 +50,13 @@ def good(messages: list[BaseMessage], tools: list[dict[str, Any]]) -> Any:
 
 
 class Rushing:
-    """A clock by which an hour is over in a hundredth of a second: pauses that providers ask for are soon over."""
+    """A clock by which a minute is over in a twentieth of a second: pauses are soon over, the longest lease is not."""
 
     def __init__(self) -> None:
         self.began = time.monotonic()
 
     def __call__(self) -> datetime:
-        return datetime(2026, 3, 1, tzinfo=UTC) + (time.monotonic() - self.began) * timedelta(hours=100)
+        return datetime(2026, 3, 1, tzinfo=UTC) + (time.monotonic() - self.began) * timedelta(minutes=20)
 
 
 def opened(home: str, *script: Fault | str | None, retry: Retry = QUICK) -> PersonaMemory:
@@ -63,7 +64,7 @@ def opened(home: str, *script: Fault | str | None, retry: Retry = QUICK) -> Pers
     model = ScriptedChatModel(answers=Faulty(script, then=good))
     return PersonaMemory.open(
         home, model=model, embeddings=HashingEmbedder(), worker=False, retry=retry, durability="NORMAL",
-        lease=timedelta(days=9999), clock=Rushing(), optimize_every=1,
+        lease=LONGEST_LEASE, clock=Rushing(), optimize_every=1,
     )  # fmt: skip
 
 
