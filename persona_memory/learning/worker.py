@@ -97,6 +97,7 @@ class Worker:
         self._next_sweep = self._next_renewal = self._next_erasure = 0.0
         self._renew_by = learning.clock()
         self._complaint = ""
+        self._owed: list[Job] = []
         self._held_up: str | None = None
 
     def start(self) -> None:
@@ -188,6 +189,7 @@ class Worker:
 
     async def _round(self) -> None:
         """Look once at everything that may be due."""
+        await self._give_back()
         await self._note_outage()
         if not self._adopted:
             await self._in_executor(self._ask_budget_anew)
@@ -251,8 +253,9 @@ class Worker:
     async def _work(self, job: Job) -> None:
         try:
             await self._step(job)
-        except LedgerError as error:  # not even the failure could be recorded: another worker takes the job over
-            log.warning("persona-memory: %s job %d waits until its lease runs out: %s", job.kind, job.id, error)
+        except LedgerError as error:  # not even the failure could be recorded: it is given back once that can be
+            log.warning("persona-memory: %s job %d waits for the ledger: %s", job.kind, job.id, error)
+            self._owed.append(job)
 
     async def _step(self, job: Job) -> None:
         account = None if self.budgets is None else Account(self.learning, self.budgets, job)
@@ -309,6 +312,12 @@ class Worker:
         with self.learning.ledger.write() as tx:
             jobs.renew(tx, held, until=self.learning.clock() + self.lease)
 
+    async def _give_back(self) -> None:
+        """Give back the jobs whose failure could not be recorded, as the ledger could not be written."""
+        if owed := list(self._owed):
+            await self._in_executor(self._release, owed)
+            self._owed = self._owed[len(owed) :]
+
     async def _drain(self) -> None:
         """Wait for what runs to come to its next safe point; give back what takes longer than the grace.
 
@@ -323,6 +332,7 @@ class Worker:
                 task.cancel()
             await asyncio.wait(late, timeout=GIVING_BACK_S)
         try:
+            await self._give_back()
             await self._in_executor(self._release, list(late.values()))
             if self._noted is not None:
                 await self._in_executor(self._note_outage_now, None)

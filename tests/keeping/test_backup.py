@@ -144,6 +144,7 @@ def test_a_ledger_on_postgres_is_told_its_own_tool(postgres_url: str, open_memor
     receipt = memory.forget(["t1"], user_id="ana")
     checks = {check.name: check for check in memory.doctor().checks}
     assert checks["database"].skipped
-    assert [check.problems for check in checks.values() if check.problems] == []
+    problems = {name: check.problems for name, check in checks.items() if check.problems}
+    assert problems.keys() <= {"adapters"}  # other tests keep theirs in other folders of this server
     proof = memory.verify_erasure(receipt.id, text="Porto")
     assert [check.name for check in proof.checks if check.problems] == ["receipt"]  # bytes wait for Postgres' VACUUM

@@ -12,7 +12,7 @@ import pytest
 from persona_memory import PersonaMemory, Retry
 from persona_memory.errors import LedgerDiskError
 
-from .conftest import Open
+from .conftest import Clock, Open
 
 
 @contextmanager
@@ -45,15 +45,16 @@ def test_an_erasure_whose_bytes_cannot_go_yet_is_no_failed_one(memory: PersonaMe
     assert memory.verify_erasure(receipt.id, text="xylophone7").ok
 
 
-def test_a_full_disk_parks_no_job(open_memory: Open, tmp_path: Path) -> None:
+def test_a_full_disk_parks_no_job(open_memory: Open, clock: Clock, tmp_path: Path) -> None:
     """However often it is tried meanwhile: nobody has to ask for it again."""
     memory = open_memory(retry=Retry(attempts=1, backoff=0.05))
     memory.observe([("user", f"I live in street {n}. " * 200) for n in range(40)], user_id="ana")
     with no_file_beyond(largest(tmp_path / "home") + 40_000), pytest.raises(TimeoutError):
         memory.flush(timeout=1.5)
     memory.close()
+    clock.move(seconds=1)  # beyond every pause that its workers made
     again = open_memory()
-    again.flush(timeout=60)
+    again.flush(timeout=20)
     assert again.jobs() == []
     assert again.progress(user_id="ana") == {"learnt": 40}
 
