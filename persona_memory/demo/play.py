@@ -92,9 +92,8 @@ def past_the_budget(console: Console, checks: Checks, home: Path) -> None:
     try:
         from persona_memory.demo import past_budget
         from persona_memory.parametric import SMALL
-    except ImportError:
-        hint = str(MissingExtra("the second act, about adapters,", "parametric"))
-        console.print(f"\n{escape(hint)}", style="dim", soft_wrap=True)
+    except MissingExtra as error:
+        console.print(f"\nThe second act trains adapters: {escape(str(error))}", style="dim", soft_wrap=True)
         return
     past_budget.play(console, checks, home=home, model=shipped_model(), plan=SMALL)
 

@@ -14,7 +14,7 @@ from persona_memory.adapters.files import FILES
 from persona_memory.keeping import aside
 from persona_memory.keeping.findings import Findings
 from persona_memory.keeping.folders import every_revision, surplus
-from persona_memory.keeping.in_ledger import named
+from persona_memory.keeping.in_ledger import is_ours, named
 from persona_memory.keeping.revisions import damage, has_files, registered
 from persona_memory.learning import erasures as finishing
 from persona_memory.learning.context import Learning
@@ -59,9 +59,11 @@ def adapters(learning: Learning, findings: Findings) -> None:
     """Each revision that may be served has its files with their checksums, and there are no others."""
     store = learning.adapters.folder
     with learning.ledger.read() as connection:
-        known, closed = every_revision(connection)
+        found, closed = every_revision(connection)
+        known = [(person, one) for person, one in found if is_ours(learning.ledger, person.namespace)]
+        unread = {person: error for person, error in closed.items() if is_ours(learning.ledger, person.namespace)}
         keys = {person: people.data_key(connection, person) for person, one in known if has_files(one)}
-    for person, error in closed.items():
+    for person, error in unread.items():
         findings.found(f"{named(person)}: it cannot be looked at: {error}")
     for person, one in known:
         problem = damage(store, one, keys[person]) if has_files(one) else None

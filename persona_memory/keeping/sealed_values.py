@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Column, Connection, Table, select
+from sqlalchemy import Connection, Table, select
 
 from persona_memory.encryption import key_id
 from persona_memory.errors import EncryptionError
 from persona_memory.ledger import Person
 from persona_memory.ledger.schema import PER_USER
-from persona_memory.ledger.sealed import Closed, SealedBytes, SealedJSON, SealedText, opened
+from persona_memory.ledger.sealed import Closed, opened, sealed_columns
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +61,6 @@ def of(connection: Connection, person: Person) -> Iterator[Value]:
                 where = {one.name: row[one] for one in keys}
                 held = ((one.name, row[one]) for one in columns)
                 yield from (Value(table, name, where, person, value) for name, value in held if _is_closed(value))
-
-
-def sealed_columns(table: Table) -> list[Column[Any]]:
-    """The columns that an encrypted ledger encrypts."""
-    return [one for one in table.c if isinstance(one.type, SealedText | SealedJSON | SealedBytes)]
 
 
 def _is_closed(value: object) -> bool:

@@ -20,7 +20,7 @@ from persona_memory.ledger.engine import CONVERTING, ENCRYPTION, checked_version
 from persona_memory.ledger.keys import KeyStore, Vault, store_url
 from persona_memory.ledger.people import Person
 from persona_memory.ledger.schema import PER_USER, adapters, meta, users
-from persona_memory.ledger.sealed import Closed, Owned, SealedBytes, SealedJSON, SealedText
+from persona_memory.ledger.sealed import Closed, Owned, sealed_columns
 from persona_memory.protocols import MasterKey
 
 
@@ -124,7 +124,7 @@ def _begin(tx: Connection, store: KeyStore, master: MasterKey, url: str) -> str:
 
 def _encrypt_rows(tx: Connection, person: Person, table: Table) -> int:
     """Encrypt what is in the table of this person; returns how many values."""
-    columns = [one for one in table.c if isinstance(one.type, SealedText | SealedJSON | SealedBytes)]
+    columns = sealed_columns(table)
     if not columns:
         return 0
     keys = list(table.primary_key)

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import JSON, Dialect, LargeBinary, Text, TypeDecorator
+from sqlalchemy import JSON, Column, Dialect, LargeBinary, Table, Text, TypeDecorator
 
 from persona_memory.errors import EncryptionError
 
@@ -51,7 +51,7 @@ class Closed:
     """An encrypted value on its way out."""
 
     vault: Vault
-    column: SealedText | SealedJSON | SealedBytes
+    column: Sealed
     stored: Any
 
 
@@ -67,50 +67,12 @@ def opened(value: Any, person: Person) -> Any:
     return column.unpack(value.vault.open_for(person, column.place, column.sealed_bytes(value.stored)))
 
 
-class SealedText(TypeDecorator[Any]):
-    """Text, encrypted as base64.
+class Sealed(TypeDecorator[Any]):
+    """A column that is encrypted where the ledger is.
 
     Args:
         place: "table.column": a value opens in no other.
     """
-
-    impl = Text
-    cache_ok = True
-
-    def __init__(self, place: str) -> None:
-        super().__init__()
-        self.place = place
-
-    def process_bind_param(self, value: Any, dialect: Dialect) -> Any:
-        """Encrypt."""
-        return _bound(self, value, dialect)
-
-    def result_processor(self, dialect: Dialect, coltype: Any) -> Any:
-        """What reads it."""
-        return _reader(self, dialect, coltype)
-
-    def pack(self, value: str) -> bytes:
-        """What is encrypted."""
-        return value.encode("utf-8", "surrogatepass")
-
-    def unpack(self, data: bytes) -> str:
-        """The value again."""
-        return data.decode("utf-8", "surrogatepass")
-
-    def stored(self, sealed: bytes) -> str:
-        """How it is stored."""
-        return base64.b64encode(sealed).decode()
-
-    def sealed_bytes(self, stored: Any) -> bytes:
-        """What was stored; b"" where it was not encrypted."""
-        return _from_base64(stored)
-
-
-class SealedJSON(TypeDecorator[Any]):
-    """JSON, encrypted as a JSON string in base64; arguments as `SealedText`."""
-
-    impl = JSON
-    cache_ok = True
 
     def __init__(self, place: str) -> None:
         super().__init__()
@@ -126,14 +88,14 @@ class SealedJSON(TypeDecorator[Any]):
 
     def pack(self, value: Any) -> bytes:
         """What is encrypted."""
-        return json.dumps(value).encode()
+        raise NotImplementedError
 
     def unpack(self, data: bytes) -> Any:
         """The value again."""
-        return json.loads(data)
+        raise NotImplementedError
 
-    def stored(self, sealed: bytes) -> str:
-        """How it is stored."""
+    def stored(self, sealed: bytes) -> Any:
+        """How it is stored: as base64."""
         return base64.b64encode(sealed).decode()
 
     def sealed_bytes(self, stored: Any) -> bytes:
@@ -141,34 +103,52 @@ class SealedJSON(TypeDecorator[Any]):
         return _from_base64(stored)
 
 
-class SealedBytes(TypeDecorator[Any]):
-    """Bytes, encrypted as they are; arguments as `SealedText`."""
+class SealedText(Sealed):
+    """Text."""
+
+    impl = Text
+    cache_ok = True
+
+    def pack(self, value: str) -> bytes:
+        """As UTF-8."""
+        return value.encode("utf-8", "surrogatepass")
+
+    def unpack(self, data: bytes) -> str:
+        """The text."""
+        return data.decode("utf-8", "surrogatepass")
+
+
+class SealedJSON(Sealed):
+    """JSON; encrypted, it is a JSON string."""
+
+    impl = JSON
+    cache_ok = True
+
+    def pack(self, value: Any) -> bytes:
+        """As JSON."""
+        return json.dumps(value).encode()
+
+    def unpack(self, data: bytes) -> Any:
+        """The value."""
+        return json.loads(data)
+
+
+class SealedBytes(Sealed):
+    """Bytes, encrypted as they are."""
 
     impl = LargeBinary
     cache_ok = True
 
-    def __init__(self, place: str) -> None:
-        super().__init__()
-        self.place = place
-
-    def process_bind_param(self, value: Any, dialect: Dialect) -> Any:
-        """Encrypt."""
-        return _bound(self, value, dialect)
-
-    def result_processor(self, dialect: Dialect, coltype: Any) -> Any:
-        """What reads it."""
-        return _reader(self, dialect, coltype)
-
     def pack(self, value: bytes) -> bytes:
-        """What is encrypted."""
+        """As they are."""
         return value
 
     def unpack(self, data: bytes) -> bytes:
-        """The value again."""
+        """As they were."""
         return data
 
     def stored(self, sealed: bytes) -> bytes:
-        """How it is stored."""
+        """As they are."""
         return sealed
 
     def sealed_bytes(self, stored: Any) -> bytes:
@@ -176,7 +156,12 @@ class SealedBytes(TypeDecorator[Any]):
         return bytes(stored)
 
 
-def _bound(column: SealedText | SealedJSON | SealedBytes, value: Any, dialect: Dialect) -> Any:
+def sealed_columns(table: Table) -> list[Column[Any]]:
+    """The columns that an encrypted ledger encrypts."""
+    return [one for one in table.c if isinstance(one.type, Sealed)]
+
+
+def _bound(column: Sealed, value: Any, dialect: Dialect) -> Any:
     owned = type(value) is Owned
     plain = value.value if owned else value
     vault = vault_of(dialect)
@@ -187,7 +172,7 @@ def _bound(column: SealedText | SealedJSON | SealedBytes, value: Any, dialect: D
     return column.stored(vault.seal_for(value.person, column.place, column.pack(plain)))
 
 
-def _reader(column: SealedText | SealedJSON | SealedBytes, dialect: Dialect, coltype: Any) -> Any:
+def _reader(column: Sealed, dialect: Dialect, coltype: Any) -> Any:
     read = column.impl_instance.result_processor(dialect, coltype)
     vault = vault_of(dialect)
     if vault is None:

@@ -80,8 +80,8 @@ SMALL = Plan(
     threads=1,
 )
 """For a base of a few million parameters, such as the reference model: what read best on development people
-(docs/lab-log.md), with thresholds a little below what was reached there; more threads wait for each other at layers so
-small. Larger bases want a smaller rate, and can be asked for more."""
+(docs/lab-log.md), with thresholds a little below what was reached there. One thread: beside other work two
+took longer, at layers so small. Larger bases want a smaller rate, and can be asked for more."""
 
 
 @dataclass(frozen=True, slots=True)

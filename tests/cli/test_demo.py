@@ -136,7 +136,8 @@ def test_what_is_past_the_budget_is_trained_and_retired(tmp_path: Path) -> None:
 
 def test_without_its_extra_the_second_act_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     """And fails nothing."""
-    monkeypatch.setitem(sys.modules, "persona_memory.parametric", None)
+    monkeypatch.delitem(sys.modules, "persona_memory.parametric", raising=False)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     console = Console(file=io.StringIO(), width=200)
     checks = Checks(console)
     play.past_the_budget(console, checks, Path("unused"))
