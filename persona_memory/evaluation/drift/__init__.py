@@ -70,7 +70,7 @@ def run(settings: Settings) -> Report:
     Raises:
         InvalidInput: the folder in `settings.local` holds no model with its tokenizer.
     """
-    return measure(settings, QUICK if settings.quick else Plan())
+    return measure(settings, settings.sized(QUICK if settings.quick else Plan()))
 
 
 def measure(settings: Settings, plan: Plan) -> Report:

@@ -82,7 +82,7 @@ def run(settings: Settings) -> Report:
     Raises:
         InvalidInput: the folder in `settings.local` holds no model with its tokenizer.
     """
-    return measure(settings, QUICK if settings.quick else Size())
+    return measure(settings, settings.sized(QUICK if settings.quick else Size()))
 
 
 def measure(settings: Settings, size: Size) -> Report:
