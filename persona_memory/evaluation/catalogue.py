@@ -144,8 +144,6 @@ def run(name: str, settings: Settings) -> Report:
             raise InvalidInput(f"{name} does not choose its {asked}: leave --{asked} out")
         if number is not None and number < 1:
             raise InvalidInput(f"--{asked} {number} measures nothing: pass 1 or more")
-        if number is not None and settings.quick:
-            raise InvalidInput(f"--quick has a size of its own: leave it or --{asked} out")
     module = import_module(f"persona_memory.evaluation.{name}")
     report: Report = replace(module.run(settings), provenance=provenance())
     return quick(report, module.QUICK_PART) if settings.quick else report

@@ -103,8 +103,7 @@ def test_every_evaluation_knows_what_a_quick_run_looks_at() -> None:
      (("personamem", "--data", "."), "--model provider:name"),
      (("beam", "--data", ".", "--people", "3"), "beam does not choose its people: leave --people out"),
      (("reference", "--seeds", "3"), "reference does not choose its seeds"),
-     (("safety", "--people", "0"), "--people 0 measures nothing"),
-     (("drift", "--seeds", "2", "--quick"), "--quick has a size of its own: leave it or --seeds out")],
+     (("safety", "--people", "0"), "--people 0 measures nothing")],
 )  # fmt: skip
 def test_what_cannot_run_says_so_in_one_line(cli: Cli, arguments: tuple[str, ...], said: str) -> None:
     """And no figure is printed."""

@@ -73,7 +73,7 @@ QUICK = Size(
     questions=2,
     studies=("plain CE (w = 1)", "weighted, w = 10", "our recipe"),
 )
-QUICK_PART = f"first {QUICK.people} people, {QUICK.conversations} conversations each"
+QUICK_PART = f"first people, {QUICK.conversations} conversations each"
 
 
 def run(settings: Settings) -> Report:

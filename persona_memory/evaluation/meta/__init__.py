@@ -54,7 +54,7 @@ class Size:
 
 FULL = Size(200, 16, 40, 3, MetaSettings(steps=300, batch=4))
 QUICK = Size(8, 2, 3, 1, MetaSettings(steps=5, batch=2))
-QUICK_PART = f"first {QUICK.people} people, {QUICK.settings.steps} outer steps"
+QUICK_PART = f"first people, {QUICK.settings.steps} outer steps"
 
 
 def run(settings: Settings) -> Report:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 if any(find_spec(package) is None for package in ("safetensors", "torch", "transformers")):
     raise MissingExtra("the safety of adapters", "parametric")
 
-QUICK_PART = "first 3 people"
+QUICK_PART = "first people, 2 conversations each"
 
 
 def run(settings: Settings) -> Report:
