@@ -53,7 +53,7 @@ class Size:
 
 
 FULL = Size(200, 16, 40, 3, MetaSettings(steps=300, batch=4))
-QUICK = Size(8, 2, 3, 1, MetaSettings(steps=5, batch=2))
+QUICK = Size(8, 1, 2, 1, MetaSettings(steps=5, batch=2, tokens=512))
 QUICK_PART = f"first people, {QUICK.settings.steps} outer steps"
 
 
