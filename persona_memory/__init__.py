@@ -15,7 +15,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from persona_memory.budget import render_search
+    from persona_memory.budget import render_fields, render_knowledge, render_noted, render_search
     from persona_memory.errors import (
         ImportFileError,
         InvalidInput,
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         inject,
         latest_question,
         resolve_user,
+        still_shown,
         with_memory,
     )
     from persona_memory.learning.budgets import Budgets
@@ -75,13 +76,13 @@ _ROOMS = {
         "Outage", "Policy", "Profile", "ProfileEdit", "ProfileEntry", "Recall", "Restored", "Route", "Spent", "Topic",
         "Turn",
     ),
-    "budget": ("render_search",),
+    "budget": ("render_fields", "render_knowledge", "render_noted", "render_search"),
     "memory": ("PersonaMemory",),
     "learning.budgets": ("Budgets",),
     "learning.failing": ("Retry",),
     "hosting": (
         "Doors", "Identity", "Placement", "Resolver", "identify", "inject", "latest_question", "resolve_user",
-        "with_memory",
+        "still_shown", "with_memory",
     ),
     "graph": ("PersonaChannel", "add_persona_nodes", "persona_graph", "recall_subgraph"),
     "nodes": ("optimize_profile_node", "retrieve_node", "route_adapter_node", "track_state_node"),
@@ -134,10 +135,14 @@ __all__ = [
     "optimize_profile_node",
     "persona_graph",
     "recall_subgraph",
+    "render_fields",
+    "render_knowledge",
+    "render_noted",
     "render_search",
     "resolve_user",
     "retrieve_node",
     "route_adapter_node",
+    "still_shown",
     "track_state_node",
     "with_memory",
 ]

@@ -144,6 +144,18 @@ def latest_question(messages: Sequence[Any]) -> str:
     return ""
 
 
+def still_shown(turns: Sequence[int], messages: Sequence[Any]) -> tuple[int, ...]:
+    """Those of the turns that a model call shows in full, where a summary may have taken the place of older ones.
+
+    Args:
+        turns: of the whole conversation up to the latest human message, in order: what `observe` returned.
+        messages: what the call shows: the end of that conversation, and what has been said since.
+    """
+    last = next((place for place in range(len(messages), 0, -1) if latest_question(messages[place - 1 : place])), 0)
+    shown = len(read_messages(messages[:last])[0])
+    return tuple(turns[len(turns) - shown :]) if shown < len(turns) else tuple(turns)
+
+
 def inject(
     messages: Sequence[Any],
     recall: Recall | Mapping[str, Any] | None,

@@ -286,6 +286,32 @@ class PersonaMemory:
         said = await self._redaction.astatement(text)
         return await self._async(lambda: self._remember(said, user_id=user_id, thread_id=thread_id, at=at))
 
+    def import_statement(self, text: str, *, user_id: str, source: str, at: datetime | None = None) -> Memory | None:
+        """As `remember`, for what another memory holds: each source once. None where it is held, or was erased here.
+
+        Args:
+            source: names the statement where it comes from, e.g. by an id and a digest of its text.
+            at: since when it is known there.
+
+        Raises:
+            InvalidInput: as for `remember`.
+            RedactionError: `redact` failed.
+        """
+        if self._redaction is not None:
+            self._writing.check_open(self._person(user_id), None)
+            text = self._redaction.statement(text)
+        return self._stated(text, user_id=user_id, at=at, source=source)
+
+    async def aimport_statement(
+        self, text: str, *, user_id: str, source: str, at: datetime | None = None
+    ) -> Memory | None:
+        """As `import_statement`, off the event loop; a `redact` that is a coroutine function is awaited on it."""
+        if self._redaction is None or not self._redaction.awaits:
+            return await self._async(lambda: self.import_statement(text, user_id=user_id, source=source, at=at))
+        await self._async(lambda: self._writing.check_open(self._person(user_id), None))
+        said = await self._redaction.astatement(text)
+        return await self._async(lambda: self._stated(said, user_id=user_id, at=at, source=source))
+
     def note_import(self, source: str, *, user_id: str, digest: str) -> None:
         """Note in the person's log that messages came from a file, known by a digest of its content; once per file."""
         self._writing.note_import(self._person(user_id), source, digest=digest)
@@ -823,7 +849,14 @@ class PersonaMemory:
         return replace(observed, ignored=observed.ignored + read.ignored)
 
     def _remember(self, text: str, *, user_id: str, thread_id: str | None, at: datetime | None) -> Memory:
-        seq = self._writing.state(self._person(user_id), text, thread_id=thread_id, at=at)
+        kept = self._stated(text, user_id=user_id, thread_id=thread_id, at=at)
+        assert kept is not None  # without a source it is always new
+        return kept
+
+    def _stated(self, text: str, *, user_id: str, **options: Any) -> Memory | None:
+        seq = self._writing.state(self._person(user_id), text, **options)
+        if seq is None:
+            return None
         return next(one for one in self.memories(user_id=user_id, superseded=True) if seq in one.sources)
 
     def _drop(self, user_id: str) -> None:

@@ -1,7 +1,7 @@
 """Reading a host's messages: LangChain messages, OpenAI-style dicts or (role, text) pairs become drafts of turns.
 
-What is not conversation is left out and counted: system prompts, tool calls and results, summaries that a host's
-middleware wrote, our own recalled text.
+What is not conversation is left out and counted: system prompts, tool calls and results, human messages that a host's
+middleware wrote (summaries, notices of its own), our own recalled text.
 """
 
 from __future__ import annotations
@@ -24,9 +24,6 @@ _ROLES: dict[str, Role | None] = {
     "function_call": None, "function_call_output": None, "reasoning": None,
 }  # fmt: skip
 """Names of roles in LangChain and OpenAI (of items without a role: their types); None is no conversation."""
-
-_SUMMARY_SOURCE = "summarization"
-"""LangChain's SummarizationMiddleware marks its HumanMessage with additional_kwargs["lc_source"]."""
 
 _TEXTS = {"text", "input_text", "output_text"}
 _ATTACHMENTS = {
@@ -54,7 +51,11 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class _Raw:
-    """A message of any shape, taken apart; a role of None is no conversation."""
+    """A message of any shape, taken apart; a role of None is no conversation.
+
+    Attributes:
+        source: LangChain's additional_kwargs["lc_source"]: what wrote a human message that no human did.
+    """
 
     role: Role | None
     content: Any
@@ -142,7 +143,7 @@ def _part(part: Any) -> tuple[str, str]:
 
 def _read_one(message: Any, place: int, speaker: str | None) -> Draft | None:
     raw = _raw(message, place)
-    if raw.role is None or raw.source == _SUMMARY_SOURCE:
+    if raw.role is None or raw.source:
         return None
     try:
         text, attachments = text_of(raw.content)

@@ -21,7 +21,7 @@ from persona_memory.learning.context import Learning
 from persona_memory.ledger import Person, capture, events, jobs, people
 from persona_memory.ledger.capture import Captured
 from persona_memory.ledger.events import NewEvent
-from persona_memory.ledger.threads import Thread
+from persona_memory.ledger.threads import Thread, is_erased
 from persona_memory.messages import Draft, clean, text_of, utc
 from persona_memory.reading import Fitted
 from persona_memory.types import Basis, EventKind, Observed, Policy
@@ -106,17 +106,30 @@ class Writing:
         thread_id: str | None = None,
         at: datetime | None = None,
         replaces: str | None = None,
-    ) -> int:
-        """Store a statement, which is a memory at once and is learnt from like a turn; returns its sequence number."""
+        source: str | None = None,
+    ) -> int | None:
+        """Store a statement, which is a memory at once and is learnt from like a turn; returns its sequence number.
+
+        Args:
+            replaces: the memory that it corrects.
+            source: names a statement that may come again: then it is stored once, and stays out when it was erased
+                (None in both cases).
+        """
         said = text_of(text)[0].strip()
         if not said:
             raise InvalidInput(f"the statement is {text!r}; pass what is to be remembered as text")
         now = self._learning.clock()
         data = {} if replaces is None else {"replaces": replaces}
-        event = NewEvent("statement", utc(at) if at else now, said, thread_id, role="user", state="pending", data=data)
+        secret = self._ledger.secret
+        key = None if source is None else people.keyed(secret, person.namespace, person.user_id, "statement", source)
+        event = NewEvent(
+            "statement", utc(at) if at else now, said, thread_id, role="user", state="pending", data=data, key=key
+        )
         with self._ledger.write() as tx:
             if _closed(people.policy_of(people.lock(tx, person)), thread_id):
                 raise _closed_error(person, thread_id)
+            if key is not None and (events.has_key(tx, person, key) or is_erased(tx, secret, person, key)):
+                return None
             seq = self._record(tx, person, event, now)
             self.queue(tx, person, now, due=now)
         self._wake()

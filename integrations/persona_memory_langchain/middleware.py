@@ -37,6 +37,7 @@ from persona_memory import (
     identify,
     latest_question,
     resolve_user,
+    still_shown,
     with_memory,
 )
 from persona_memory_langchain.tools import memory_tools
@@ -97,35 +98,45 @@ class PersonaMemoryMiddleware(AgentMiddleware[PersonaMemoryState, Any, Any]):
     def before_agent(self, state: PersonaMemoryState, runtime: Runtime[Any]) -> dict[str, Any]:
         """Make durable what is not yet, and recall for the latest human message."""
         who, messages = self._who(runtime), state["messages"]
+        question = latest_question(messages)
         turns: tuple[int, ...] = ()
         recalled: Recall | None = None
         if who is not None:
             with self.doors.open("observe"):
                 turns = self.memory.observe(messages, **_thread(who)).turns
             with self.doors.open("recall"):
-                recalled = self.memory.recall(latest_question(messages), **self._options(who, turns))
-        return self._update(recalled, runtime)
+                recalled = self.memory.recall(question, **self._options(who, turns))
+        return self._update(recalled, runtime, messages, turns, question)
 
     async def abefore_agent(self, state: PersonaMemoryState, runtime: Runtime[Any]) -> dict[str, Any]:
         """As `before_agent`."""
         who, messages = self._who(runtime), state["messages"]
+        question = latest_question(messages)
         turns: tuple[int, ...] = ()
         recalled: Recall | None = None
         if who is not None:
             with self.doors.open("observe"):
                 turns = (await self.memory.aobserve(messages, **_thread(who))).turns
             with self.doors.open("recall"):
-                recalled = await self.memory.arecall(latest_question(messages), **self._options(who, turns))
-        return self._update(recalled, runtime)
+                recalled = await self.memory.arecall(question, **self._options(who, turns))
+        return self._update(recalled, runtime, messages, turns, question)
 
     def wrap_model_call(
         self, request: ModelRequest[Any], handler: Callable[[ModelRequest[Any]], ModelResponse[Any]]
     ) -> Response:
         """Put what is remembered into this call.
 
-        A run that was resumed after an interrupt comes without what was recalled: it is recalled again, once.
+        A run that was resumed after an interrupt comes without what was recalled: it is recalled again, once. So it is
+        where a summary has taken the place of messages since: what they said may be recalled now.
         """
         update = None if KEY in request.state else self.before_agent(_state(request), request.runtime)
+        shown = _shown(request) if update is None else None
+        who = self._who(request.runtime, silent=True) if shown is not None else None
+        if who is not None and shown is not None:
+            question = str(_recalled(request)["question"])
+            with self.doors.open("recall"):
+                again = self.memory.recall(question, **self._options(who, shown))
+                update = self._update(again, request.runtime, request.messages, shown, question)
         response = handler(self._injected(request, update))
         who = self._who(request.runtime, silent=True) if _speaks_and_goes_on(response) else None
         if who is not None:
@@ -138,6 +149,13 @@ class PersonaMemoryMiddleware(AgentMiddleware[PersonaMemoryState, Any, Any]):
     ) -> Response:
         """As `wrap_model_call`."""
         update = None if KEY in request.state else await self.abefore_agent(_state(request), request.runtime)
+        shown = _shown(request) if update is None else None
+        who = self._who(request.runtime, silent=True) if shown is not None else None
+        if who is not None and shown is not None:
+            question = str(_recalled(request)["question"])
+            with self.doors.open("recall"):
+                again = await self.memory.arecall(question, **self._options(who, shown))
+                update = self._update(again, request.runtime, request.messages, shown, question)
         response = await handler(self._injected(request, update))
         who = self._who(request.runtime, silent=True) if _speaks_and_goes_on(response) else None
         if who is not None:
@@ -173,12 +191,21 @@ class PersonaMemoryMiddleware(AgentMiddleware[PersonaMemoryState, Any, Any]):
             "offer_question": self.ask_questions,
         }  # fmt: skip
 
-    def _update(self, recalled: Recall | None, runtime: Runtime[Any]) -> dict[str, Any]:
+    def _update(
+        self,
+        recalled: Recall | None,
+        runtime: Runtime[Any],
+        messages: Sequence[AnyMessage],
+        turns: Sequence[int],
+        question: str,
+    ) -> dict[str, Any]:
         if recalled is None:
             return {KEY: {}}
         event = {"route": asdict(recalled.route), "tokens": recalled.tokens, "hits": [hit.id for hit in recalled.hits]}
         runtime.stream_writer({"type": "persona_memory.recall", **event})
-        return {KEY: {"profile_text": recalled.profile_text, "memory_text": recalled.memory_text, **event}}
+        seen = {"first": messages[0].id if messages else None, "turns": list(turns), "question": question}
+        texts = {"profile_text": recalled.profile_text, "memory_text": recalled.memory_text}
+        return {KEY: {**texts, **event, **seen}}
 
     def _injected(self, request: ModelRequest[Any], update: Mapping[str, Any] | None) -> ModelRequest[Any]:
         state: Mapping[str, Any] = request.state if update is None else update
@@ -203,6 +230,21 @@ def _thread(who: Identity) -> dict[str, Any]:
 def _state(request: ModelRequest[Any]) -> PersonaMemoryState:
     state: Any = request.state
     found: PersonaMemoryState = state
+    return found
+
+
+def _shown(request: ModelRequest[Any]) -> tuple[int, ...] | None:
+    """Turns that this call still shows, where its conversation no longer begins as it did at the recall; else None."""
+    recalled = _recalled(request)
+    if not recalled or not request.messages or request.messages[0].id == recalled["first"]:
+        return None
+    return still_shown(recalled["turns"], request.messages)
+
+
+def _recalled(request: ModelRequest[Any]) -> Mapping[str, Any]:
+    """What was recalled in this run; empty where nothing could be."""
+    state: Mapping[str, Any] = request.state
+    found: Mapping[str, Any] = state.get(KEY) or {}
     return found
 
 

@@ -2,7 +2,15 @@
 
 from persona_memory.budget.guard import strip_recalled
 from persona_memory.budget.packing import Packed, fit_profile, pack
-from persona_memory.budget.rendering import memories_renderer, render_memories, render_profile, render_search
+from persona_memory.budget.rendering import (
+    memories_renderer,
+    render_fields,
+    render_knowledge,
+    render_memories,
+    render_noted,
+    render_profile,
+    render_search,
+)
 from persona_memory.budget.tokens import MESSAGE_OVERHEAD, by_lines, counter_for, estimate, line_cost, most_tokens
 
 __all__ = [
@@ -16,7 +24,10 @@ __all__ = [
     "memories_renderer",
     "most_tokens",
     "pack",
+    "render_fields",
+    "render_knowledge",
     "render_memories",
+    "render_noted",
     "render_profile",
     "render_search",
     "strip_recalled",

@@ -8,9 +8,9 @@ from datetime import UTC, date, datetime
 from enum import Enum
 from typing import Any
 
-from persona_memory.budget.guard import MEMORIES_HEADER, PROFILE_HEADER, SEARCH_HEADER, guarded
+from persona_memory.budget.guard import MEMORIES_HEADER, NOTED_HEADER, PROFILE_HEADER, SEARCH_HEADER, guarded
 from persona_memory.quoting import MEMORIES_TAG, PROFILE_TAG, inert, named
-from persona_memory.types import Hit, Profile, ProfileEntry, ProfileGap
+from persona_memory.types import Hit, Knowledge, Memory, Profile, ProfileEntry, ProfileGap
 
 
 def render_profile(profile: Profile, *, gap: ProfileGap | None = None, knowledge_lines: Iterable[str] = ()) -> str:
@@ -63,6 +63,51 @@ def render_search(hits: Sequence[Hit], *, now: datetime) -> str:
     today = _day(now)
     lines = ((hit.id, _memory_line(hit, today, inert)) for hit in hits)
     return guarded(MEMORIES_TAG, SEARCH_HEADER, [f"- {key} {line[2:]}" for key, line in lines if line])
+
+
+def render_fields(profile: Profile) -> str:
+    """The profile as guarded text, each field with the path by which it can be corrected or forgotten; "" when empty.
+
+    A value that was inferred says how sure it is; all say from which turns they come.
+    """
+    lines = (
+        f"- {inert(entry.field)}: {value}{_doubt(entry)}{_turns(entry.evidence)}"
+        for entry in profile.entries.values()
+        if (value := _value(entry.value))
+    )
+    return guarded(PROFILE_TAG, PROFILE_HEADER, list(lines))
+
+
+def render_noted(memories: Iterable[Memory]) -> str:
+    """Memories as guarded text in the order given, each with the id by which it can be forgotten; "" without any."""
+    lines = (
+        f"- {memory.id} {_day(memory.valid_from)} {'noted' if memory.current else 'noted (has since changed)'}: {text}"
+        for memory in memories
+        if (text := inert(memory.text))
+    )
+    return guarded(MEMORIES_TAG, NOTED_HEADER, list(lines))
+
+
+def render_knowledge(knowledge: Knowledge) -> str:
+    """Both maps as guarded text: topics with how far they are known, and what to ask the user; "" when both are empty.
+
+    How far is BKT's probability that the topic is mastered, and FSRS's that it would be recalled now, in percent.
+    """
+    topics = (
+        f"- {name}: {topic.status}, mastered {topic.p_known:.0%}"
+        + ("" if topic.retrievability is None else f", recalled now {topic.retrievability:.0%}")
+        for topic in knowledge.topics
+        if (name := inert(topic.name))
+    )
+    gaps = (f"- {_WHY[gap.reason]}, {inert(gap.field)}: {inert(gap.question)}" for gap in knowledge.gaps)
+    return guarded(PROFILE_TAG, PROFILE_HEADER, [*topics, *gaps])
+
+
+_WHY = {"empty": "Not known yet", "stale": "Maybe outdated"}
+
+
+def _turns(evidence: Sequence[int]) -> str:
+    return f" [{', '.join(f't{seq}' for seq in evidence)}]" if evidence else ""
 
 
 def _memory_line(hit: Hit, today: str, inert: Callable[[str], str]) -> str:

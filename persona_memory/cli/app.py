@@ -17,6 +17,7 @@ from persona_memory.cli.adapters import adapters, consolidate, trainer
 from persona_memory.cli.encrypting import decrypt, encrypt, export_sealed, keygen, rotate_key
 from persona_memory.cli.evaluating import evaluate
 from persona_memory.cli.keeping import backup, doctor, restore, verify_erasure
+from persona_memory.cli.mcp import mcp, mcp_token
 from persona_memory.cli.meta import meta_train, starts
 from persona_memory.cli.options import (
     MODELS,
@@ -58,7 +59,7 @@ from persona_memory.opening import LEDGER_FILE
 
 ABOUT = "A lifelong memory of each user: see it, ask it, feed it, erase it."
 TRY, LOOK, CHANGE, WORK = "Begin", "Look", "Feed and erase", "Work and measure"
-KEEP, CRYPT = "Keep", "Encrypt"
+SERVE, KEEP, CRYPT = "Serve", "Keep", "Encrypt"
 
 app = typer.Typer(
     name="persona-memory",
@@ -496,6 +497,19 @@ app.command(
     ),
 )(meta_train)
 app.command(rich_help_panel=WORK, epilog=examples("starts", "starts --unpublish start-000003"))(starts)
+app.command(
+    rich_help_panel=SERVE,
+    epilog=examples(
+        "mcp --user me", "mcp --user me --http 127.0.0.1:8765", "mcp --http 0.0.0.0:8765 --tokens tokens.toml"
+    ),
+)(mcp)
+app.command(
+    "mcp-token",
+    rich_help_panel=SERVE,
+    epilog=examples(
+        "mcp-token --user ana --tokens tokens.toml", "mcp-token -u ana --namespace acme --days 90 --tokens tokens.toml"
+    ),
+)(mcp_token)
 app.command(rich_help_panel=KEEP, epilog=examples("backup backups/2026-05-01", "backup monday.tar --home FOLDER"))(
     backup
 )

@@ -18,7 +18,7 @@ from persona_memory.errors import InvalidInput
 from persona_memory.learning import fold, forgetting
 from persona_memory.learning.consolidation import memory_id
 from persona_memory.ledger import Counters, Ledger, Person, adapters, erasure, events, jobs, people
-from persona_memory.ledger.erasure import took_all
+from persona_memory.ledger.erasure import MARKED, took_all
 from persona_memory.ledger.events import NewEvent
 from persona_memory.ledger.people import insert_ignore, keyed, parts
 from persona_memory.ledger.schema import events as event_table
@@ -130,7 +130,7 @@ def _keep_out(tx: Connection, there: Connection, person: Person, secret: bytes, 
     """Turns that were said and forgotten since the backup leave tombstones, as nothing else here knows of them."""
     for part in parts(sorted(seqs)):
         marks = select(event_table.c.key, event_table.c.chain)
-        query = marks.where(person.owns(event_table), event_table.c.seq.in_(part), event_table.c.kind == "turn")
+        query = marks.where(person.owns(event_table), event_table.c.seq.in_(part), event_table.c.kind.in_(MARKED))
         tokens = erased_tokens(secret, person, [(row.key, row.chain) for row in there.execute(query)])
         insert_ignore(tx, tombstones, [{"namespace": person.namespace, "token": token} for token in tokens])
 

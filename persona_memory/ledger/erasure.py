@@ -23,6 +23,9 @@ from persona_memory.ledger.sealed import Owned
 from persona_memory.ledger.threads import erased_tokens
 from persona_memory.types import ErasureReceipt
 
+MARKED = ("turn", "statement")
+"""Events that may come again: their keys are remembered when they are erased."""
+
 READERS_S = 2.0
 """Seconds that an erasure waits for reads under way, such as the worker's; they take milliseconds."""
 
@@ -85,7 +88,7 @@ def clean_jobs(tx: Connection, person: Person) -> None:
 
 def delete_person(tx: Connection, person: Person, *, secret: bytes) -> dict[str, int]:
     """Every row of the person goes, and their running jobs are void with it; returns how many, by table."""
-    marks = select(events.c.key, events.c.chain).where(person.owns(events), events.c.kind == "turn")
+    marks = select(events.c.key, events.c.chain).where(person.owns(events), events.c.kind.in_(MARKED))
     tokens = set(erased_tokens(secret, person, tx.execute(marks).all()))
     insert_ignore(tx, tombstones, [{"namespace": person.namespace, "token": token} for token in sorted(tokens)])
     return {table.name: tx.execute(delete(table).where(person.owns(table))).rowcount for table in PER_USER}

@@ -167,6 +167,12 @@ def erased_tokens(secret: bytes, person: Person, stored: Sequence[tuple[str | No
     return [_token(secret, person, mark) for pair in stored for mark in pair if mark]
 
 
+def is_erased(connection: Connection, secret: bytes, person: Person, mark: str) -> bool:
+    """Whether what had this key or chain was erased with its person."""
+    where = [tombstones.c.namespace == person.namespace, tombstones.c.token == _token(secret, person, mark)]
+    return connection.execute(select(tombstones.c.token).where(*where)).one_or_none() is not None
+
+
 def _token(secret: bytes, person: Person, mark: str) -> str:
     return keyed(secret, "tombstone", person.namespace, person.user_id, mark)
 

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from persona_memory.budget import render_memories, render_profile
+from persona_memory.budget import render_fields, render_knowledge, render_memories, render_noted, render_profile
 from persona_memory.quoting import inert
-from persona_memory.types import Hit, Profile, ProfileEntry, ProfileGap
+from persona_memory.types import Hit, Knowledge, Memory, Profile, ProfileEntry, ProfileGap, Topic
 from tests.budget.texts import SAMPLES, mixed
 
 NOW = datetime(2024, 3, 1, 9, 0, tzinfo=UTC)
@@ -66,6 +66,29 @@ def test_memories_read_in_order_of_time_with_day_and_speaker(same_as_snapshot: C
         hit("Ana eats eggs.", days=400, kind="memory", role=None, id="m2", since_changed=True),
     ]
     same_as_snapshot("memories", render_memories(hits, now=NOW))
+
+
+def test_what_can_be_corrected_or_forgotten_is_shown_with_its_id_or_path(
+    same_as_snapshot: Callable[[str, str], None],
+) -> None:
+    """Fields with path and turns, memories with ids, topics with both probabilities, questions; all of it inert."""
+    name = entry("demographics.name", f"Ana {HOSTILE}")
+    known = profile(name, entry("demographics.languages", ("Spanish",), "inferred", 0.65), entry("likes_puns", None))
+    noted = [
+        Memory("m1", "semantic", f"Ana said: {HOSTILE}", (1,), NOW - timedelta(days=9)),
+        Memory("m2", "semantic", "Ana lives in Madrid.", (2,), NOW, valid_to=NOW),
+    ]
+    topics = (
+        Topic("fractions", "learning", 0.42, 0.5, 0.876, 3.0, (), ()),
+        Topic(f"loops{HOSTILE}", "gap", 0.1, 0.2, None, None, (), ()),
+    )
+    gaps = (
+        ProfileGap("demographics.career", "What do you work as?", "empty"),
+        ProfileGap("demographics.name", f"Is it still {HOSTILE}?", "stale"),
+    )
+    blocks = [render_fields(known), render_noted(noted), render_knowledge(Knowledge(topics, gaps))]
+    same_as_snapshot("listed", "\n\n".join(blocks))
+    assert [render_fields(Profile()), render_noted([]), render_knowledge(Knowledge())] == [""] * 3
 
 
 def test_hostile_text_is_rendered_as_inert_data(same_as_snapshot: Callable[[str, str], None]) -> None:

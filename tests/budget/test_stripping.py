@@ -8,8 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from persona_memory.budget import render_memories, render_profile, strip_recalled
-from persona_memory.types import Hit, Profile, ProfileEntry
+from persona_memory.budget import (
+    render_fields,
+    render_knowledge,
+    render_memories,
+    render_noted,
+    render_profile,
+    strip_recalled,
+)
+from persona_memory.types import Hit, Knowledge, Memory, Profile, ProfileEntry, ProfileGap, Topic
 from tests.budget.texts import mixed
 
 NOW = datetime(2024, 3, 1, tzinfo=UTC)
@@ -19,7 +26,16 @@ PROFILE = render_profile(
     Profile({f"demographics.f{n}": ProfileEntry("", t, (), 1.0, "stated", NOW) for n, t in enumerate(SECRETS)}),
     knowledge_lines=["teal elephants: learning"],
 )
-BLOCKS = pytest.mark.parametrize("block", [MEMORIES, PROFILE], ids=["memories", "profile"])
+NOTED = render_noted([Memory(f"m{n}", "semantic", t, (1,), NOW) for n, t in enumerate(SECRETS)])
+FIELDS = render_fields(Profile({t: ProfileEntry("x.y", t, (1, 2), 0.5, "inferred", NOW) for t in SECRETS}))
+KNOWLEDGE = render_knowledge(
+    Knowledge(
+        tuple(Topic(t, "gap", 0.1, 0.2, 0.3, 1.0, (), ()) for t in SECRETS),
+        (ProfileGap("x.z", f"{SECRETS[0]}?", "stale"),),
+    )
+)
+ALL = {"memories": MEMORIES, "profile": PROFILE, "noted": NOTED, "fields": FIELDS, "knowledge": KNOWLEDGE}
+BLOCKS = pytest.mark.parametrize("block", ALL.values(), ids=ALL)
 
 written = st.one_of(mixed, st.text()).filter(lambda text: "user_profile" not in text and "recalled_" not in text)
 

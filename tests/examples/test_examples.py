@@ -42,9 +42,13 @@ def run(example: Path, tmp_path: Path, *arguments: str) -> str:
     return done.stdout
 
 
+NEEDS = {"agent.py": "langchain", "mcp_client.py": "mcp"}
+
 SHOWN = {
     "agent.py": ["Miso", "I find nothing about that", "learnt of ana: ['"],
+    "mcp_client.py": ["tools: recall, search_memory", "Remembered as m", "allergic to peanuts", "newest last"],
     "own_graph.py": ["route: context, because", "numerator", "failures of the memory: none"],
+    "store.py": ["ana: 4 new, 0 held already, 1 fields", "Miso", "written: 5", "{'name': 'Ana'}"],
     "subgraph.py": ["plan: ask the user", "plan: use ", "“I am allergic to peanuts.”"],
 }
 
@@ -52,8 +56,9 @@ SHOWN = {
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
 def test_an_example_runs_offline(example: Path, tmp_path: Path) -> None:
     """It ends well, remembers what it was told, and keeps out of the user's own memory, as it says on top."""
-    if example.name == "agent.py" and find_spec("langchain") is None:
-        pytest.skip("needs the extra langchain")
+    extra = NEEDS.get(example.name)
+    if extra is not None and find_spec(extra) is None:
+        pytest.skip(f"needs the extra {extra}")
     printed = run(example, tmp_path)
     for part in SHOWN[example.name]:
         assert part in printed

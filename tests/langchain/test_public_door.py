@@ -23,6 +23,11 @@ def test_only_public_names_are_imported() -> None:
     assert used <= set(persona_memory.__all__)
 
 
-def test_its_own_door_is_three_names() -> None:
-    """A middleware, tools and a retriever."""
-    assert persona_memory_langchain.__all__ == ["PersonaMemoryMiddleware", "PersonaMemoryRetriever", "memory_tools"]
+def test_its_own_door_is_four_names() -> None:
+    """A middleware, a retriever, a summarizer and tools."""
+    assert persona_memory_langchain.__all__ == [
+        "PersonaMemoryMiddleware",
+        "PersonaMemoryRetriever",
+        "memory_summarizer",
+        "memory_tools",
+    ]

@@ -18,6 +18,7 @@ from langchain_core.messages import (
     SystemMessageChunk,
     ToolMessage,
     ToolMessageChunk,
+    add_notification_metadata,
     messages_to_dict,
 )
 
@@ -83,6 +84,7 @@ NO_CONVERSATION: list[Any] = [
     AIMessage("", tool_calls=[{"name": "weather", "args": {}, "id": "c1", "type": "tool_call"}]),
     AIMessage([{"type": "tool_use", "id": "c1", "name": "look", "input": {}}]),
     HumanMessage("Here is a summary: …", additional_kwargs={"lc_source": "summarization"}),
+    add_notification_metadata(HumanMessage("Task 7 has finished."), source="async_subagent"),
     HumanMessage([{"type": "tool_result", "tool_use_id": "c1", "content": "sunny"}]),
     HumanMessage(""),
     HumanMessage("  \n "),
@@ -101,7 +103,7 @@ NO_CONVERSATION: list[Any] = [
 
 @pytest.mark.parametrize("message", NO_CONVERSATION)
 def test_what_is_no_conversation_is_left_out_and_counted(message: Any) -> None:
-    """System prompts, tool traffic, summaries and empty messages."""
+    """System prompts, tool traffic, summaries, notices that a host's middleware writes and empty messages."""
     assert read_messages([message, ("user", "hi")]) == ([Draft("user", "hi")], 1)
 
 

@@ -22,7 +22,17 @@ PAGES = [
     "README.md",
     *(
         f"docs/{page}.md"
-        for page in ("quickstart", "agents", "learning", "backends", "operating", "reference-model", "reliability")
+        for page in (
+            "quickstart",
+            "agents",
+            "langgraph-platform",
+            "mcp",
+            "learning",
+            "backends",
+            "operating",
+            "reference-model",
+            "reliability",
+        )
     ),
     *(f"docs/tutorials/{page}.md" for page in ("langchain-agent", "langgraph-nodes", "tutor", "erase-a-user")),
     pytest.param("docs/tutorials/context-to-weights.md", marks=pytest.mark.proof),  # trains an adapter
