@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from persona_memory import Budgets, __version__, pictures
+from persona_memory import Backlog, Budgets, __version__, pictures
 from persona_memory.cli import queue
 from persona_memory.cli.adapters import adapters, consolidate, trainer
 from persona_memory.cli.encrypting import decrypt, encrypt, export_sealed, keygen, rotate_key
@@ -412,13 +412,19 @@ def worker(
         _work(home, url, namespace, once, parametric=parametric, **options)
 
 
+def _done(before: Backlog, after: Backlog) -> str:
+    """What a run has come to: turns where some were to be learnt, else the jobs that there were."""
+    if before.unlearnt:
+        return f"done: {before.unlearnt - after.unlearnt} turns learnt of {before.unlearnt}"
+    return f"done: {before.jobs - after.jobs} jobs of {before.jobs}; there was nothing new to learn"
+
+
 def _work(home: Path | None, url: str | None, namespace: str, once: bool, **options: Any) -> None:
     if once:
         with at_work(home, url, namespace, **options) as memory:
             before = memory.backlog()
             memory.flush()
-            learnt = before.unlearnt - memory.backlog().unlearnt
-            note(f"done: {learnt} turns learnt of {before.unlearnt}" if before.jobs else "nothing was queued")
+            note(_done(before, memory.backlog()) if before.jobs else "nothing was queued")
             queue.say_what_is_left(memory)
         return
     with opened(home, url, namespace, worker=False, **options) as memory:
