@@ -34,7 +34,10 @@ PAGES = [
             "reliability",
         )
     ),
-    *(f"docs/tutorials/{page}.md" for page in ("langchain-agent", "langgraph-nodes", "tutor", "erase-a-user")),
+    *(
+        f"docs/tutorials/{page}.md"
+        for page in ("langchain-agent", "langgraph-nodes", "tutor", "erase-a-user", "from-mem0-or-langmem")
+    ),
     pytest.param("docs/tutorials/context-to-weights.md", marks=pytest.mark.proof),  # trains an adapter
 ]
 
