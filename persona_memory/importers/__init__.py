@@ -1,9 +1,9 @@
 """Reading files: conversations (OpenAI-style JSON and JSONL, a ChatGPT data export, LoCoMo), and memories of mem0.
 
 Every reader of conversations is a generator of messages in the order in which they were said, thread by thread. A
-malformed file raises `ImportFileError`, which names the file, the line where that is known, and what is expected. What a
-format holds beyond conversation (system prompts, tool calls and results, hidden messages) is left out; unknown fields are
-ignored.
+malformed file raises `ImportFileError`, which names the file, the line where that is known, and what is expected. What
+a format holds beyond conversation (system prompts, tool calls and results, hidden messages) is left out; unknown
+fields are ignored.
 """
 
 from persona_memory.importers.chatgpt import read_chatgpt
