@@ -29,8 +29,11 @@ DEMO_STAMP := $(call stamp,$(DEMO_EXTRAS))
 TEST_STAMP := $(call stamp,$(TEST_EXTRAS))
 DOCS_STAMP := $(call stamp,docs)
 CORE_STAMP := $(VENV)-core/.installed
+LOCK_STAMP := $(VENV)/.installed-locked
+LOCKING := --generate-hashes --allow-unsafe --strip-extras --no-header --no-annotate \
+	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options
 
-.PHONY: help demo test proofs test-core check format bench torture reference-model sweep docs clean
+.PHONY: help demo test proofs test-core check format lock bench torture reference-model sweep docs clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -48,15 +51,23 @@ proofs: $(TEST_STAMP) ## the proofs that take longer: attacks in full, trainings
 test-core: $(CORE_STAMP) ## the suite with no extra installed: no torch, transformers, qdrant, langchain
 	@$(VENV)-core/bin/python -m pytest $(PYTEST) -m "not proof"
 
-check: $(TEST_STAMP) ## format, lint, types, imports
+check: $(TEST_STAMP) ## format, lint, types, imports, insecure code
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive persona_memory integrations scripts
 
 format: $(TEST_STAMP) ## format and mend what ruff can mend
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+lock: $(BIN)/python ## pin the tools of `make check` again, with hashes
+	@$(BIN)/python -m venv $(VENV)-lock
+	@$(VENV)-lock/bin/python -m pip install --quiet --disable-pip-version-check "pip-tools>=7.5,<8"
+	@$(VENV)-lock/bin/pip-compile --quiet $(LOCKING) --constraint constraints.txt \
+		--output-file requirements-check.txt requirements-check.in
+	@rm -rf $(VENV)-lock
 
 # A benchmark is benchmarks/*.py and takes --data DIR. One that needs a data set says so in a line "# needs: FOLDER".
 # One that fails is said at the end; the others run.
@@ -90,7 +101,7 @@ docs: $(DOCS_STAMP) ## the documentation, in site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 clean: ## remove what was installed and built
-	rm -rf $(VENV) $(VENV)-core build dist site .mypy_cache .pytest_cache .ruff_cache .hypothesis .benchmarks
+	rm -rf $(VENV) $(VENV)-core $(VENV)-lock build dist site .mypy_cache .pytest_cache .ruff_cache .hypothesis .benchmarks
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:
@@ -107,6 +118,13 @@ $(DOCS_STAMP): EXTRAS = docs
 $(sort $(DEMO_STAMP) $(TEST_STAMP) $(DOCS_STAMP)): pyproject.toml constraints.txt | $(BIN)/python
 	@echo "Installing persona-memory[$(EXTRAS)] into $(VENV); with torch this takes a minute or two …"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[$(EXTRAS)]"
+	@touch $@
+
+# Before the extras, which then find them there; whatever was installed in their place goes.
+$(TEST_STAMP): $(LOCK_STAMP)
+$(LOCK_STAMP): requirements-check.txt | $(BIN)/python
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps --require-hashes \
+		--only-binary :all: -r $<
 	@touch $@
 
 $(CORE_STAMP): pyproject.toml constraints.txt | $(BIN)/python

@@ -151,3 +151,17 @@ def test_constraints_pin_every_declared_dependency() -> None:
     pins = dict(line.split("==") for line in lines)
     assert {normalised(name) for name in pins} >= declared() - {"persona-memory"}
     assert "+" not in "".join(pins.values())
+
+
+def test_the_tools_of_make_check_are_locked() -> None:
+    """Each with the version of constraints.txt and a hash for each of its files, and no line names an index."""
+    text = (ROOT / "requirements-check.txt").read_text()
+    locked = dict(
+        re.findall(r"^([\w.-]+)==(\S+) \\\n(?:    --hash=sha256:[0-9a-f]{64}(?: \\)?\n)+", text, re.MULTILINE)
+    )
+    assert len(locked) == text.count("==")
+    assert set(re.findall(r"^\w[\w.-]*$", (ROOT / "requirements-check.in").read_text(), re.MULTILINE)) <= set(locked)
+    pins = dict(line.split("==") for line in (ROOT / "constraints.txt").read_text().splitlines() if "==" in line)
+    known = {normalised(name): version for name, version in pins.items()}
+    assert {name: version for name, version in locked.items() if known.get(normalised(name), version) != version} == {}
+    assert "://" not in text
