@@ -72,8 +72,10 @@ nothing
 @pytest.mark.parametrize("page", PAGES)
 def test_the_blocks_of_a_page_run(page: str, tmp_path: Path) -> None:
     """A new user who pastes the page block by block sees no error."""
-    if "langchain.agents" in (ROOT / page).read_text(encoding="utf-8"):
-        pytest.importorskip("langchain")
+    text = (ROOT / page).read_text(encoding="utf-8")
+    for extra, sign in (("langchain", "from langchain.agents"), ("mcp", "from mcp")):
+        if sign in text:
+            pytest.importorskip(extra)
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     pythonpath = os.pathsep.join([str(ROOT), str(ROOT / "integrations")])
     env = {**os.environ, "HOME": str(tmp_path), "PERSONA_MEMORY_HOME": str(tmp_path / "home"), "HF_HUB_OFFLINE": "1"}
