@@ -3,6 +3,7 @@
 PersonaMemoryError
 ├── InvalidInput             what the caller passed cannot be used; the message says what to pass instead
 │   ├── InvalidUserId
+│   ├── MissingState         a graph's state that reaches a node lacks a key
 │   └── ImportFileError      a file to import is malformed: names the file, the line and the mend
 ├── RedactionError           the host's `redact` failed; nothing of the call was stored
 ├── NotFound                 no such memory, job or field of this user
@@ -48,6 +49,10 @@ class InvalidInput(PersonaMemoryError, ValueError):
 
 class InvalidUserId(InvalidInput):
     """The user id is missing, empty, too long or not a string."""
+
+
+class MissingState(InvalidInput):
+    """A graph's state lacks a key that a node needs; names the keys, never what they hold."""
 
 
 class ImportFileError(InvalidInput):

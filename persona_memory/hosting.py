@@ -16,11 +16,12 @@ from typing import Any, Literal, TypeVar
 
 from langchain_core.messages import AnyMessage, HumanMessage, SystemMessage, convert_to_messages
 
+from persona_memory import telemetry
 from persona_memory.errors import InvalidUserId
 from persona_memory.messages import read_messages
 from persona_memory.types import Recall
 
-log = logging.getLogger("persona_memory")
+log = logging.getLogger(__name__)
 
 Placement = Literal["system", "message"]
 """Where a text goes: at the end of the system message, or beside the latest human message."""
@@ -111,9 +112,17 @@ class Doors:
         try:
             yield
         except Exception as error:
-            self._note(f"{what}: {type(error).__name__}", f"{what} failed, the turn goes on: {error}")
-            # For whoever debugs: a traceback can hold what a person said.
-            log.debug("persona-memory: %s failed", what, exc_info=error)
+            by = {telemetry.OPERATION: what, telemetry.ERROR: telemetry.error_type(error)}
+            self._note(
+                f"{what}: {type(error).__name__}", f"{what} failed, the turn goes on: {telemetry.told(error)}", by
+            )
+            telemetry.failed_open(what, error)
+            log.debug(
+                "persona-memory: %s failed: %s",
+                what,
+                telemetry.places(error),
+                extra=telemetry.event("fail_open.at", by),
+            )
 
     def no_user(self) -> None:
         """Say once that a run came without a user id."""
@@ -121,14 +130,15 @@ class Doors:
             "no user id",
             "no user id, so this run has no memory. Pass context={'user_id': …} or "
             "config={'configurable': {'user_id': …}}.",
+            {telemetry.OPERATION: "user id"},
         )
 
-    def _note(self, kind: str, said: str) -> None:
+    def _note(self, kind: str, said: str, by: telemetry.Attributes) -> None:
         with self._lock:
             self.failures[kind] += 1
             first = self.failures[kind] == 1
         if first:
-            log.warning("persona-memory: %s", said)
+            log.warning("persona-memory: %s", said, extra=telemetry.event("fail_open", by))
 
 
 def latest_question(messages: Sequence[Any]) -> str:

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from cachetools import LRUCache
 
-from persona_memory import keeping, models, opening, recalling
+from persona_memory import keeping, models, opening, recalling, telemetry
 from persona_memory.budget import counter_for
 from persona_memory.erasing import Erasing
 from persona_memory.errors import EmbeddingError, IndexUnavailable, InvalidInput, NotFound
@@ -113,6 +114,7 @@ class PersonaMemory:
         self._recalls_lock = threading.Lock()
         self._executor = ThreadPoolExecutor(8, thread_name_prefix="persona-memory-host")
         self._last_recalls: LRUCache[tuple[str, str], _Used] = LRUCache(4096)
+        telemetry.watch(worker)
 
     @classmethod
     def open(
@@ -431,10 +433,11 @@ class PersonaMemory:
             exclude: sequence numbers of turns that the model sees anyway.
             offer_question: add one question to ask the person, where one fits (at most one per thread).
         """
-        found = self.find(
-            query, user_id=user_id, thread_id=thread_id, exclude=exclude, offer_question=offer_question, now=now
-        )
-        return self.route(found, max_tokens=max_tokens, thread_id=thread_id)
+        with telemetry.span("persona_memory.recall"):
+            found = self.find(
+                query, user_id=user_id, thread_id=thread_id, exclude=exclude, offer_question=offer_question, now=now
+            )
+            return self.route(found, max_tokens=max_tokens, thread_id=thread_id)
 
     async def arecall(
         self,
@@ -448,10 +451,11 @@ class PersonaMemory:
         now: datetime | None = None,
     ) -> Recall:
         """As `recall`; a remote embedder is awaited, the rest runs off the event loop."""
-        found = await self.afind(
-            query, user_id=user_id, thread_id=thread_id, exclude=exclude, offer_question=offer_question, now=now
-        )
-        return await self.aroute(found, max_tokens=max_tokens, thread_id=thread_id)
+        with telemetry.span("persona_memory.recall"):
+            found = await self.afind(
+                query, user_id=user_id, thread_id=thread_id, exclude=exclude, offer_question=offer_question, now=now
+            )
+            return await self.aroute(found, max_tokens=max_tokens, thread_id=thread_id)
 
     def search(self, query: str, *, user_id: str, limit: int = 10, now: datetime | None = None) -> list[Hit]:
         """Turns and memories that are relevant to the query, best first, at most `limit`; often fewer."""
@@ -481,6 +485,7 @@ class PersonaMemory:
             vector, degraded = self._learning.semantic.query(text) if text else None, None
         except (EmbeddingError, IndexUnavailable) as error:  # the fail-open door: words still find everything
             vector, degraded = None, str(error)
+            telemetry.failed_open("embed", error)
         return self._find(asked, vector, degraded, offer_question, (time.perf_counter() - started) * 1e3)
 
     async def afind(
@@ -505,6 +510,7 @@ class PersonaMemory:
             vector, degraded = (await self._learning.semantic.aquery(text)) if text else None, None
         except (EmbeddingError, IndexUnavailable) as error:  # the fail-open door: words still find everything
             vector, degraded = None, str(error)
+            telemetry.failed_open("embed", error)
         embed_ms = (time.perf_counter() - started) * 1e3
         return await self._async(lambda: self._find(asked, vector, degraded, offer_question, embed_ms))
 
@@ -532,6 +538,7 @@ class PersonaMemory:
         if thread_id is not None:
             with self._recalls_lock:
                 self._last_recalls[found.user_id, thread_id] = _used_in(recall)
+        telemetry.recalled(recall)
         return recall
 
     async def aroute(self, found: Found, *, max_tokens: int = DEFAULT_BUDGET, thread_id: str | None = None) -> Recall:
@@ -810,7 +817,8 @@ class PersonaMemory:
 
     def run_worker(self) -> None:
         """Work in this thread until `close` is called from another one or from a signal handler."""
-        asyncio.run(self._worker.run())
+        with asyncio.Runner() as runner:
+            self._worker.run_in(runner)
 
     def stop_worker(self) -> None:
         """End `run_worker` cleanly, from a signal handler or another thread."""
@@ -818,6 +826,7 @@ class PersonaMemory:
 
     def close(self, *, timeout: float = 10.0) -> None:
         """Stop the worker cleanly and close all files. What is not learnt yet waits in the ledger."""
+        telemetry.unwatch(self._worker)
         self._worker.close(timeout=timeout)
         self._learning.semantic.close()
         for executor in (self._executor, self._learning.executor):
@@ -843,10 +852,15 @@ class PersonaMemory:
         self, read: _Messages, *, user_id: str, thread_id: str, at: datetime | None, resent: bool | None
     ) -> Observed:
         person, note = self._person(user_id), self._reading.noted(user_id)
-        observed = self._writing.observe(person, read.drafts, thread_id=thread_id, at=at, resent=resent, fitted=note)
+        with telemetry.timed(telemetry.OBSERVE, "persona_memory.observe"):
+            observed = self._writing.observe(
+                person, read.drafts, thread_id=thread_id, at=at, resent=resent, fitted=note
+            )
         if note is not None:
             self._reading.note_written(user_id, note)
-        return replace(observed, ignored=observed.ignored + read.ignored)
+        observed = replace(observed, ignored=observed.ignored + read.ignored)
+        telemetry.observed(observed)
+        return observed
 
     def _remember(self, text: str, *, user_id: str, thread_id: str | None, at: datetime | None) -> Memory:
         kept = self._stated(text, user_id=user_id, thread_id=thread_id, at=at)
@@ -871,8 +885,8 @@ class PersonaMemory:
         return Person(self._ledger.namespace, people.checked(user_id))
 
     async def _async(self, call: Callable[[], T]) -> T:
-        """Run what is synchronous by nature in the one bounded executor."""
-        return await asyncio.get_running_loop().run_in_executor(self._executor, call)
+        """Run what is synchronous by nature in the one bounded executor, in the caller's context: spans nest."""
+        return await asyncio.get_running_loop().run_in_executor(self._executor, copy_context().run, call)
 
     def _wake(self) -> None:
         if self._background:
@@ -907,12 +921,14 @@ class PersonaMemory:
         self, query: str, *, user_id: str, thread_id: str | None, exclude: Collection[int], now: datetime | None
     ) -> Asked | Found:
         """The message, understood; or what is found when nothing may be recalled here."""
-        state = self._reading.state(self._person(user_id).user_id)
+        watch = recalling.Stopwatch()
+        with watch.stage("read"):
+            state = self._reading.state(self._person(user_id).user_id)
         text, _ = text_of(query)
         moment = utc(now) if now else self._learning.clock()
         if thread_id is not None and thread_id in state.policy.incognito_threads:
             return Found(user_id, moment, closed=f"thread {thread_id!r} is incognito")
-        return recalling.ask(state, text, thread_id=thread_id, now=moment, exclude=exclude)
+        return recalling.ask(state, text, thread_id=thread_id, now=moment, exclude=exclude, watch=watch)
 
     def _find(self, asked: Asked, vector: Any, degraded: str | None, offer_question: bool, embed_ms: float) -> Found:
         space = self._learning.semantic.space() if vector is not None else None

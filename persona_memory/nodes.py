@@ -15,7 +15,7 @@ from langgraph.config import get_config
 from langgraph.runtime import get_runtime
 from pydantic import TypeAdapter
 
-from persona_memory.errors import InvalidInput
+from persona_memory.errors import MissingState
 from persona_memory.hosting import Doors, Identity, Resolver, identify, latest_question, resolve_user
 from persona_memory.recalling import Found
 from persona_memory.types import Observed, Recall
@@ -206,7 +206,7 @@ def _options(who: Identity) -> dict[str, Any]:
 def _messages(state: Any, key: str) -> list[Any]:
     found: list[Any] | None = _get(state, key)
     if found is None:
-        raise InvalidInput(
+        raise MissingState(
             f"the state that reaches this node has no {key!r} (it has: {_keys(state)}); name the key of your "
             "conversation with messages=…"
         )
@@ -217,7 +217,7 @@ def _shared(state: Any, key: str) -> dict[str, Any]:
     """What the node before passed on; empty in a run without memory."""
     found: dict[str, Any] | None = _get(state, key)
     if found is None:
-        raise InvalidInput(
+        raise MissingState(
             f"the state that reaches this node has no {key!r} (it has: {_keys(state)}): either track_state has not run "
             f"before, or your state does not declare `{key}: PersonaChannel` and LangGraph dropped it; name your own "
             "key with persona=…"

@@ -21,6 +21,7 @@ from persona_memory.profile import ProfileSchema
 from persona_memory.protocols import ParametricMemory, TokenCounter, Vector, VectorIndex
 from persona_memory.reading import PersonState, Texts
 from persona_memory.retrieval import PersonView, Query, Space, Weights, passage, rank, tokens, understand
+from persona_memory.telemetry import failed_open
 from persona_memory.types import Adapter, Hit, Policy, Profile, ProfileGap, Recall, Route, Topic
 
 CANDIDATES = 60
@@ -111,9 +112,16 @@ class Stopwatch:
             self.timings[name] = self.timings.get(name, 0.0) + (time.perf_counter() - started) * 1e3
 
 
-def ask(state: PersonState, text: str, *, thread_id: str | None, now: datetime, exclude: Collection[int] = ()) -> Asked:
+def ask(
+    state: PersonState,
+    text: str,
+    *,
+    thread_id: str | None,
+    now: datetime,
+    watch: Stopwatch,
+    exclude: Collection[int] = (),
+) -> Asked:
     """Understand the message with the last turns of its thread."""
-    watch = Stopwatch()
     with watch.stage("understand"), state.lock:
         last = [turn for turn in state.threads.get(thread_id or "", ()) if turn.text != text]
         query = understand(text, last, speakers=state.view.speakers, now=now)
@@ -139,6 +147,7 @@ def find(
                 dense = _nearest(space.index, asked, vector)
             except IndexUnavailable as error:  # the fail-open door: words still find everything
                 degraded = str(error)
+                failed_open("search", error)
     state = asked.state
     with watch.stage("rank"), state.lock:
         hits = rank(

@@ -18,6 +18,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from persona_memory import telemetry
 from persona_memory.adapters import (
     Starts,
     delete_folder,
@@ -216,6 +217,7 @@ class AdapterRegistry:
             rows.change(tx, person, found.revision, state="active", active_from=now, reason="it passed")
             _retire_surplus(tx, person)
             promoted = _of(tx, person, adapter_id)
+        telemetry.count(telemetry.ADAPTERS, {telemetry.OUTCOME: "promoted"})
         self.tidy(user_id)
         return promoted
 
@@ -236,6 +238,7 @@ class AdapterRegistry:
                 raise NotFound(f"user {user_id!r} has no active adapter to roll back")
             take_back(tx, person, active[0], how="rolled back", why=reason, now=now)
             found = rows.read(tx, person, state="active")
+        telemetry.count(telemetry.ADAPTERS, {telemetry.OUTCOME: "rolled back"})
         self.tidy(user_id)
         return found[0] if found else None
 
@@ -356,6 +359,7 @@ def retire_erased(
 
 def _retire(tx: Connection, person: Person, one: Adapter, reason: str) -> None:
     """What it was trained on is told no longer: it may be just what had to go."""
+    telemetry.count(telemetry.ADAPTERS, {telemetry.OUTCOME: "retired"})
     rows.change(tx, person, one.revision, state="retired", reason=reason, turns=[], memory_ids=[], report={})
 
 

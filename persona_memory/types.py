@@ -35,7 +35,12 @@ rightly, the person says they know it, the person says they do not."""
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One message of a conversation, as it was made durable."""
+    """One message of a conversation, as it was made durable.
+
+    Attributes:
+        dated: `at` is what the message or the host says, as of an old chat that is imported; else it is when the turn
+            was stored, by a clock that may be wrong.
+    """
 
     seq: int
     thread_id: str
@@ -46,6 +51,7 @@ class Turn:
     speaker: str | None = None
     message_id: str | None = None
     state: LearnState = "pending"
+    dated: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,11 +22,9 @@ from persona_memory.ledger import Person, capture, events, jobs, people
 from persona_memory.ledger.capture import Captured
 from persona_memory.ledger.events import NewEvent
 from persona_memory.ledger.threads import Thread, is_erased
-from persona_memory.messages import Draft, clean, text_of, utc
+from persona_memory.messages import Draft, text_of, utc
 from persona_memory.reading import Fitted
 from persona_memory.types import Basis, EventKind, Observed, Policy
-
-MAX_THREAD_ID = 512
 
 REMEMBERED = 100_000
 """Hashes and turns that are remembered of all threads together, about half a KB each."""
@@ -75,7 +73,7 @@ class Writing:
                 return Observed((), ignored=len(said))
             if fitted is not None and fitted.epoch == found.epoch:
                 people.bump(tx, person, overflows=list(fitted.overflows))
-            thread = self._thread(person, _checked(thread_id))
+            thread = self._thread(person, people.checked_thread(thread_id))
             stored = capture.store(tx, found, thread, said, now=now, resent=resent)
             if stored.fresh:
                 self._follow_up(tx, person, thread_id, stored, now)
@@ -250,11 +248,3 @@ def _closed_error(person: Person, thread_id: str | None) -> InvalidInput:
         f"user {person.user_id!r} has asked that nothing be stored (paused, or thread {thread_id!r} is incognito); "
         "set_policy changes that"
     )
-
-
-def _checked(thread_id: object) -> str:
-    if isinstance(thread_id, str) and len(thread_id) > MAX_THREAD_ID:
-        raise InvalidInput(f"thread_id has {len(thread_id)} characters; at most {MAX_THREAD_ID} can be stored")
-    if not isinstance(thread_id, str) or not thread_id or clean(thread_id) != thread_id:
-        raise InvalidInput(f"thread_id is {thread_id!r}; pass the conversation's id as a non-empty, valid string")
-    return thread_id

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from persona_memory import Budgets, __version__, pictures
+from persona_memory import Backlog, Budgets, __version__, pictures
 from persona_memory.cli import queue
 from persona_memory.cli.adapters import adapters, consolidate, trainer
 from persona_memory.cli.encrypting import decrypt, encrypt, export_sealed, keygen, rotate_key
@@ -83,6 +83,7 @@ class Format(StrEnum):
     openai = "openai"
     chatgpt = "chatgpt"
     locomo = "locomo"
+    mem0 = "mem0"
 
 
 def _print_version(wanted: bool) -> None:
@@ -264,7 +265,7 @@ def import_(
     embeddings: Embeddings = None,
     index: Index = None,
 ) -> None:
-    """Bring conversations from a file into memory. The same file twice changes nothing.
+    """Bring conversations, or another memory, from a file into this one. The same file twice changes nothing.
 
     openai: a JSON array or JSONL of {"role", "content"}, or what `export` writes.
 
@@ -272,17 +273,25 @@ def import_(
 
     locomo: locomo10.json.
 
+    mem0: what its get_all gives, as JSON.
+
     Ctrl-C loses nothing: the same command goes on where it ended.
     """
-    from persona_memory.cli.importing import import_file, learn_now, read, say_what_came
+    from persona_memory.cli.importing import import_file, import_statements, learn_now, read, say_what_came
+    from persona_memory.importers import read_mem0
 
     if user is not None:
         check_id(user)
-    total = sum(1 for _ in read(format.value, path, user_id=user))  # a malformed file stores nothing
+    mem0 = format is Format.mem0
+    said = read_mem0(path, user_id=user) if mem0 else read(format.value, path, user_id=user)
+    total = sum(1 for _ in said)  # a malformed file stores nothing
     with at_work(home, url, namespace, embeddings=embeddings, index=index, model=model) as memory:
-        people = import_file(memory, err, read(format.value, path, user_id=user), path, total=total)
+        if mem0:
+            people = import_statements(memory, err, read_mem0(path, user_id=user), total=total)
+        else:
+            people = import_file(memory, err, read(format.value, path, user_id=user), path, total=total)
         with peeking(home, url, namespace) as peek:
-            say_what_came(peek, people, total=total)
+            say_what_came(peek, people, total=total, what="memories" if mem0 else "messages")
             if learn:
                 learn_now(memory, err, peek, people)
                 queue.say_what_is_left(memory)
@@ -412,13 +421,19 @@ def worker(
         _work(home, url, namespace, once, parametric=parametric, **options)
 
 
+def _done(before: Backlog, after: Backlog) -> str:
+    """What a run has come to: turns where some were to be learnt, else the jobs that there were."""
+    if before.unlearnt:
+        return f"done: {before.unlearnt - after.unlearnt} turns learnt of {before.unlearnt}"
+    return f"done: {before.jobs - after.jobs} jobs of {before.jobs}; there was nothing new to learn"
+
+
 def _work(home: Path | None, url: str | None, namespace: str, once: bool, **options: Any) -> None:
     if once:
         with at_work(home, url, namespace, **options) as memory:
             before = memory.backlog()
             memory.flush()
-            learnt = before.unlearnt - memory.backlog().unlearnt
-            note(f"done: {learnt} turns learnt of {before.unlearnt}" if before.jobs else "nothing was queued")
+            note(_done(before, memory.backlog()) if before.jobs else "nothing was queued")
             queue.say_what_is_left(memory)
         return
     with opened(home, url, namespace, worker=False, **options) as memory:

@@ -108,6 +108,20 @@ def evaluate(
     quick: Annotated[
         bool, typer.Option("--quick", help="Take a small part of the data, to see that all works.", rich_help_panel=RUN)
     ] = False,
+    people: Annotated[
+        int | None,
+        typer.Option(
+            "--people", metavar="N", show_default=False, rich_help_panel=RUN,
+            help="Simulated people, in place of the evaluation's own number: memorise, safety, drift, meta, reference.",
+        ),
+    ] = None,
+    seeds: Annotated[
+        int | None,
+        typer.Option(
+            "--seeds", metavar="N", show_default=False, rich_help_panel=RUN,
+            help="Runs with other seeds, in place of the evaluation's own number: memorise, safety, drift, meta.",
+        ),
+    ] = None,
     seed: Annotated[
         int, typer.Option("--seed", metavar="N", help="Seed of everything random.", rich_help_panel=RUN)
     ] = 0,
@@ -142,7 +156,8 @@ def evaluate(
     _check_outputs(markdown, plot)
     cache = cache.expanduser()
     tidy(cache, now=time.time())
-    checkpoint = Checkpoint(_unfinished(cache, name, data, model, local, adapter, dtype, by, embeddings, quick, seed))
+    choices = (model, local, adapter, dtype, by, embeddings, quick, people, seeds, seed)
+    checkpoint = Checkpoint(_unfinished(cache, name, data, *choices))
     if len(checkpoint):
         note(f"going on with an interrupted run: {_parts(checkpoint)} already done")
     if not err.is_terminal:
@@ -154,7 +169,8 @@ def evaluate(
             settings = Settings(
                 data=data, model=next(iter(models), None), others=tuple(models[1:]), local=local, adapter=adapter,
                 dtype=dtype, by=by, embedder=None if embeddings is None else embedder(embeddings), quick=quick,
-                seed=seed, cache=cache, checkpoint=checkpoint, watch=_Bars(progress) if err.is_terminal else _Lines(),
+                people=people, seeds=seeds, seed=seed, cache=cache, checkpoint=checkpoint,
+                watch=_Bars(progress) if err.is_terminal else _Lines(),
             )  # fmt: skip
             report = run(name, settings)
     except KeyboardInterrupt:

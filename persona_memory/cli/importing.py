@@ -15,7 +15,7 @@ from persona_memory import Backlog, Observed, PersonaMemory
 from persona_memory.cli.output import note
 from persona_memory.cli.peeking import Peek
 from persona_memory.errors import InvalidInput
-from persona_memory.importers import ImportedMessage, read_chatgpt, read_locomo, read_openai
+from persona_memory.importers import ImportedMessage, ImportedStatement, read_chatgpt, read_locomo, read_openai
 
 BATCH = 2000
 """Messages that are stored in one transaction: for about half a second nobody else can write."""
@@ -82,10 +82,34 @@ def import_file(
     return people
 
 
-def say_what_came(peek: Peek, people: Mapping[str, Imported], *, total: int) -> None:
-    """Say how many messages were new, and of the others why they are not."""
+def import_statements(
+    memory: PersonaMemory, console: Console, statements: Iterable[ImportedStatement], *, total: int
+) -> dict[str, Imported]:
+    """Store what another memory holds, each as a statement about the person; a second run stores nothing twice.
+
+    Returns:
+        What became of them, by user id.
+    """
+    people: dict[str, Imported] = {}
+    with _progress(console) as bar:
+        storing = bar.add_task("storing", total=total)
+        for one in statements:
+            imported = people.setdefault(one.user_id, Imported())
+            try:
+                kept = memory.import_statement(one.text, user_id=one.user_id, source=one.source, at=one.at)
+            except InvalidInput:  # memory is paused
+                imported.refused += 1
+            else:
+                imported.new += kept is not None
+                imported.turns.update(() if kept is None else kept.sources)
+            bar.advance(storing)
+    return people
+
+
+def say_what_came(peek: Peek, people: Mapping[str, Imported], *, total: int, what: str) -> None:
+    """Say how many messages (or memories, `what`) were new, and of the others why they are not."""
     new = sum(one.new for one in people.values())
-    note(f"{total} messages of {'1 person' if len(people) == 1 else f'{len(people)} people'} read, {new} new")
+    note(f"{total} {what} of {'1 person' if len(people) == 1 else f'{len(people)} people'} read, {new} new")
     erased = sum(one.erased + peek.erased(owner, one.turns) for owner, one in people.items())
     if erased:
         note(

@@ -22,6 +22,7 @@ class Evaluation:
         needs_model: whether nothing can be measured without a model.
         several: whether it compares several chat models in one run.
         local: whether a local language model will do in place of a chat model.
+        sizes: which of `people` and `seeds` may be asked for.
     """
 
     about: str
@@ -29,6 +30,7 @@ class Evaluation:
     needs_model: bool = False
     local: bool = False
     several: bool = False
+    sizes: tuple[str, ...] = ()
 
 
 EVALUATIONS: Mapping[str, Evaluation] = {
@@ -77,26 +79,31 @@ EVALUATIONS: Mapping[str, Evaluation] = {
     "reference": Evaluation(
         "the reference model's bars: questions of all kinds about conversations; another's with --local FOLDER",
         local=True,
+        sizes=("people",),
     ),
     "meta": Evaluation(
         "shared starts for adapters: joint training, Reptile, FOMAML, MAML, Meta-SGD; on the reference model, or "
         "--local FOLDER",
         local=True,
+        sizes=("people", "seeds"),
     ),
     "drift": Evaluation(
         "keeping an adapter up to date while a person changes: what to train on, what it costs, what it breaks; on "
         "the reference model, or --local FOLDER",
         local=True,
+        sizes=("people", "seeds"),
     ),
     "memorise": Evaluation(
         "conversations that move into an adapter: what is remembered and still read, against retrieval; on the "
         "reference model, or --local FOLDER",
         local=True,
+        sizes=("people", "seeds"),
     ),
     "safety": Evaluation(
         "what adapters must not do: leak, bleed, overrule a context, remember what is forgotten; on the reference "
         "model, or --local FOLDER",
         local=True,
+        sizes=("people", "seeds"),
     ),
     "qa": Evaluation(
         "answers to questions about long dialogues, by F1 and by a judge",
@@ -132,6 +139,11 @@ def run(name: str, settings: Settings) -> Report:
         raise InvalidInput(f"{name} measures a chat model; pass --model provider:name{other}")
     if settings.others and not known.several:
         raise InvalidInput(f"{name} measures one chat model at a time; pass --model once")
+    for asked, number in {"people": settings.people, "seeds": settings.seeds}.items():
+        if number is not None and asked not in known.sizes:
+            raise InvalidInput(f"{name} does not choose its {asked}: leave --{asked} out")
+        if number is not None and number < 1:
+            raise InvalidInput(f"--{asked} {number} measures nothing: pass 1 or more")
     module = import_module(f"persona_memory.evaluation.{name}")
     report: Report = replace(module.run(settings), provenance=provenance())
     return quick(report, module.QUICK_PART) if settings.quick else report

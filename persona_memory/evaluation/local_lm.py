@@ -89,8 +89,8 @@ def load(path: Path, *, adapter: Path | None = None) -> LocalLM:
         raise InvalidInput(f"there is no folder {str(path)!r}; --local takes a folder with a model and its tokenizer")
     device = "cuda" if torch.cuda.is_available() else "cpu"
     try:
-        tokenizer: Any = AutoTokenizer.from_pretrained(path, local_files_only=True)
-        model: Any = AutoModelForCausalLM.from_pretrained(path, local_files_only=True, dtype="auto")
+        tokenizer: Any = AutoTokenizer.from_pretrained(path, local_files_only=True)  # nosec B615 # local_files_only: nothing is downloaded
+        model: Any = AutoModelForCausalLM.from_pretrained(path, local_files_only=True, dtype="auto")  # nosec B615 # local_files_only: nothing is downloaded
     except (OSError, ValueError) as error:
         raise InvalidInput(
             f"{str(path)!r} holds no causal language model with its tokenizer: {_line(error)}"

@@ -1,8 +1,13 @@
-"""Tables as plots, every figure with its interval: one figure as a forest plot, two against each other as points."""
+"""Tables as plots, every figure with its interval: one figure as a forest plot, two against each other as points.
+
+What goes on for long is drawn as lines.
+"""
 
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +35,43 @@ def plot(report: Report, folder: Path) -> list[Path]:
         files.append(folder / f"{report.name}-{number}.png")
         figure.savefig(files[-1], dpi=150)
     return files
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """Lines that share a scale, by name."""
+
+    scale: str
+    lines: Mapping[str, Sequence[float]]
+
+
+def lines(path: Path, *, title: str, across: str, at: Sequence[float], panels: Sequence[Panel]) -> None:
+    """Draw panels one below the other, all from 0: what stays flat has to look so.
+
+    Args:
+        across: what `at` counts.
+
+    Raises:
+        MissingExtra: matplotlib is not installed.
+    """
+    check()
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(WIDTH, 2.0 * len(panels)), layout="constrained")
+    drawn = figure.subplots(len(panels), sharex=True, squeeze=False)[:, 0]
+    for axes, panel in zip(drawn, panels, strict=True):
+        for name, values in panel.lines.items():
+            axes.plot(at, values, marker="o", markersize=3, label=name or None)
+        axes.set_ylabel(panel.scale)
+        axes.set_ylim(bottom=0)
+        axes.grid(color="#e9ecef")
+        axes.spines[["top", "right"]].set_visible(False)
+        if len(panel.lines) > 1:
+            axes.legend(fontsize=7, ncols=2, frameon=False)
+    drawn[-1].set_xlabel(across)
+    drawn[-1].xaxis.set_major_formatter("{x:,.0f}")
+    figure.suptitle(title, x=0.01, ha="left", fontsize=10, weight="bold")
+    figure.savefig(path, dpi=150)
 
 
 def check() -> None:

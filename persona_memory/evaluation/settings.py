@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from persona_memory.evaluation.cache import CACHE
 from persona_memory.evaluation.progress import Checkpoint, Quiet, Watch
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
 
     from persona_memory.protocols import Embedder
+
+Size = TypeVar("Size", bound=Any)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,7 @@ class Settings:
             model tells log-probabilities.
         embedder: for the dense parts; None for the local default.
         quick: a small part of the data, to see that all works. Its figures mean little, and the report says so.
+        people, seeds: how many simulated people, and runs of each with other seeds; None for the evaluation's own.
         seed: of everything random: the bootstrap, samples, simulated people.
         cache: folder for vectors and other things that are dear to compute; they stay from run to run.
         checkpoint: what an interrupted run has done already.
@@ -46,6 +49,8 @@ class Settings:
     by: Literal["letter", "likelihood"] = "letter"
     embedder: Embedder | None = None
     quick: bool = False
+    people: int | None = None
+    seeds: int | None = None
     seed: int = 0
     cache: Path = field(default_factory=CACHE.expanduser)
     checkpoint: Checkpoint = field(default_factory=Checkpoint)
@@ -55,3 +60,9 @@ class Settings:
     def base(self) -> Path:
         """The folder of the model that adapters are trained on: the reference model's where none is named."""
         return self.local or shipped_model()
+
+    def sized(self, size: Size) -> Size:
+        """An evaluation's size, a dataclass with `people` and `seeds`, with as many of them as are asked for."""
+        asked = {"people": self.people, "seeds": self.seeds}
+        changed: Size = replace(size, **{name: number for name, number in asked.items() if number is not None})
+        return changed

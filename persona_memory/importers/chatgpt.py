@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import lzma
 import re
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
@@ -12,11 +14,13 @@ from typing import Any
 from pydantic import AliasChoices, BaseModel, Field
 
 from persona_memory.errors import ImportFileError
-from persona_memory.importers.files import Identifier, ImportedMessage, Moment, load_json, parse, readable
+from persona_memory.importers.files import Identifier, ImportedMessage, Moment, load_json, parse, readable, storable
 from persona_memory.types import Role
 
 _FILE = "conversations.json of a ChatGPT data export, or the .zip that holds it"
 _MEMBER = re.compile(r"(?:^|/)conversations(?:-\d+)?\.json$")
+LARGE, PACKED = 100_000_000, 100
+"""Bytes above which a member of an archive must not unpack to more than so many times its size."""
 _ROLES: dict[str, Role] = {"user": "user", "assistant": "assistant"}
 
 
@@ -76,7 +80,8 @@ def read_chatgpt(path: str | Path, *, user_id: str) -> Iterator[ImportedMessage]
             text = _spoken(message)
             if text:
                 role, at = _ROLES[message.author.role], message.create_time or found.create_time
-                yield ImportedMessage(user_id, thread_id, message.id, role, None, text, at)
+                told = ImportedMessage(user_id, thread_id, message.id, role, None, text, at)
+                yield storable(told, source=source, line=None, where="its id")
 
 
 def _documents(path: Path) -> Iterator[tuple[str, Any]]:
@@ -88,14 +93,36 @@ def _documents(path: Path) -> Iterator[tuple[str, Any]]:
         return
     try:
         with zipfile.ZipFile(path) as archive:
-            names = sorted(name for name in archive.namelist() if _MEMBER.search(name))
-            contents = [(f"{path}:{name}", archive.read(name)) for name in names]
-    except (zipfile.BadZipFile, EOFError, RuntimeError, NotImplementedError, zlib.error) as error:
+            members = sorted((one for one in archive.infolist() if _MEMBER.search(one.filename)), key=_name)
+            contents = [(f"{path}:{one.filename}", archive.read(_plausible(one, path))) for one in members]
+    except ImportFileError:
+        raise
+    except _UNREADABLE as error:
         raise ImportFileError(str(path), None, f"the archive cannot be read ({error}); expected {_FILE}") from error
     if not contents:
         raise ImportFileError(str(path), None, f"the archive holds no conversations.json; expected {_FILE}")
     for source, content in contents:
         yield source, load_json(content, source=source, expected=_FILE)
+
+
+_UNREADABLE = (
+    zipfile.BadZipFile, EOFError, RuntimeError, NotImplementedError, zlib.error, lzma.LZMAError, OSError, ValueError,
+    struct.error, IndexError,
+)  # fmt: skip
+"""What Python's zipfile raises on archives that are damaged, encrypted or none."""
+
+
+def _name(member: zipfile.ZipInfo) -> str:
+    return member.filename
+
+
+def _plausible(member: zipfile.ZipInfo, path: Path) -> zipfile.ZipInfo:
+    """The member, unless it would unpack to far more than conversations do: JSON becomes a tenth, not a hundredth."""
+    if member.file_size > LARGE and member.file_size > PACKED * member.compress_size:
+        raise ImportFileError(
+            str(path), None, f"{member.filename!r} would unpack to {member.file_size:,} bytes; expected {_FILE}"
+        )
+    return member
 
 
 def _branch(found: _Conversation, source: str) -> list[_Message]:

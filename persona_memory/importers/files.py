@@ -11,7 +11,8 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ValidationError
 
-from persona_memory.errors import ImportFileError
+from persona_memory.errors import ImportFileError, InvalidInput
+from persona_memory.ledger.people import checked, checked_thread
 from persona_memory.types import Role
 
 _Parsed = TypeVar("_Parsed", bound=BaseModel)
@@ -43,7 +44,7 @@ def load_json(content: bytes, *, source: str, expected: str) -> Any:
         raise ImportFileError(source, None, f"the file is empty; expected {expected}")
     try:
         return json.loads(text)
-    except (json.JSONDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise _not_json(error, source, 0, expected) from error
 
 
@@ -58,7 +59,7 @@ def load_json_lines(path: Path, *, expected: str) -> Iterator[tuple[int, Any]]:
             found = True
             try:
                 yield number, json.loads(line)
-            except (json.JSONDecodeError, RecursionError) as error:
+            except (ValueError, RecursionError) as error:
                 raise _not_json(error, source, number - 1, expected) from error
     if not found:
         raise ImportFileError(source, None, f"the file is empty; expected {expected}")
@@ -87,6 +88,16 @@ def parse(model: type[_Parsed], value: Any, *, source: str, line: int | None, wh
         raise ImportFileError(source, line, f"{named}: {message}; expected {expected}") from error
 
 
+def storable(message: ImportedMessage, *, source: str, line: int | None, where: str) -> ImportedMessage:
+    """The message, if a memory can hold it: known before the first one is stored."""
+    try:
+        checked(message.user_id)
+        checked_thread(message.thread_id)
+    except InvalidInput as error:
+        raise ImportFileError(source, line, f"{where}: {error}") from error
+    return message
+
+
 def decode(content: bytes, *, source: str, line: int) -> str:
     """The text of UTF-8 bytes whose first line is `line`; a byte-order mark goes."""
     try:
@@ -97,8 +108,9 @@ def decode(content: bytes, *, source: str, line: int) -> str:
 
 
 def _not_json(error: Exception, source: str, before: int, expected: str) -> ImportFileError:
-    if not isinstance(error, json.JSONDecodeError):
-        return ImportFileError(source, before + 1, f"nested too deeply; expected {expected}")
+    if not isinstance(error, json.JSONDecodeError):  # a number that Python refuses to read, or RecursionError
+        problem = "a number has too many digits" if isinstance(error, ValueError) else "nested too deeply"
+        return ImportFileError(source, before + 1, f"{problem}; expected {expected}")
     problem = f"not valid JSON ({error.msg}, column {error.colno}); expected {expected}"
     return ImportFileError(source, before + error.lineno, problem)
 

@@ -11,11 +11,12 @@ from typing import Any
 from pydantic import BaseModel
 
 from persona_memory.errors import ImportFileError
-from persona_memory.importers.files import ImportedMessage, load_json, parse, readable
+from persona_memory.importers.files import ImportedMessage, load_json, parse, readable, storable
 
 _FILE = 'LoCoMo\'s locomo10.json, a list of {"sample_id": …, "conversation": {"speaker_a": …, "session_1": […], …}}'
 _TURN = '{"speaker": …, "dia_id": …, "text": …}'
 _DATE = re.compile(r"(\d{1,2}):(\d{2}) (am|pm) on (\d{1,2}) ([A-Z][a-z]+), (\d{4})")
+_SESSION = re.compile(r"session_([1-9][0-9]{0,5})")
 _MONTHS = (
     "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
     "December",
@@ -23,6 +24,10 @@ _MONTHS = (
 
 BETWEEN_TURNS = timedelta(seconds=5)
 """Turns of a session are dated this far apart, as only the session has a date."""
+
+
+LAST_YEAR = 9000
+"""Later ones are no dates: turns that follow would lie beyond what Python's calendar knows."""
 
 
 class _Sample(BaseModel):
@@ -69,7 +74,7 @@ def read_locomo(path: str | Path, *, captions: bool = True) -> Iterator[Imported
 def _dialogue(sample: _Sample, source: str, *, captions: bool) -> Iterator[ImportedMessage]:
     talk, name = sample.conversation, sample.sample_id
     speakers = parse(_Speakers, talk, source=source, line=None, where=name, expected=_FILE)
-    numbers = sorted(int(key.removeprefix("session_")) for key in talk if re.fullmatch(r"session_\d+", key))
+    numbers = sorted(int(found[1]) for key in talk if (found := _SESSION.fullmatch(key)))
     for number in numbers:
         session = f"session_{number}"
         where = f"{name}, {session}"
@@ -86,7 +91,7 @@ def _dialogue(sample: _Sample, source: str, *, captions: bool) -> Iterator[Impor
                 problem = f"{where}, turn {place + 1}: the speaker is {turn.speaker!r}; expected {known}"
                 raise ImportFileError(source, None, problem)
             image = f" [shares an image: {turn.blip_caption}]" if captions and turn.blip_caption else ""
-            yield ImportedMessage(
+            told = ImportedMessage(
                 user_id=name,
                 thread_id=f"{name}/{session}",
                 message_id=turn.dia_id,
@@ -95,6 +100,7 @@ def _dialogue(sample: _Sample, source: str, *, captions: bool) -> Iterator[Impor
                 text=turn.text + image,
                 at=began + place * BETWEEN_TURNS,
             )
+            yield storable(told, source=source, line=None, where=where)
 
 
 def _date(value: Any, source: str, where: str) -> datetime:
@@ -104,7 +110,7 @@ def _date(value: Any, source: str, where: str) -> datetime:
         if found is None:
             raise ValueError
         hour, minute, half, day, month, year = found.groups()
-        if not 1 <= int(hour) <= 12:
+        if not 1 <= int(hour) <= 12 or int(year) > LAST_YEAR:
             raise ValueError
         hours = int(hour) % 12 + (12 if half == "pm" else 0)
         return datetime(int(year), _MONTHS.index(month) + 1, int(day), hours, int(minute), tzinfo=UTC)

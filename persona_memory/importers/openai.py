@@ -19,6 +19,7 @@ from persona_memory.importers.files import (
     load_json_lines,
     parse,
     readable,
+    storable,
 )
 from persona_memory.messages import text_of
 from persona_memory.types import Role
@@ -154,7 +155,8 @@ def _message(value: Any, place: _Place, owner: str | None) -> ImportedMessage | 
         raise place.error(str(error)) from error
     if not text.strip():
         return None
-    return ImportedMessage(user_id, found.thread_id or place.thread_id, found.id, role, found.name, text, found.at)
+    message = ImportedMessage(user_id, found.thread_id or place.thread_id, found.id, role, found.name, text, found.at)
+    return storable(message, source=place.source, line=place.line, where=place.where)
 
 
 def _owner(asked: str | None, found: str | None, place: _Place) -> str:

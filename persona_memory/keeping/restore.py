@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -118,8 +119,12 @@ class _Folder:
     names: frozenset[str]
 
     def read(self, name: str) -> BinaryIO:
-        """The file's content."""
-        return (self.path / name).open("rb")
+        """The file's content; what is no file, as a pipe, is not waited for."""
+        file = os.fdopen(os.open(self.path / name, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            file.close()
+            raise InvalidInput(f"{str(self.path)!r} is damaged: {name} is no file")
+        return file
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,10 +136,11 @@ class _Packed:
 
     def read(self, name: str) -> BinaryIO:
         """The file's content."""
-        found = self.tar.extractfile(name)
-        if found is None:
+        found = self.tar.getmember(name)
+        file = self.tar.extractfile(found) if found.isreg() else None
+        if file is None:
             raise InvalidInput(f"{self.tar.name!r} is damaged: {name} is no file")
-        return found  # type: ignore[return-value]
+        return file  # type: ignore[return-value]
 
 
 @contextmanager

@@ -8,12 +8,13 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Table, create_engine, func, select
+from sqlalchemy import Connection, Table, func, select
 
 from persona_memory.ledger import Ledger, sealed
-from persona_memory.ledger.engine import named_errors
 from persona_memory.ledger.keys import Vault
+from persona_memory.ledger.naming import named_errors
 from persona_memory.ledger.schema import metadata, vectors
+from persona_memory.ledger.silent import create_engine
 
 FROM_VECTORS = frozenset({("events", "embedded"), ("memories", "embedded"), ("users", "embedder")})
 """Columns that say what is embedded: in a copy nothing is, as vectors are computed again."""
@@ -47,7 +48,7 @@ def plain(file: Path, vault: Vault | None = None) -> Iterator[Connection]:
     Args:
         vault: keys to what is encrypted there; without it that is read as it is stored.
     """
-    engine = create_engine(f"sqlite:///{file}", hide_parameters=True)
+    engine = create_engine(f"sqlite:///{file}")
     if vault is not None:
         sealed.use(engine.dialect, vault)
     try:
@@ -65,4 +66,6 @@ def _copying(table: Table) -> str:
     names = [column.name for column in table.columns]
     values = ["NULL" if (table.name, name) in FROM_VECTORS else f'"{name}"' for name in names]
     listed = ", ".join(f'"{name}"' for name in names)
-    return f'INSERT INTO copy."{table.name}" ({listed}) SELECT {", ".join(values)} FROM main."{table.name}"'
+    # Names come from our own schema, and nothing else is put in.
+    into, taken = f'INSERT INTO copy."{table.name}" ({listed})', f"SELECT {', '.join(values)}"
+    return f'{into} {taken} FROM main."{table.name}"'

@@ -10,11 +10,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
+from persona_memory import telemetry
 from persona_memory.errors import ModelUnavailable
 from persona_memory.learning.context import Clock
 from persona_memory.types import Outage
 
-log = logging.getLogger("persona_memory")
+log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -51,7 +52,7 @@ class Breaker:
     def answered(self) -> None:
         """The model has answered, whether or not the answer can be used."""
         if self.outage is not None:
-            log.info("persona-memory: the language model answers again")
+            log.info("persona-memory: the language model answers again", extra=telemetry.event("breaker.closed"))
         self.failures, self.outage = 0, None
         self._people.clear()
 
@@ -71,6 +72,7 @@ class Breaker:
             log.warning(
                 "persona-memory: the language model answers nobody (%s, failures in a row: %d); learning waits, and "
                 "one job tries it again from time to time", error.kind, self.failures,
+                extra=telemetry.event("breaker.opened", {telemetry.ERROR: error.kind}),
             )  # fmt: skip
             return
         if asked_before:

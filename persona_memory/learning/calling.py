@@ -87,7 +87,7 @@ async def _heard(caller: Caller, ask: Callable[[], Awaitable[T]], seconds: float
 
 async def _within(ask: Callable[[], Awaitable[T]], seconds: float | None) -> T:
     """The answer, or an error that concerns this call alone: a cancellation inside of it is not ours."""
-    asked = asyncio.ensure_future(ask())
+    asked = asyncio.ensure_future(_contained(ask))
     try:
         done, _ = await asyncio.wait({asked}, timeout=seconds)
     except asyncio.CancelledError:
@@ -107,6 +107,14 @@ async def _within(ask: Callable[[], Awaitable[T]], seconds: float | None) -> T:
     if found is None:
         raise error
     raise found from error
+
+
+async def _contained(ask: Callable[[], Awaitable[T]]) -> T:
+    """What the call answers; a client that asks the process to exit has failed: asyncio would end the loop by it."""
+    try:
+        return await ask()
+    except SystemExit as error:
+        raise ModelUnavailable("SystemExit", str(error), certain=False) from error
 
 
 async def _give_up(asked: asyncio.Task[T]) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from persona_memory import telemetry
 from persona_memory.adapters import Fingerprint
 from persona_memory.errors import AdapterError, LearningError, PersonaMemoryError
 from persona_memory.learning import lessons
@@ -26,7 +27,7 @@ from persona_memory.protocols import Drifted, Example, ParametricMemory, Studied
 from persona_memory.registry import ERASED, UNFINISHED
 from persona_memory.types import Adapter, Job, Turn
 
-log = logging.getLogger("persona_memory")
+log = logging.getLogger(__name__)
 
 FEWEST = 4
 """Positive pairs without which nothing is trained: what is so little fits every prompt."""
@@ -110,7 +111,10 @@ async def _teach(learning: Learning, person: Person, job: Job, teacher: Teacher,
     except LearningError as error:
         if job.attempts < PATIENCE:
             raise
-        log.warning("persona-memory: a conversation of %s cannot be taught: %s", job.user_id, type(error).__name__)
+        log.warning(
+            "persona-memory: %s job %d: a conversation cannot be taught: %s", job.kind, job.id, type(error).__name__,
+            extra=telemetry.event("lesson.failed", {telemetry.JOB: job.id, telemetry.ERROR: type(error).__name__}),
+        )  # fmt: skip
         taught = lessons.answer(talk, (), teacher=teacher.name, problem=type(error).__name__)
     await learning.store(_store, learning, person, job, taught)
 
@@ -213,14 +217,19 @@ def _judge(learning: Learning, person: Person, candidate: Adapter, studied: Stud
     registry, name = learning.adapters, candidate.adapter_id
     active = registry.active(person.user_id)
     registry.evaluate(person.user_id, name, studied.files, report=studied.report)
+    telemetry.count(telemetry.ADAPTERS, {telemetry.OUTCOME: "trained"})
     if not studied.report["passed"]:
-        log.info("persona-memory: adapter %s is not served: %s", name, studied.report.get("reason", ""))
+        telemetry.count(telemetry.ADAPTERS, {telemetry.OUTCOME: "rejected"})
+        log.info(
+            "persona-memory: adapter %s is not served: %s", name, studied.report.get("reason", ""),
+            extra=telemetry.event("adapter.rejected", {telemetry.ADAPTER: name}),
+        )  # fmt: skip
         return
     try:
         replacing = active.adapter_id if active else None
         registry.promote(person.user_id, name, now=learning.clock(), replacing=replacing)
     except AdapterError as error:  # another one became active meanwhile; this one stays evaluated
-        log.info("persona-memory: %s", error)
+        log.info("persona-memory: %s", error, extra=telemetry.event("adapter.rejected", {telemetry.ADAPTER: name}))
 
 
 def _retire(learning: Learning, person: Person, candidate: Adapter, reason: str) -> None:

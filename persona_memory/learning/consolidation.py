@@ -48,6 +48,7 @@ def resolve(
         identify: (kind, text, sources) to the memory's id.
     """
     said = {turn.seq: turn.at for turn in window.fresh}
+    imported = {turn.seq for turn in window.fresh if turn.dated}
     held = {memory.id: memory for memory in known}
     current = {memory.id: memory for memory in known if memory.current}
     worded = [(memory, content_words(memory.text)) for memory in current.values()] if extraction.memories else []
@@ -57,13 +58,14 @@ def resolve(
     ids: list[str] = []
     for one in extraction.memories:
         at = max(said[seq] for seq in one.sources)
+        dated = at if imported.issuperset(one.sources) else None
         replaces = [ids[int(old[1:])] if old.startswith("#") else old for old in one.replaces]
         mark = _print(one.kind, one.text, one.valid_from or at)
         same = by_text.get(mark) or _near(one, worded)
         if same is not None and same not in replaces:
             ids.append(same)
             ended = [old.id for old in known if old.superseded_by == same]  # stay so if the first source goes
-            untrue = [old for old in replaces if old in current and not _is_older(one, at, current[old], said_at)]
+            untrue = [old for old in replaces if old in current and not _is_older(one, dated, current[old], said_at)]
             support.append(_as_json(one, same, [*ended, *untrue], at))
             by_text = {text: kept for text, kept in by_text.items() if kept not in untrue}
             continue
@@ -72,7 +74,7 @@ def resolve(
         if new_id in held:
             continue  # learnt before, and superseded since
         replaced = [current[old] for old in replaces if old in current]
-        newer = next((old for old in replaced if _is_older(one, at, old, said_at)), None)
+        newer = next((old for old in replaced if _is_older(one, dated, old, said_at)), None)
         if newer is not None:
             added.append({**_as_json(one, new_id, [], at), "until": newer.valid_from.isoformat(), "newer": newer.id})
             continue
@@ -113,10 +115,10 @@ def _as_json(one: ExtractedMemory, new_id: str, replaces: list[str], at: datetim
     }  # fmt: skip
 
 
-def _is_older(one: ExtractedMemory, at: datetime, known: Memory, said_at: Mapping[int, datetime]) -> bool:
+def _is_older(one: ExtractedMemory, at: datetime | None, known: Memory, said_at: Mapping[int, datetime]) -> bool:
     """Whether what would replace a known memory was said before it: earlier in the log, or dated so by an import."""
     told = [said_at[seq] for seq in known.sources if seq in said_at]
-    return max(one.sources) < max(known.sources, default=0) or (bool(told) and at < max(told) - DAY)
+    return max(one.sources) < max(known.sources, default=0) or (bool(told) and at is not None and at < max(told) - DAY)
 
 
 def _print(kind: str, text: str, valid_from: datetime) -> tuple[str, str, str]:

@@ -13,6 +13,7 @@ from persona_memory.ledger.index import LedgerIndex
 from persona_memory.memo import Memo
 from persona_memory.profile import schema
 from persona_memory.retrieval import words
+from persona_memory.telemetry import told
 
 SHARED: tuple[Memo[Any], ...] = (words.PIECES, costs.PIECES, schema.FOLDED)
 """What this process remembers of single words and values, whoever said them."""
@@ -36,9 +37,9 @@ def finish(learning: Learning) -> str | None:
             with ledger.write() as tx:
                 erasure.withdrawn(tx, ledger.namespace, receipt_id)
     except (IndexUnavailable, EmbeddingError) as error:
-        problem = f"vectors stay in the index: {error}"
+        problem = f"vectors stay in the index: {told(error)}"
     except EncryptionError as error:
-        problem = f"their key stays: {error}"
+        problem = f"their key stays: {told(error)}"
     except OSError as error:
         problem = f"files of adapters stay: {error.strerror}"
     except LedgerError as error:

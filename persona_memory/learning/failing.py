@@ -5,9 +5,11 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Literal
 
 from sqlalchemy import Connection
 
+from persona_memory import telemetry
 from persona_memory.errors import LedgerDiskError, LedgerLocked, LedgerReadOnly, ModelUnavailable, OverBudget
 from persona_memory.learning.breaker import Breaker
 from persona_memory.learning.context import Learning
@@ -16,10 +18,13 @@ from persona_memory.ledger import Person, events, jobs, people
 from persona_memory.messages import clean
 from persona_memory.types import Job
 
-log = logging.getLogger("persona_memory")
+log = logging.getLogger(__name__)
 
 PASSING = (LedgerLocked, LedgerReadOnly, LedgerDiskError)
 """Failures of the ledger, not of what was to be learnt: the job is tried until they have passed, and never parked."""
+
+Outcome = Literal["done", "given back", "retried", "parked", "waits for a budget", "waits for the model", "dropped"]
+"""What an attempt at a job came to."""
 
 SHOWN = 1000
 _DOUBLINGS = 32
@@ -89,32 +94,28 @@ def judge(job: Job, error: Exception, *, breaker: Breaker, now: datetime) -> Fai
     return Failure(error, pause=pause)
 
 
-def record(learning: Learning, job: Job, failure: Failure, retry: Retry) -> None:
+def record(learning: Learning, job: Job, failure: Failure, retry: Retry) -> Outcome:
     """Put the job off, have it tried again, or park it, with the reason."""
     person, now = learning.person(job.user_id), learning.clock()
     with learning.ledger.write() as tx:
         found = people.lock_known(tx, person)
         held = jobs.held(tx, job)  # windows that were stored since have begun its attempts anew
         if found is None or held is None:
-            log.info("persona-memory: %s job %d is no longer held; its failure was dropped", job.kind, job.id)
-            return
+            log.info(
+                "persona-memory: %s job %d is no longer held; its failure was dropped", job.kind, job.id,
+                extra=telemetry.event("job.dropped", _named(job)),
+            )  # fmt: skip
+            return "dropped"
         erased = held.epoch != found.epoch  # what failed may quote what is erased
         shown = "begins again: something was erased meanwhile" if erased else failure.shown
         if isinstance(failure.cause, OverBudget):
             jobs.put_off(tx, person, held, failure.shown, due=failure.cause.until, now=now, waits_for="budget")
-        elif failure.waiting is not None:
+            return "waits for a budget"
+        if failure.waiting is not None:
             jobs.put_off(tx, person, held, shown, due=failure.waiting, now=now, waits_for="model")
-        else:
-            _count_attempt(
-                tx,
-                learning,
-                person,
-                held,
-                failure,
-                shown,
-                retry=retry,
-                park=not erased and not isinstance(failure.cause, PASSING),
-            )
+            return "waits for the model"
+        park = not erased and not isinstance(failure.cause, PASSING)
+        return _count_attempt(tx, learning, person, held, failure, shown, retry=retry, park=park)
 
 
 def _count_attempt(
@@ -127,16 +128,22 @@ def _count_attempt(
     *,
     retry: Retry,
     park: bool,
-) -> None:
+) -> Outcome:
     now = learning.clock()
     log.warning(
         "persona-memory: %s job %d failed (attempt %d): %s",
         held.kind, held.id, held.attempts, type(failure.cause).__name__,
+        extra=telemetry.event("job.failed", {**_named(held), telemetry.ERROR: type(failure.cause).__name__}),
     )  # fmt: skip
     if held.attempts < retry.attempts or not park:
         jobs.retry_later(tx, person, held, shown, due=now + max(retry.delay(held.attempts), failure.pause), now=now)
-        return
+        return "retried"
     seqs = failure.error.seqs if isinstance(failure.error, WindowError) else ()
     jobs.park(tx, person, held, shown, seqs, now=now)
     if seqs and events.count_pending(tx, person, most=1):  # the windows after it
         jobs.enqueue(tx, person, "learn", due=now, now=now)
+    return "parked"
+
+
+def _named(job: Job) -> telemetry.Attributes:
+    return {telemetry.KIND: job.kind, telemetry.JOB: job.id, telemetry.ATTEMPT: job.attempts}

@@ -19,6 +19,7 @@ from persona_memory.learning.consolidation import resolve
 from persona_memory.learning.context import Learning, record
 from persona_memory.learning.forgetting import Forgotten, Wanted
 from persona_memory.learning.optimize import optimization_due
+from persona_memory.learning.trouble import contained
 from persona_memory.ledger import Person, derived, erasure, events, jobs, people
 from persona_memory.profile.statements import closed_by
 from persona_memory.protocols import Extraction, Window
@@ -71,8 +72,8 @@ async def learn(learning: Learning, job: Job) -> None:
             left = await learning.store(_store, learning, person, job, read, extraction)
         except (LedgerError, StaleJob):
             raise
-        except Exception as error:
-            raise WindowError(tuple(turn.seq for turn in read.window.fresh), error) from error
+        except (Exception, SystemExit) as error:
+            raise WindowError(tuple(turn.seq for turn in read.window.fresh), contained(error)) from error
         if left is None:
             return
         job = left

@@ -13,6 +13,7 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, System
 from langchain_core.utils.function_calling import convert_to_openai_tool
 from pydantic import BaseModel, ValidationError
 
+from persona_memory import telemetry
 from persona_memory.budget import counter_for
 from persona_memory.errors import LearningError
 from persona_memory.learning.calling import call
@@ -47,6 +48,7 @@ class Asking:
         self._seconds = seconds
         self._count = counter_for(model)
         self._structured = lru_cache(FORMS)(partial(model.with_structured_output, include_raw=True))
+        self._named = _named(model)
 
     async def ask(
         self,
@@ -75,10 +77,14 @@ class Asking:
             if reason:
                 messages.append(HumanMessage(RETRY_PROMPT.format(error=reason)))
             reads = partial(self._reads, messages, tool)
-            result = await call(
-                partial(structured.ainvoke, messages, config={"tags": [NOSTREAM]}),
-                seconds=self._seconds, reads=reads, took=partial(self._took, reads),
-            )  # fmt: skip
+            with telemetry.timed(telemetry.CALLS, f"chat {self._named[telemetry.MODEL]}", self._named):
+                result = await call(
+                    partial(structured.ainvoke, messages, config={"tags": [NOSTREAM]}),
+                    seconds=self._seconds, reads=reads, took=partial(self._total, reads),
+                )  # fmt: skip
+            if telemetry.is_measured():
+                for kind, number in zip(("input", "output"), self._took(reads, result), strict=True):
+                    telemetry.measure(telemetry.TOKENS, number, {**self._named, telemetry.TOKEN_TYPE: kind})
             answer, reason = _read(result, schema)
             if answer is not None and check is not None:
                 try:
@@ -94,16 +100,29 @@ class Asking:
         """The tokens of a question, at the most."""
         return sum(self._count(str(message.content)) for message in messages) + self._count(json.dumps(tool))
 
-    def _took(self, reads: Callable[[], int], result: Any) -> int:
-        """The tokens of a call as the model reports them, else as they are counted."""
+    def _total(self, reads: Callable[[], int], result: Any) -> int:
+        return sum(self._took(reads, result))
+
+    def _took(self, reads: Callable[[], int], result: Any) -> tuple[int, int]:
+        """The tokens that a call has read and written, as the model reports them, else as they are counted."""
         raw = result.get("raw") if isinstance(result, dict) else None
         if not isinstance(raw, AIMessage):
-            return reads()
+            return reads(), 0
         usage = raw.usage_metadata
         if usage is not None and usage["total_tokens"] > 0:
-            return usage["total_tokens"]
+            return usage["input_tokens"], usage["total_tokens"] - usage["input_tokens"]
         written = [str(raw.content), *(str(one["args"]) for one in (*raw.tool_calls, *raw.invalid_tool_calls))]
-        return reads() + sum(map(self._count, written))
+        return reads(), sum(map(self._count, written))
+
+
+def _named(model: BaseChatModel) -> telemetry.Attributes:
+    """The model as OpenTelemetry's conventions name one: `openai` and `gpt-5-mini`, where it says so itself."""
+    known = model._get_ls_params()
+    return {
+        telemetry.GEN_AI: "chat",
+        telemetry.PROVIDER: str(known.get("ls_provider") or model._llm_type),
+        telemetry.MODEL: str(known.get("ls_model_name") or model._llm_type),
+    }
 
 
 def _read(result: Any, schema: type[Answer]) -> tuple[Answer | None, str]:

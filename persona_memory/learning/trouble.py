@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from persona_memory.errors import ModelUnavailable
+from persona_memory.errors import LearningError, ModelUnavailable
 
 CERTAIN = frozenset({401, 402, 404, 407, 429, 502, 503, 529})
 """Statuses that say nothing about the question: key, account, model, rate, load."""
@@ -50,6 +50,13 @@ def unavailable(error: BaseException, *, now: datetime) -> ModelUnavailable | No
         if names & _CONNECTIONS:
             return ModelUnavailable(type(error).__name__, _line(error), certain=True)
     return None
+
+
+def contained(error: Exception | SystemExit) -> Exception:
+    """The error; of a component that asks the process to exit, what is recorded in its place."""
+    if isinstance(error, SystemExit):
+        return LearningError(f"SystemExit: a component asked the process to exit ({error})")
+    return error
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

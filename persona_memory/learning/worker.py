@@ -10,10 +10,11 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import suppress
 from datetime import timedelta
 
+from persona_memory import telemetry
 from persona_memory.errors import LedgerError, PersonaMemoryError, StaleJob
 from persona_memory.learning import budgets as costs
 from persona_memory.learning import erasures, failing
@@ -22,15 +23,16 @@ from persona_memory.learning.budgets import Account, Budgets
 from persona_memory.learning.calling import CALLER, Caller
 from persona_memory.learning.consolidate import consolidate
 from persona_memory.learning.context import Learning, T
-from persona_memory.learning.failing import Retry
+from persona_memory.learning.failing import Outcome, Retry
 from persona_memory.learning.index import index
 from persona_memory.learning.learn import learn
 from persona_memory.learning.optimize import optimize
+from persona_memory.learning.trouble import contained
 from persona_memory.ledger import erasure, jobs, outages, people
 from persona_memory.ledger import vectors as vector_rows
 from persona_memory.types import Job, JobKind, Outage
 
-log = logging.getLogger("persona_memory")
+log = logging.getLogger(__name__)
 
 Step = Callable[[Learning, Job], Awaitable[None]]
 STEPS: Mapping[JobKind, Step] = {
@@ -144,7 +146,10 @@ class Worker:
             closing.start()
             closing.join(timeout + GIVING_BACK_S)
             if closing.is_alive():
-                log.warning("persona-memory: a call of the language model does not end; it is left behind")
+                log.warning(
+                    "persona-memory: a call of the language model does not end; it is left behind",
+                    extra=telemetry.event("call.left_behind"),
+                )
 
     def request_stop(self) -> None:
         """End `run` when what runs is done; safe in a signal handler."""
@@ -163,10 +168,21 @@ class Worker:
 
     def _run_thread(self) -> None:
         try:
-            self._runner.run(self.run())
+            self.run_in(self._runner)
         except asyncio.CancelledError:  # the process ends; what is left waits in the ledger
             with suppress(RuntimeError):  # no thread can be started any more to end the loop's executor
                 self._runner.close()
+
+    def run_in(self, runner: asyncio.Runner) -> None:
+        """Work in this thread until `stop`.
+
+        A component that asks the process to exit ends neither the worker nor the process: its job has failed. asyncio
+        lets `SystemExit` out of the loop at once; what awaited it hears of it when the loop goes on.
+        """
+        working = runner.get_loop().create_task(self.run())
+        while not working.done():
+            with suppress(SystemExit):
+                runner.run(_ended(working))
 
     async def run(self) -> None:
         """Work until `stop`; what runs comes to its next safe point, else it is given back."""
@@ -179,7 +195,7 @@ class Worker:
                     await self._round()
                     self._complaint = ""
                 except PersonaMemoryError as error:  # a locked or unreachable ledger passes; the jobs wait in it
-                    self._complain(str(error))
+                    self._complain(error)
                     await asyncio.sleep(self.poll)
                 self._looked.set()
                 await self._rest()
@@ -207,10 +223,11 @@ class Worker:
             self._renew_by = self.learning.clock() + self.lease / 3
         await self._claim()
 
-    def _complain(self, problem: str) -> None:
+    def _complain(self, error: PersonaMemoryError) -> None:
         """Say once what keeps the worker from its work."""
+        problem = telemetry.told(error)
         if problem != self._complaint:
-            log.warning("persona-memory: cannot look for work: %s", problem)
+            log.warning("persona-memory: cannot look for work: %s", problem, extra=_event("worker.held_up", error))
         self._complaint = problem
 
     async def _rest(self) -> None:
@@ -254,24 +271,49 @@ class Worker:
         try:
             await self._step(job)
         except LedgerError as error:  # not even the failure could be recorded: it is given back once that can be
-            log.warning("persona-memory: %s job %d waits for the ledger: %s", job.kind, job.id, error)
+            log.warning(
+                "persona-memory: %s job %d waits for the ledger: %s", job.kind, job.id, telemetry.told(error),
+                extra=_event("job.owed", error, job),
+            )  # fmt: skip
             self._owed.append(job)
 
     async def _step(self, job: Job) -> None:
+        """One attempt, measured by what it came to."""
+        started, outcome = time.perf_counter(), "given back"
+        try:
+            with telemetry.span(f"persona_memory.{job.kind}"):
+                outcome = await self._attempted(job)
+        finally:
+            by = {telemetry.KIND: job.kind, telemetry.OUTCOME: outcome}
+            telemetry.count(telemetry.JOBS, by)
+            telemetry.measure(telemetry.JOB_DURATION, time.perf_counter() - started, by)
+
+    async def _attempted(self, job: Job) -> Outcome:
         account = None if self.budgets is None else Account(self.learning, self.budgets, job)
         CALLER.set(Caller(account, self.breaker.answered))  # for this job's task alone
         try:
             await STEPS[job.kind](self.learning, job)
             if job.kind == "learn" and self.learning.parametric is not None:  # it may have been asked to forget
                 await self._in_executor(self.learning.adapters.tidy, job.user_id)
-            if self._stop.is_set():
-                await self._in_executor(self._release, [job])
-        except StaleJob as error:
-            log.info("persona-memory: %s", error)
+            left = await self._in_executor(self._release, [job]) if self._stop.is_set() else 0
+            return "given back" if left else "done"
+        except StaleJob as stale:
+            log.info(
+                "persona-memory: %s job %d is not held any more",
+                job.kind,
+                job.id,
+                extra=_event("job.dropped", stale, job),
+            )
             await self._in_executor(self._release, [job])
-        except Exception as error:  # every failure of a step is recorded with the job: retried, then parked and shown
+            return "dropped"
+        except (Exception, SystemExit) as raised:  # every failure is recorded with the job: retried, parked and shown
+            error = contained(raised)
+            log.debug(
+                "persona-memory: %s job %d failed: %s", job.kind, job.id, telemetry.places(error),
+                extra=_event("job.failed.at", error, job),
+            )  # fmt: skip
             failure = failing.judge(job, error, breaker=self.breaker, now=self.learning.clock())
-            await self._in_executor(failing.record, self.learning, job, failure, self.retry)
+            return await self._in_executor(failing.record, self.learning, job, failure, self.retry)
 
     async def _note_outage(self) -> None:
         """Let other processes see whether the model answers; once it does again, what waited for it goes on."""
@@ -296,12 +338,12 @@ class Worker:
         with ledger.write() as tx:
             jobs.go_on(tx, ledger.namespace, "budget", now=self.learning.clock())
 
-    def _release(self, held: list[Job]) -> None:
-        """Give these back, unless they are done."""
+    def _release(self, held: list[Job]) -> int:
+        """Give these back, unless they are done; returns how many were not."""
         if not held:
-            return
+            return 0
         with self.learning.ledger.write() as tx:
-            jobs.release(tx, held, now=self.learning.clock())
+            return jobs.release(tx, held, now=self.learning.clock())
 
     async def _renew(self) -> None:
         held = [job for job, task in self._running.values() if not task.done()]
@@ -339,14 +381,17 @@ class Worker:
                 self._noted = None
             await self._in_executor(self._finish_erasures)
         except LedgerError as error:
-            log.warning("persona-memory: %d jobs wait until their lease runs out: %s", len(late), error)
+            log.warning(
+                "persona-memory: %d jobs wait until their lease runs out: %s", len(late), telemetry.told(error),
+                extra=_event("worker.ended_late", error),
+            )  # fmt: skip
 
     async def _adopt_unembedded(self) -> None:
         """Queue indexing for everybody whose vectors come from another embedder."""
         try:
             space = await self.learning.semantic.aspace()
         except PersonaMemoryError as error:  # embedder or index are down: new turns queue jobs, which are retried
-            log.warning("persona-memory: %s", error)
+            log.warning("persona-memory: %s", telemetry.told(error), extra=_event("index.held_up", error))
             return
         await self._in_executor(self._queue_unembedded, space.fingerprint)
 
@@ -380,9 +425,31 @@ class Worker:
         problem = erasures.finish(self.learning)
         if problem is not None:
             if problem == self._held_up:  # once may be by chance: somebody erases or reads at this moment
-                log.warning("persona-memory: an erasure is not complete: %s", problem)
+                log.warning(
+                    "persona-memory: an erasure is not complete: %s", problem, extra=telemetry.event("erasure.held_up")
+                )
             self._next_erasure = time.monotonic() + ERASURE_S
         self._held_up = problem
 
+    def gauge(self, metric: telemetry.Metric) -> Iterator[tuple[int, telemetry.Attributes]]:
+        """The depth of the queue and the state of the breaker; nothing where the ledger cannot be read."""
+        by: telemetry.Attributes = {telemetry.NAMESPACE: self.learning.ledger.namespace}
+        if metric is telemetry.BREAKER:
+            yield int(self.breaker.outage is not None), by
+            return
+        with suppress(LedgerError), self.learning.ledger.read() as connection:
+            for (kind, state), number in jobs.depth(connection, self.learning.ledger.namespace).items():
+                yield number, {**by, telemetry.KIND: kind, telemetry.STATE: state}
+
     async def _in_executor(self, call: Callable[..., T], *args: object) -> T:
         return await self.learning.in_executor(call, *args)
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    await task
+
+
+def _event(name: str, error: Exception, job: Job | None = None) -> dict[str, str | int]:
+    """The fields of a log record about an error, and the job that it met."""
+    met: telemetry.Attributes = {} if job is None else {telemetry.KIND: job.kind, telemetry.JOB: job.id}
+    return telemetry.event(name, {**met, telemetry.ERROR: telemetry.error_type(error)})

@@ -16,8 +16,9 @@ from sqlalchemy import Connection, Engine, Table, bindparam, delete, insert, sel
 from persona_memory.encryption import DataKey
 from persona_memory.errors import InvalidInput
 from persona_memory.ledger import people, sealed
-from persona_memory.ledger.engine import CONVERTING, ENCRYPTION, checked_version, engine_for, migrated, named_errors
+from persona_memory.ledger.engine import CONVERTING, ENCRYPTION, checked_version, engine_for, migrated
 from persona_memory.ledger.keys import KeyStore, Vault, store_url
+from persona_memory.ledger.naming import named_errors
 from persona_memory.ledger.people import Person
 from persona_memory.ledger.schema import PER_USER, adapters, meta, users
 from persona_memory.ledger.sealed import Closed, Owned, sealed_columns

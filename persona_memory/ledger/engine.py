@@ -1,4 +1,4 @@
-"""Opening the ledger: one engine, two kinds of transaction, one place where database errors get their names."""
+"""Opening the ledger: one engine, two kinds of transaction."""
 
 from __future__ import annotations
 
@@ -13,32 +13,30 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Engine, Select, create_engine, event, insert, inspect, select, text, update
+from sqlalchemy import Connection, Engine, Select, event, insert, inspect, select, text, update
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, StatementError
+from sqlalchemy.exc import ArgumentError
 
 from persona_memory.errors import (
     EncryptionError,
     InvalidInput,
     LedgerCorrupt,
-    LedgerDiskError,
     LedgerError,
     LedgerLocked,
     LedgerReadOnly,
     LedgerTooNew,
     MissingExtra,
-    PersonaMemoryError,
 )
 from persona_memory.ledger import migrations, planner, sealed
 from persona_memory.ledger.keys import KeyStore, Vault, store_url
+from persona_memory.ledger.naming import LOCK_TIMEOUT_S, named_errors
 from persona_memory.ledger.schema import SCHEMA_VERSION, meta, metadata
+from persona_memory.ledger.silent import create_engine
 from persona_memory.protocols import MasterKey
 
 Durability = Literal["FULL", "NORMAL"]
 """FULL survives a power cut, NORMAL survives a kill of the process but may lose the last turns in a power cut."""
-
-LOCK_TIMEOUT_S = 10.0
 
 TURN_TIMEOUT_S = 60.0
 """Longer: each of the threads before may wait for another process, or for a slow disk."""
@@ -168,20 +166,6 @@ class Ledger:
             yield
 
 
-@contextmanager
-def named_errors(shown: str) -> Iterator[None]:
-    """Database errors inside the block leave it under our names."""
-    try:
-        yield
-    except (DBAPIError, sqlite3.Error) as error:  # a raw sqlite3.Error comes from the pragmas of a new connection
-        # The driver's error alone: SQLAlchemy's would show a hundred lines of its own around it.
-        raise _named(error, shown) from (error.orig if isinstance(error, DBAPIError) else error)
-    except StatementError as error:  # around what was raised while a value was encrypted
-        if isinstance(error.orig, PersonaMemoryError):
-            raise error.orig from None
-        raise
-
-
 def first(connection: Connection, query: Select[Any], values: Mapping[str, Any]) -> tuple[Any, ...] | None:
     """The first row of a prepared query, which takes strings and numbers; None where there is none.
 
@@ -224,7 +208,7 @@ def engine_for(url: str, durability: Durability = "FULL", *, exclusive: bool = F
         return _sqlite_engine(url, parsed.database, durability, exclusive=exclusive)
     if parsed.get_backend_name() == "postgresql":
         try:
-            return create_engine(url, pool_pre_ping=True, pool_size=8, max_overflow=8, hide_parameters=True)
+            return create_engine(url, pool_pre_ping=True, pool_size=8, max_overflow=8)
         except ModuleNotFoundError as error:
             raise MissingExtra("a Postgres ledger", "postgres") from error
     raise InvalidInput(f"the ledger runs on SQLite or Postgres, not on {parsed.get_backend_name()!r}")
@@ -235,9 +219,8 @@ def _sqlite_engine(url: str, database: str | None, durability: Durability, *, ex
         raise InvalidInput("a ledger in memory would lose everything; give a file (a temporary folder for tests)")
     if not str(database).startswith("file:"):
         _make_private(Path(str(database)))
-    # Parameters stay out of error messages: they are what people said.
     options = {"timeout": LOCK_TIMEOUT_S, "check_same_thread": False}
-    engine = create_engine(url, connect_args=options, pool_size=8, hide_parameters=True)
+    engine = create_engine(url, connect_args=options, pool_size=8)
 
     @event.listens_for(engine, "connect")
     def _configure(connection: Any, _record: Any) -> None:
@@ -388,31 +371,3 @@ def _unlocked(found: Mapping[str, str], shown: str, keys: tuple[KeyStore, Master
         )
     store, master = keys
     return Vault(store, master, found[ENCRYPTION])
-
-
-def _named(error: DBAPIError | sqlite3.Error, shown: str) -> LedgerError:
-    """The database's error under the name that says what a caller can do about it."""
-    reason = str(error.orig if isinstance(error, DBAPIError) else error)
-    message = reason.lower()
-    if "locked" in message or "busy" in message:
-        return LedgerLocked(f"{shown} is locked by another process for more than {LOCK_TIMEOUT_S:.0f} s; try again")
-    if "readonly" in message or "read-only" in message:
-        return LedgerReadOnly(
-            f"{shown} cannot be written; check the permissions of the file and its folder, or copy the folder to "
-            "a place of your own and name it with home=…"
-        )
-    if "not a database" in message or "malformed" in message:
-        return LedgerCorrupt(
-            f"{shown} is not a readable ledger ({reason}); move the file away and restore a backup or start anew"
-        )
-    if "is full" in message or "disk i/o" in message or "no space" in message:
-        return LedgerDiskError(
-            f"{shown} cannot be written or read: the disk is full, over its quota or failing ({reason}); make room and "
-            "try again, what was stored before is safe"
-        )
-    if "unable to open" in message:
-        return LedgerError(
-            f"{shown} cannot be opened; check that the path is right and that its folder may be read and written, or "
-            "choose another home"
-        )
-    return LedgerError(f"{shown}: {reason}")

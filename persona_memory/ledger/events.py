@@ -36,7 +36,7 @@ _EVENT = (
 )  # fmt: skip
 _TURN = (
     events.c.seq, events.c.thread_id, events.c.session, events.c.role, events.c.text, events.c.at, events.c.speaker,
-    events.c.message_id, events.c.state,
+    events.c.message_id, events.c.state, (events.c.at != events.c.recorded_at).label("dated"),
 )  # fmt: skip
 _STAND = and_(events.c.kind.in_(LEARNABLE), events.c.revised_by.is_(None), events.c.text != "")
 LEFT = and_(func.lower(events.c.kind).in_(LEARNABLE), events.c.revised_by.is_(None), events.c.text != "")

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import cache
-from typing import Any
+from typing import Any, get_args
 
 from sqlalchemy import (
     BigInteger,
@@ -39,7 +39,7 @@ from persona_memory.ledger.events import mark, mark_profiled
 from persona_memory.ledger.people import Person, counters, owned
 from persona_memory.ledger.schema import ACTIVE, events, jobs, users
 from persona_memory.ledger.sealed import Owned, opened
-from persona_memory.types import Job, JobKind, WaitsFor
+from persona_memory.types import Job, JobKind, JobState, WaitsFor
 
 KINDS: tuple[JobKind, ...] = ("index", "learn", "optimize", "consolidate")
 
@@ -296,11 +296,14 @@ def park(tx: Connection, person: Person, job: Job, error: str, seqs: Sequence[in
         enqueue(tx, person, job.kind, due=now, now=now)
 
 
-def release(tx: Connection, held: Sequence[Job], *, now: datetime) -> None:
-    """Give jobs back that were taken but not worked on (a clean shutdown); the attempt does not count."""
-    for job in held:
-        back = {"state": "queued", "due_at": now, "queued_at": now, "attempts": jobs.c.attempts - 1}
-        tx.execute(update(jobs).where(_held(job)).values(back))
+def release(tx: Connection, held: Sequence[Job], *, now: datetime) -> int:
+    """Give jobs back that were taken but not worked on (a clean shutdown); the attempt does not count.
+
+    Returns:
+        How many there were: those that are done are not held any more.
+    """
+    back = {"state": "queued", "due_at": now, "queued_at": now, "attempts": jobs.c.attempts - 1}
+    return sum(tx.execute(update(jobs).where(_held(job)).values(back)).rowcount for job in held)
 
 
 def unpark(tx: Connection, person: Person, job_id: int, *, now: datetime) -> None:
@@ -363,6 +366,13 @@ def active(
         soon = or_(jobs.c.waits_for.is_(None), jobs.c.due_at <= until)
         query = query.where(or_(jobs.c.state == "running", and_(soon, jobs.c.kind.not_in(asleep))))
     return connection.execute(query, {"in_namespace": namespace, "kinds": kinds}).scalar_one()
+
+
+def depth(connection: Connection, namespace: str) -> dict[tuple[JobKind, JobState], int]:
+    """How many jobs there are, by kind and state."""
+    query = select(jobs.c.kind, jobs.c.state, func.count()).where(_NAMESPACE).group_by(jobs.c.kind, jobs.c.state)
+    found = {(kind, state): number for kind, state, number in connection.execute(query, {"in_namespace": namespace})}
+    return {(kind, state): found.get((kind, state), 0) for kind in KINDS for state in get_args(JobState)}
 
 
 def users_with_pending(connection: Connection, namespace: str) -> list[str]:

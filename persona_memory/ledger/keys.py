@@ -29,7 +29,6 @@ from sqlalchemy import (
     Table,
     Text,
     bindparam,
-    create_engine,
     delete,
     event,
     func,
@@ -43,6 +42,7 @@ from sqlalchemy.exc import DBAPIError
 
 from persona_memory.encryption import ID_BYTES, KEY_BYTES, DataKey, key_id, unwrapped, wrapped
 from persona_memory.errors import EncryptionError, KeyDestroyed, Tampered
+from persona_memory.ledger.silent import create_engine
 from persona_memory.protocols import MasterKey
 
 if TYPE_CHECKING:
@@ -366,10 +366,8 @@ def rotate(ledger: str, old: MasterKey, new: MasterKey) -> int:
 
 def _engine(url: URL) -> Engine:
     if url.get_backend_name() != "sqlite":
-        return create_engine(url, pool_pre_ping=True, pool_size=1, max_overflow=8, hide_parameters=True)
-    engine = create_engine(
-        url, connect_args={"timeout": LOCK_TIMEOUT_S, "check_same_thread": False}, hide_parameters=True
-    )
+        return create_engine(url, pool_pre_ping=True, pool_size=1, max_overflow=8)
+    engine = create_engine(url, connect_args={"timeout": LOCK_TIMEOUT_S, "check_same_thread": False})
 
     @event.listens_for(engine, "connect")
     def _configure(connection: Any, _record: Any) -> None:

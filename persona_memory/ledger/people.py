@@ -13,13 +13,13 @@ from sqlalchemy import ColumnElement, Connection, Executable, Table, and_, bindp
 from sqlalchemy.dialects import postgresql, sqlite
 
 from persona_memory.encryption import DataKey
-from persona_memory.errors import EncryptionError, InvalidUserId
+from persona_memory.errors import EncryptionError, InvalidInput, InvalidUserId
 from persona_memory.ledger.engine import Ledger, first
 from persona_memory.ledger.schema import users
 from persona_memory.ledger.sealed import vault_of
 from persona_memory.types import Policy
 
-MAX_USER_ID = 512
+MAX_USER_ID = MAX_THREAD_ID = 512
 
 PART = 500
 """Values that one condition holds: databases allow some ten thousand, and a log may be longer."""
@@ -94,9 +94,27 @@ def checked(user_id: object) -> str:
         raise InvalidUserId("user_id is empty; there is no default person, so that nobody's memories ever mix")
     if len(user_id) > MAX_USER_ID:
         raise InvalidUserId(f"user_id has {len(user_id)} characters; at most {MAX_USER_ID} can be stored")
-    if "\0" in user_id or any("\ud800" <= letter <= "\udfff" for letter in user_id):
+    if not _is_text(user_id):
         raise InvalidUserId(f"user_id {user_id!r} holds NUL or half a surrogate pair; use a valid Unicode string")
     return user_id
+
+
+def checked_thread(thread_id: object) -> str:
+    """The id of a conversation, if it can be one: any non-empty string of up to 512 characters.
+
+    Raises:
+        InvalidInput: it is not.
+    """
+    if isinstance(thread_id, str) and len(thread_id) > MAX_THREAD_ID:
+        raise InvalidInput(f"thread_id has {len(thread_id)} characters; at most {MAX_THREAD_ID} can be stored")
+    if not isinstance(thread_id, str) or not thread_id or not _is_text(thread_id):
+        raise InvalidInput(f"thread_id is {thread_id!r}; pass the conversation's id as a non-empty, valid string")
+    return thread_id
+
+
+def _is_text(value: str) -> bool:
+    """Whether every database can hold it as it is."""
+    return "\0" not in value and not any("\ud800" <= letter <= "\udfff" for letter in value)
 
 
 def parts(values: Collection[T]) -> list[list[T]]:

@@ -95,8 +95,8 @@ class BaseModel:
         with _quiet():
             try:
                 config, _ = PreTrainedConfig.get_config_dict(name, **shared)
-                tokenizer: Any = AutoTokenizer.from_pretrained(name, **shared)
-                model: Any = AutoModelForCausalLM.from_pretrained(name, dtype=dtype, **options)
+                tokenizer: Any = AutoTokenizer.from_pretrained(name, **shared)  # nosec B615 # the caller's `revision`
+                model: Any = AutoModelForCausalLM.from_pretrained(name, dtype=dtype, **options)  # nosec B615 # the same
             except (OSError, ValueError, KeyError) as error:
                 problem = next(iter(str(error).splitlines()), type(error).__name__)
                 where = "" if Path(name).is_dir() else " (no folder here, so it was looked for on the hub)"

@@ -276,7 +276,9 @@ def _numbers(name: str, data: bytes, parts: Sequence[Part], dtype: Dtype) -> Ten
     header.pop("__metadata__", None)
     expected, size = _header(tuple(parts), dtype), _CODES[dtype][1]
     if header != expected:
-        shapes = {key: tuple(one["shape"]) for key, one in header.items() if isinstance(one.get("shape"), list)}
+        shapes = {
+            key: tuple(found) if isinstance(found := one.get("shape"), list) else () for key, one in header.items()
+        }
         _check_keys(name, shapes, parts)
         key = next(key for key in expected if header[key] != expected[key])
         raise AdapterRefused(name, f"{key} is {header[key]}, not {expected[key]}".replace("'", ""))

@@ -9,9 +9,10 @@ An edit is accepted when all of this is true (METHODS §1, AI PERSONA):
 * an inference does not touch what only a statement can set (demographics; sensitive fields, unless the person's policy
   allows inferring them), is at least `LEAST_CONFIDENCE` sure, and does not overwrite or remove what was stated or set
   by the host (stated beats inferred); adding to a list overwrites nothing;
-* what contradicts the present value rests on newer evidence than that value does, and was not said a day or more
-  before it (an old chat, imported later). A value that the host set without a
-  sequence number is compared by time, and gives way only to a statement that was made after it;
+* what contradicts the present value rests on newer evidence than that value does, and is not dated a day or more
+  before it (an old chat, imported later; what has no date of its own was said when it was stored, whatever the clock
+  said then). A value that the host set without a sequence number is compared by time, and gives way only to a
+  statement that was made after it;
 * neither the field was emptied nor the value taken out, by the host or by a plain statement, after all of its evidence:
   what is learnt again brings nothing back;
 * in one round, inferences overwrite or remove at most `LARGEST_SHARE` of the fields that are filled (at least one):
@@ -218,12 +219,13 @@ def _check_contradiction(state: _Round, edit: ProfileEdit, entry: ProfileEntry, 
 
 
 def _newer(state: _Round, edit: ProfileEdit, entry: ProfileEntry) -> bool:
-    """Later in the log, and not of an older day: an old chat may be imported after a new one."""
-    said_at = None if state.turns is None else max(state.turns[seq].at for seq in edit.evidence)
+    """Later in the log, and not dated to an older day: an old chat may be imported after a new one."""
+    said = [] if state.turns is None else [state.turns[seq] for seq in edit.evidence]
     known_at = entry.at if state.now is None else min(entry.at, state.now)
     if not entry.evidence:
-        return said_at is not None and said_at > known_at
-    return max(edit.evidence) > max(entry.evidence) and (said_at is None or said_at > known_at - DAY)
+        return any(turn.at > known_at for turn in said)
+    of_now = not said or any(not turn.dated or turn.at > known_at - DAY for turn in said)
+    return max(edit.evidence) > max(entry.evidence) and of_now
 
 
 def _changes(edit: ProfileEdit, entry: ProfileEntry | None, spec: FieldSpec) -> bool:

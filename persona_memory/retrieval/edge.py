@@ -19,10 +19,11 @@ from typing import IO, Any, TypeVar
 from persona_memory.errors import IndexUnavailable, MissingExtra
 from persona_memory.protocols import Vector
 from persona_memory.retrieval.tenants import COLLECTIONS, collection_name, point_id, tenant
+from persona_memory.telemetry import event
 
 T = TypeVar("T")
 
-log = logging.getLogger("persona_memory")
+log = logging.getLogger(__name__)
 
 NEVER = 10_000_000
 """Kilobytes of a segment from which a graph would be built."""
@@ -209,7 +210,10 @@ def _clear_older(current: Path) -> None:
             _hold(older).close()
             shutil.rmtree(older)
         except (IndexUnavailable, OSError) as error:
-            log.warning("persona-memory: vectors of an earlier embedder stay in %r: %s", str(older), error)
+            log.warning(
+                "persona-memory: vectors of an earlier embedder stay in %r: %s", str(older), error,
+                extra=event("index.older_stays"),
+            )  # fmt: skip
 
 
 def _lock_file(file: IO[bytes]) -> None:

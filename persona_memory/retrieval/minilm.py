@@ -99,8 +99,9 @@ def _read_model(folder: Path) -> tuple[Any, Any]:
     shown = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()
     try:
-        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-        return tokenizer, AutoModel.from_pretrained(folder, local_files_only=True).eval()
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)  # nosec B615 # local_files_only: nothing is downloaded
+        model = AutoModel.from_pretrained(folder, local_files_only=True)  # nosec B615 # the same
+        return tokenizer, model.eval()
     except (OSError, ValueError) as error:
         raise EmbeddingError(f"the embedding model in {str(folder)!r} cannot be loaded: {error}") from error
     finally:

@@ -177,7 +177,8 @@ def _index_failures_named() -> Iterator[None]:
     except PersonaMemoryError:
         raise
     except Exception as error:
-        raise IndexUnavailable(f"the index failed with {type(error).__name__}: {error}") from error
+        # An index of the host's own may quote the person's id; what is raised here is logged.
+        raise IndexUnavailable(f"the index failed with {type(error).__name__}") from error
 
 
 @contextmanager

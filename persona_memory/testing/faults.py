@@ -112,6 +112,7 @@ FAULTS: Final[Mapping[str, Fault]] = MappingProxyType(
         "hang": Hang(),
         "cancelled": asyncio.CancelledError(),
         "torn": Torn(),
+        "exits": SystemExit("the provider's client gives up"),
         # an answer that cannot be used
         "refusal": AIMessage("", additional_kwargs={"refusal": "I'm sorry, but I can't help with that."}),
         "prose": "I would rather chat about something else.",

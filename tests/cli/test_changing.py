@@ -15,6 +15,7 @@ from langchain_core.messages import BaseMessage
 
 from persona_memory import Budgets, PersonaMemory, Retry, opening
 from persona_memory.cli import app as commands
+from persona_memory.ledger import jobs
 from persona_memory.retrieval.hashing import HashingEmbedder
 from persona_memory.testing import Faulty, ScriptedChatModel, rate_limit
 
@@ -195,6 +196,17 @@ def test_a_parked_job_is_shown_with_its_reason_and_tried_again(cli: Cli, parked:
     assert cli("worker", "--once").err == "done: 2 turns learnt of 2\n"
     assert pending(cli) == []
     assert list(memories(cli).values()) == ["Lives in Porto"]
+
+
+def test_a_worker_that_had_nothing_to_learn_says_what_it_did(cli: Cli, ana: str, home: Path) -> None:
+    """Jobs of other kinds are work, too: "0 turns learnt of 0" would say that nothing was done."""
+    with PersonaMemory.open(home, embeddings=HashingEmbedder(), worker=False) as memory:
+        person, now = memory._person(ana), memory._learning.clock()
+        with memory._ledger.write() as tx:
+            jobs.enqueue(tx, person, "index", due=now, now=now)
+            jobs.enqueue(tx, person, "optimize", due=now, now=now)
+    assert cli("worker", "--once").err == "done: 2 jobs of 2; there was nothing new to learn\n"
+    assert pending(cli) == []
 
 
 def test_all_parked_jobs_are_tried_again_together(cli: Cli, parked: str) -> None:

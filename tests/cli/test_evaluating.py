@@ -9,6 +9,7 @@ import subprocess
 import time
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -99,13 +100,39 @@ def test_every_evaluation_knows_what_a_quick_run_looks_at() -> None:
     ("arguments", "said"),
     [(("nonsense",), "there are: assistments"), (("fsrs", "--data", "."), "there is no .csv in"),
      (("beam", "--data", "/nowhere"), "does not exist; beam needs"),
-     (("personamem", "--data", "."), "--model provider:name")],
+     (("personamem", "--data", "."), "--model provider:name"),
+     (("beam", "--data", ".", "--people", "3"), "beam does not choose its people: leave --people out"),
+     (("reference", "--seeds", "3"), "reference does not choose its seeds"),
+     (("safety", "--people", "0"), "--people 0 measures nothing")],
 )  # fmt: skip
 def test_what_cannot_run_says_so_in_one_line(cli: Cli, arguments: tuple[str, ...], said: str) -> None:
     """And no figure is printed."""
     done = cli("eval", *arguments)
     assert (done.code, done.out) == (1, "")
     assert said in done.err
+
+
+@pytest.mark.parametrize("name", ["memorise", "safety", "drift", "meta"])
+def test_a_run_is_as_large_as_is_asked(name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """What is not asked for keeps the evaluation's own size."""
+    for extra in ("torch", "transformers", "safetensors"):
+        pytest.importorskip(extra)
+    module, seen = import_module(f"persona_memory.evaluation.{name}"), list[Any]()
+
+    class Enough(Exception):
+        """No need to measure."""
+
+    def sized(settings: Settings, size: Any) -> Any:
+        seen.extend([size, own_sized(settings, size)])
+        raise Enough
+
+    own_sized = Settings.sized
+    monkeypatch.setattr(Settings, "sized", sized)
+    with pytest.raises(Enough):
+        module.run(Settings(data=tmp_path, people=7))
+    own, asked = seen
+    assert (asked.people, asked.seeds) == (7, own.seeds)
+    assert own.people != 7
 
 
 def test_what_cannot_be_written_is_refused_before_the_run(cli: Cli, tmp_path: Path) -> None:

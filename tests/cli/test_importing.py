@@ -181,6 +181,21 @@ def test_a_file_that_has_grown_adds_what_is_new(cli: Cli, tmp_path: Path) -> Non
     assert "6 messages of 1 person read, 2 new" in cli("import", "openai", path, "--user", "ana", "--no-learn").err
 
 
+def test_another_memorys_memories_come_in_once(cli: Cli, tmp_path: Path) -> None:
+    """mem0's, as statements about the person, learnt like what was said."""
+    rows = [
+        {"id": "1", "memory": "Name is Ana", "user_id": "ana"},
+        {"id": "2", "memory": "Likes tea", "user_id": "ben"},
+    ]
+    path = write(tmp_path / "mem0.json", {"results": rows})
+    assert "2 memories of 2 people read, 2 new" in cli("import", "mem0", path).err
+    assert "2 memories of 2 people read, 0 new" in cli("import", "mem0", path).err
+    assert json.loads(cli("export", "--user", "ana").out)["profile"]["demographics"]["name"] == "Ana"
+    refused = cli("import", "mem0", path, "--user", "ana")
+    assert (refused.code, "memory 2: belongs to user 'ben'" in refused.err) == (1, True)
+    assert "0 memories of 0 people read" in cli("import", "mem0", write(path, {"results": []})).err
+
+
 def test_two_files_of_one_name_are_both_kept(cli: Cli, tmp_path: Path) -> None:
     """Their messages stand at the same places of a thread of the same name, and are different ones."""
     for place, text in enumerate(("My bicycle is red.", "My boat is green.")):

@@ -168,7 +168,7 @@ def test_reaching_joint_trainings_ten_steps_is_counted() -> None:
 @pytest.mark.proof
 def test_a_quick_run_has_every_arm_in_every_table_and_goes_on(tiny_reference: Path, tmp_path: Path) -> None:
     """What an interrupted run has measured is not measured again."""
-    size = replace(meta.QUICK, train=2, dev=1, test=2, settings=replace(meta.QUICK.settings, steps=1))
+    size = replace(meta.QUICK, train=2, dev=1, people=2, settings=replace(meta.QUICK.settings, steps=1))
     kept = Checkpoint(tmp_path / "done.jsonl")
     settings = Settings(Path(), local=tiny_reference, quick=True, cache=tmp_path, checkpoint=kept)
     with pytest.MonkeyPatch.context() as patch:

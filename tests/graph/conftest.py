@@ -53,7 +53,7 @@ def model() -> ScriptedChatModel:
 def warnings_of(caplog: pytest.LogCaptureFixture) -> Warnings:
     """What persona-memory has logged so far."""
     caplog.set_level(logging.WARNING, logger="persona_memory")
-    return lambda: [record.getMessage() for record in caplog.records if record.name == "persona_memory"]
+    return lambda: [record.getMessage() for record in caplog.records if record.name.startswith("persona_memory")]
 
 
 def of(user: str, thread: str | None = None) -> Any:

@@ -216,7 +216,7 @@ def test_a_conversation_that_does_not_reach_a_subgraph_is_logged_and_the_turn_go
     graph = parent(memory, model, Tutor, "chat", doors=doors)
     for _ in range(2):
         assert graph.invoke({"chat": [("user", CAT)]}, **of("ana"))["chat"][-1].text == "Noted."
-    assert doors.failures == {"track_state: InvalidInput": 2, "retrieve: InvalidInput": 2}
+    assert doors.failures == {"track_state: MissingState": 2, "retrieve: MissingState": 2}
     assert any("no 'messages'" in line and "messages=…" in line for line in warnings_of())
     assert len(warnings_of()) == 2
 
@@ -237,7 +237,7 @@ def test_nodes_whose_key_the_state_drops_are_logged(
     builder.add_edge("track_state", "retrieve")
     builder.add_edge("retrieve", END)
     builder.compile().invoke({"messages": [("user", CAT)]}, **of("ana"))
-    assert doors.failures == {"retrieve: InvalidInput": 1}
+    assert doors.failures == {"retrieve: MissingState": 1}
     (line,) = warnings_of()
     assert "persona: PersonaChannel" in line
     assert turns(memory) == [("user", CAT)]
@@ -252,4 +252,4 @@ def test_a_message_of_no_known_shape_is_logged_and_the_turn_goes_on(
     builder.add_edge(START, "track_state")
     builder.add_edge("track_state", END)
     builder.compile().invoke({"chat": [{"role": "user", "content": CAT}, object()]}, **of("ana"))
-    assert "message 2 is <object" in warnings_of()[0]
+    assert "InvalidInput: What the caller passed cannot be used" in warnings_of()[0]

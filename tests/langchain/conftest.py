@@ -71,7 +71,7 @@ def make_agent(memory: PersonaMemory, model: ScriptedChatModel) -> Agent:
 def warnings_of(caplog: pytest.LogCaptureFixture) -> Callable[[], list[str]]:
     """What persona-memory has logged so far."""
     caplog.set_level(logging.WARNING, logger="persona_memory")
-    return lambda: [record.getMessage() for record in caplog.records if record.name == "persona_memory"]
+    return lambda: [record.getMessage() for record in caplog.records if record.name.startswith("persona_memory")]
 
 
 def said(text: str) -> Any:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import tempfile
 import threading
@@ -24,8 +25,10 @@ from langchain_core.messages import BaseMessage
 
 from persona_memory import PersonaMemory, Retry
 from persona_memory.learning import calling, worker
+from persona_memory.learning.rules import RuleExtractor
 from persona_memory.ledger import Person, events, jobs
 from persona_memory.ledger.jobs import LONGEST_LEASE
+from persona_memory.protocols import Window
 from persona_memory.retrieval.hashing import HashingEmbedder
 from persona_memory.testing import FAULTS, Fault, Faulty, Hang, ScriptedChatModel, rate_limit
 from persona_memory.testing.faults import _own_turn
@@ -213,6 +216,49 @@ def test_retry_after_is_heeded_and_is_no_attempt(open_memory: Open, clock: Clock
         assert "429" in str(job.last_error)
         assert len(model.calls) == asked
         clock.move(seconds=45)
+    memory.flush(timeout=30)
+    assert memory.progress(user_id="ana") == {"learnt": 1}
+
+
+# ── components that ask the process to exit ─────────────────────────────────────────────────────────────────────────
+
+
+def test_a_model_that_asks_the_process_to_exit_has_failed_like_any_other(open_memory: Open) -> None:
+    """The worker goes on: others are learnt meanwhile, and its own turn is parked with the reason."""
+
+    def answer(messages: list[BaseMessage], tools: list[dict[str, Any]]) -> Any:
+        return SystemExit(3) if "exit" in messages[-1].text else good(messages, tools)
+
+    memory = open_memory(model=ScriptedChatModel(answers=answer), retry=Retry(attempts=2, backoff=0.0, down_after=99))
+    memory.observe([("user", "Please exit.")], user_id="ana")
+    memory.observe([("user", "I live in Porto.")], user_id="ben")
+    memory.flush(timeout=30)
+    (job,) = memory.jobs()
+    assert (job.state, job.user_id, job.last_error) == ("parked", "ana", "SystemExit: 3")
+    assert memory.progress(user_id="ana") == {"parked": 1}
+    assert memory.progress(user_id="ben") == {"learnt": 1}
+
+
+@pytest.mark.parametrize("within", ["the step", "a task of its own"])
+def test_so_has_a_component_of_the_host(within: str, open_memory: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    """asyncio lets it out of the loop where a task ends with it; the worker's thread goes on all the same."""
+
+    async def leave() -> Any:
+        raise SystemExit("enough")
+
+    async def extract(self: RuleExtractor, window: Window) -> Any:
+        return await (leave() if within == "the step" else asyncio.create_task(leave()))
+
+    learn = RuleExtractor.extract
+    monkeypatch.setattr(RuleExtractor, "extract", extract)
+    memory = open_memory(retry=Retry(attempts=1))
+    memory.observe([("user", "I live in Porto.")], user_id="ana")
+    memory.flush(timeout=30)
+    (job,) = memory.jobs()
+    assert job.state == "parked"
+    assert "asked the process to exit (enough)" in str(job.last_error)
+    monkeypatch.setattr(RuleExtractor, "extract", learn)
+    memory.retry_job(job.id, user_id="ana")
     memory.flush(timeout=30)
     assert memory.progress(user_id="ana") == {"learnt": 1}
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from persona_memory import PersonaMemory
+
+from .conftest import Clock
 
 
 def tell(memory: PersonaMemory, *texts: str) -> None:
@@ -114,3 +116,27 @@ def test_signing_up_happens_when_it_is_told(memory: PersonaMemory) -> None:
     (one,) = memory.memories(user_id="ana")
     assert one.text == "Signed up for the half marathon in 2026-09"
     assert one.valid_from == datetime(2026, 3, 1, 9, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("jumps", [(-30.0, 30.0), (400.0, -400.0), (-30.0, 0.0), (0.0, -3.0)])
+def test_a_clock_that_jumps_makes_no_older_statement_newer(
+    memory: PersonaMemory, clock: Clock, jumps: tuple[float, float]
+) -> None:
+    """What was said last holds, whatever the clock said when it was stored, and when it is learnt."""
+    tell(memory, "I live in Oslo. My dog is called Biscuit.")
+    clock.move(days=jumps[0])
+    memory.observe([("user", "I moved to Bergen.")], user_id="ana", thread_id="t2")
+    clock.move(days=jumps[1])
+    memory.observe([("user", "I moved to Porto.")], user_id="ana", thread_id="t3")
+    memory.flush(timeout=30)
+    assert memory.profile(user_id="ana").get("demographics.location") == "Porto"
+    assert {text for text in known(memory) if text.startswith("Lives")} == {"Lives in Porto"}
+
+
+def test_an_old_chat_that_is_imported_later_is_still_old(memory: PersonaMemory, clock: Clock) -> None:
+    """Its messages have dates of their own, which count."""
+    tell(memory, "I live in Oslo.")
+    clock.move(days=1)
+    memory.observe([("user", "I live in Bergen.")], user_id="ana", thread_id="old", at=clock.now - timedelta(days=400))
+    memory.flush(timeout=30)
+    assert memory.profile(user_id="ana").get("demographics.location") == "Oslo"

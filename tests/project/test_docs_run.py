@@ -34,6 +34,11 @@ PAGES = [
             "reliability",
         )
     ),
+    *(
+        f"docs/tutorials/{page}.md"
+        for page in ("langchain-agent", "langgraph-nodes", "tutor", "erase-a-user", "from-mem0-or-langmem")
+    ),
+    pytest.param("docs/tutorials/context-to-weights.md", marks=pytest.mark.proof),  # trains an adapter
 ]
 
 SAMPLE = """
@@ -72,10 +77,14 @@ nothing
 @pytest.mark.parametrize("page", PAGES)
 def test_the_blocks_of_a_page_run(page: str, tmp_path: Path) -> None:
     """A new user who pastes the page block by block sees no error."""
-    text = (ROOT / page).read_text(encoding="utf-8")
-    for extra, sign in (("langchain", "from langchain.agents"), ("mcp", "from mcp")):
-        if sign in text:
-            pytest.importorskip(extra)
+    code = "".join(block.code for block in blocks_of((ROOT / page).read_text(encoding="utf-8")))
+    for package, used in {
+        "langchain": "langchain.agents",
+        "mcp": "from mcp",
+        "peft": "persona_memory.parametric",
+    }.items():
+        if used in code:
+            pytest.importorskip(package)
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     pythonpath = os.pathsep.join([str(ROOT), str(ROOT / "integrations")])
     env = {**os.environ, "HOME": str(tmp_path), "PERSONA_MEMORY_HOME": str(tmp_path / "home"), "HF_HUB_OFFLINE": "1"}

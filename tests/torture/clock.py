@@ -71,6 +71,8 @@ def _jump_about(chance: random.Random, trial: Trial, wall: Jumping, home: Path) 
         for user, texts in said.items():
             there = [one["content"] for one in memory.export(user_id=user)["messages"]]
             trial.check(there == texts, f"{user}: said {texts}, there is {there}")
+            lives, last = memory.profile(user_id=user).get("demographics.location"), texts[-1:]
+            trial.check(not last or str(lives) in last[0], f"{user}: said last {last}, lives in {lives}")
         _erase(trial, wall, chance, memory, said)
         trial.problems += [f"doctor, {c.name}: {one}" for c in memory.doctor().checks for one in c.problems]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from persona_memory.adapters import (
@@ -37,6 +37,9 @@ class Arm:
         tested: whether the quota must drift; without the test it is always taken, as in the paper.
         equal: its quota is what `OURS` was trained on in that period, not `SHARE`.
         replay: whether the residual buffer is trained on again.
+        rehearse: experience replay: what is selected comes so often in an epoch, all else that is true so far once, and
+            there are so many times fewer epochs; 0: only what is selected.
+        anew: whether a new adapter is trained on all that is true, once the quota drifts, as consolidation does.
         on: what is scored: the pair that a teacher wrote of a turn, or the person's own words.
     """
 
@@ -46,6 +49,8 @@ class Arm:
     tested: bool = True
     equal: bool = False
     replay: bool = False
+    rehearse: int = 0
+    anew: bool = False
     on: Literal["pair", "words"] = "pair"
 
     @property
@@ -82,25 +87,35 @@ class Arm:
 
 Embed = Callable[[list[str]], Sequence[Sequence[float]]]
 
-OURS, WORDS = "drift 30 %, α = .5", "drift 30 %, α = .5, on the words as said"
+REHEARSE = 3
+"""Chosen on development people (docs/lab-log.md)."""
+OURS, BARE = "drift 30 %, α = .5, rehearsed", "drift 30 %, α = .5, not rehearsed"
+WORDS = "drift 30 %, α = .5, on the words as said"
 STATIC, ALL, FULL, RANDOM = "static", "sequential, all", "retrained on current facts", "random, equal tokens"
+_OURS = Arm("drift", "ours", alpha=0.5, rehearse=REHEARSE)
+_EQUAL = Arm("random", equal=True, rehearse=REHEARSE)
+_BARE = replace(_OURS, kind="ablation", rehearse=0)
+_ABLATION = replace(_OURS, kind="ablation")
 ARMS: Mapping[str, Arm] = {
-    OURS: Arm("drift", "ours", alpha=0.5),
+    OURS: _OURS,
     STATIC: Arm("nothing"),
     ALL: Arm("all"),
-    RANDOM: Arm("random", equal=True),
-    "length, equal tokens": Arm("longest", equal=True),
-    "embedding distance, equal tokens": Arm("novelty", equal=True),
-    "drift 30 %, α = 0": Arm("drift", "ablation", alpha=0.0),
-    "drift 30 %, α = 1": Arm("drift", "ablation", alpha=1.0),
-    "drift 30 %, α = ∞": Arm("drift", "ablation", alpha=math.inf),
-    WORDS: Arm("drift", "ablation", alpha=0.5, on="words"),
-    "drift 30 %, α = .5, no test": Arm("drift", "ablation", alpha=0.5, tested=False),
-    "drift 30 %, α = .5, buffer replayed": Arm("drift", "ablation", alpha=0.5, replay=True),
-    "drift 30 %, learned score": Arm("learned", "ablation"),
-    "oracle 30 %": Arm("oracle", "bound"),
+    RANDOM: _EQUAL,
+    "length, equal tokens": replace(_EQUAL, by="longest"),
+    "embedding distance, equal tokens": replace(_EQUAL, by="novelty"),
+    "drift 30 %, α = 0": replace(_ABLATION, alpha=0.0),
+    "drift 30 %, α = 1": replace(_ABLATION, alpha=1.0),
+    "drift 30 %, α = ∞": replace(_ABLATION, alpha=math.inf),
+    WORDS: replace(_ABLATION, on="words"),
+    "drift 30 %, α = .5, no test": replace(_ABLATION, tested=False),
+    "drift 30 %, learned score": replace(_ABLATION, by="learned"),
+    BARE: _BARE,
+    "drift 30 %, α = .5, buffer replayed": replace(_BARE, replay=True),
+    "random, equal tokens, not rehearsed": replace(_EQUAL, rehearse=0),
+    "trained anew when it drifts": replace(_ABLATION, rehearse=0, anew=True),
+    "oracle 30 %": replace(_OURS, by="oracle", kind="bound"),
     FULL: Arm("full", "bound"),
 }
 """By name; `OURS` comes first, as others are given its tokens."""
-FEW_ARMS = (OURS, STATIC, ALL, RANDOM, "oracle 30 %", FULL)
-"""For other drift rates than the main one."""
+FEW_ARMS = (OURS, STATIC, ALL, RANDOM, BARE, "oracle 30 %", FULL)
+"""For other drift rates than the main one, and for a quick run."""

@@ -151,10 +151,10 @@ def _changes(base: BaseModel, changes: Sequence[tuple[Label, int, Key, str, str]
         yield Change(label, period, next(later, 1 << 30), now, before)
 
 
-def lesson_of_facts(one: Material) -> list[Encoded]:
-    """What full retraining is taught: what is true now, from the remarks that last said so."""
-    by_seq = {each.told.seq: each for period in one.said for each in period}
-    return [example for fact in one.facts for example in by_seq[fact.seq].lesson]
+def true_after(one: Material, period: int) -> list[Said]:
+    """The remarks that last said what is true after this period, one for each fact."""
+    said = (each for some in one.said[: period + 1] for each in some)
+    return list({each.key: each for each in said if each.label in ("new", "shift")}.values())
 
 
 def readings(base: BaseModel, *, seed: int) -> list[Encoded]:

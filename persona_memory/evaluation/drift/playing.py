@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -10,7 +11,7 @@ from typing import Any
 
 from persona_memory.adapters import Continual, LoraSpec, Mark, Scored, Selection, select, threshold
 from persona_memory.evaluation.drift.arms import ARMS, OURS, SHARE, WORDS, Arm, Embed, Learned
-from persona_memory.evaluation.drift.material import Material, Said, lesson_of_facts
+from persona_memory.evaluation.drift.material import Material, Said, true_after
 from persona_memory.parametric import (
     BaseModel,
     Encoded,
@@ -26,7 +27,7 @@ from persona_memory.parametric import (
 from persona_memory.parametric.curriculum import batches
 
 SPEC = LoraSpec(rank=8, alpha=16.0)
-TRAINING = Settings(epochs=12, lr=1e-2, tokens=512, readings=0.125)
+TRAINING = Settings(epochs=12, lr=5e-3, tokens=512, readings=0.125)
 BUFFER = 20
 """Turns in the residual buffer."""
 BACKWARD = 3
@@ -107,7 +108,8 @@ def play(course: Course, people: Sequence[Material]) -> tuple[list[dict[str, Any
     for period in range(1, len(people[0].said)):
         _period(course, chains, period, marks)
     retrained = [chain for chain in chains if chain.arm.by == "full"]
-    lessons = [Lesson(lesson_of_facts(chain.person), course.readings, seed=course.seed) for chain in retrained]
+    true = [true_after(chain.person, len(chain.person.said) - 1) for chain in retrained]
+    lessons = [Lesson(_lesson(one), course.readings, seed=course.seed) for one in true]
     for chain, lesson, weights in zip(retrained, lessons, _train(course, lessons), strict=True):
         chain.weights, chain.cost = weights, cost_of(lesson, course.training)
     found: list[dict[str, Any]] = [
@@ -164,7 +166,7 @@ def _period(course: Course, chains: Sequence[Chain], period: int, marks: list[li
             marks[place % len(marks)] += [
                 _row(chain.arm, one, mark) for one, mark in zip(fresh[place], scores[place], strict=True)
             ]
-    _learn(course, chains, chosen, scores)
+    _learn(course, chains, period, chosen, scores)
     for chain, changed in zip(chains, _preferences(course, chains, period), strict=True):
         chain.updated.append(changed)
 
@@ -188,21 +190,21 @@ def _choose(course: Course, chain: Chain, fresh: Sequence[Said], scored: Sequenc
 
 
 def _learn(
-    course: Course, chains: Sequence[Chain], chosen: Sequence[list[Said]], scores: Mapping[int, list[Scored]]
-) -> None:
+    course: Course, chains: Sequence[Chain], period: int, chosen: Sequence[list[Said]],
+    scores: Mapping[int, list[Scored]],
+) -> None:  # fmt: skip
     """Go on from the last adapter with what was chosen; then the selected and the old buffer are scored again."""
     going = [place for place, picked in enumerate(chosen) if picked]
     by_seq = {id(one): {each.told.seq: each for period in one.said for each in period} for one in
               {id(chain.person): chain.person for chain in chains}.values()}  # fmt: skip
     buffers = [[by_seq[id(chain.person)][mark.seq] for mark in chain.state.residual] for chain in chains]
-    lessons = []
-    for place in going:
-        chain = chains[place]
-        again = buffers[place] if chain.arm.replay else []
-        lessons.append(Lesson(_lesson([*chosen[place], *again]), course.readings, chain.weights, course.seed))
-        chain.cost += cost_of(lessons[-1], course.training)
-    for place, weights in zip(going, _train(course, lessons), strict=True):
-        chains[place].weights = weights
+    for rehearse, some in itertools.groupby(going, key=lambda place: chains[place].arm.rehearse):
+        places = list(some)
+        lessons = [going_on(course, chains[at], period, chosen[at], buffers[at]) for at in places]
+        training = replace(course.training, epochs=max(1, course.training.epochs // max(1, rehearse)))
+        for place, lesson, weights in zip(places, lessons, _train(course, lessons, training), strict=True):
+            chains[place].weights = weights
+            chains[place].cost += cost_of(lesson, training)
     asking = [place for place in going if place in scores]
     seen = [[*chosen[at], *(one for one in buffers[at] if one not in chosen[at])] for at in asking]
     before = [{one.seq: one for one in scores[at]} for at in asking]
@@ -213,6 +215,18 @@ def _learn(
         fresh = [one for one in scores[place] if one.seq in seqs]
         arrived = _marks(course, chain, chosen[place], fresh)
         chain.state = chain.state.trained(arrived, _marks(course, chain, told, after), buffer=BUFFER)
+
+
+def going_on(course: Course, chain: Chain, period: int, chosen: list[Said], buffer: Sequence[Said]) -> Lesson:
+    """What an arm is taught after a period, and from which weights on."""
+    if chain.arm.anew:
+        return Lesson(_lesson(true_after(chain.person, period)), course.readings, seed=course.seed)
+    if chain.arm.rehearse:
+        known = [one for one in true_after(chain.person, period) if one not in chosen]
+        taught = [*chosen * chain.arm.rehearse, *known]
+    else:
+        taught = [*chosen, *(buffer if chain.arm.replay else ())]
+    return Lesson(_lesson(taught), course.readings, chain.weights, course.seed)
 
 
 def _marks(course: Course, chain: Chain, said: Sequence[Said], scored: Sequence[Scored]) -> list[Mark]:
@@ -259,11 +273,11 @@ def cost_of(lesson: Lesson, training: Settings) -> float:
     return float(sum((BACKWARD + one.near_base) * len(one) for one in taught))
 
 
-def _train(course: Course, lessons: Sequence[Lesson]) -> list[Weights]:
+def _train(course: Course, lessons: Sequence[Lesson], training: Settings | None = None) -> list[Weights]:
     found: list[Weights] = []
     for begin in range(0, len(lessons), course.at_once):
         some = lessons[begin : begin + course.at_once]
-        made = train_together(course.base, some, spec=SPEC, settings=course.training)
+        made = train_together(course.base, some, spec=SPEC, settings=training or course.training)
         found += [one.weights for one in made]
     return found
 

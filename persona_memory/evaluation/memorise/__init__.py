@@ -73,7 +73,7 @@ QUICK = Size(
     questions=2,
     studies=("plain CE (w = 1)", "weighted, w = 10", "our recipe"),
 )
-QUICK_PART = f"first {QUICK.people} people, {QUICK.conversations} conversations each"
+QUICK_PART = f"first people, {QUICK.conversations} conversations each"
 
 
 def run(settings: Settings) -> Report:
@@ -82,7 +82,7 @@ def run(settings: Settings) -> Report:
     Raises:
         InvalidInput: the folder in `settings.local` holds no model with its tokenizer.
     """
-    return measure(settings, QUICK if settings.quick else Size())
+    return measure(settings, settings.sized(QUICK if settings.quick else Size()))
 
 
 def measure(settings: Settings, size: Size) -> Report:

@@ -40,20 +40,21 @@ class Size:
     """How large a run is.
 
     Attributes:
-        train, dev, test: people of each split.
+        train, dev: people of these splits, whom starts learn from and rates are chosen on.
+        people: of the test split, in each domain.
         seeds: starts of each method.
     """
 
     train: int
     dev: int
-    test: int
+    people: int
     seeds: int
     settings: MetaSettings  # without the inner rate, which is chosen
 
 
 FULL = Size(200, 16, 40, 3, MetaSettings(steps=300, batch=4))
-QUICK = Size(8, 2, 3, 1, MetaSettings(steps=5, batch=2))
-QUICK_PART = f"first {QUICK.test} people, {QUICK.settings.steps} outer steps"
+QUICK = Size(8, 1, 2, 1, MetaSettings(steps=5, batch=2, tokens=512))
+QUICK_PART = f"first people, {QUICK.settings.steps} outer steps"
 
 
 def run(settings: Settings) -> Report:
@@ -62,7 +63,7 @@ def run(settings: Settings) -> Report:
     Raises:
         InvalidInput: the folder in `settings.local` holds no causal language model.
     """
-    size = QUICK if settings.quick else FULL
+    size = settings.sized(QUICK if settings.quick else FULL)
     bench = Bench(BaseModel.load(settings.base, dtype=settings.dtype), LoraSpec(), size.settings)
     rate = settings.checkpoint.get("rate", lambda: bench.tuned(_dev(bench, size), seed=settings.seed).settings.rate)
     bench = replace(bench, settings=replace(size.settings, rate=rate))
@@ -75,7 +76,7 @@ def run(settings: Settings) -> Report:
         )
     for unfinished in (settings.cache / "meta").glob(f"*{UNFINISHED}"):
         unfinished.unlink()
-    test = everybody("test", range(size.test), TAUGHT, (HELD_OUT,))
+    test = everybody("test", range(size.people), TAUGHT, (HELD_OUT,))
     known = [place for place, who in enumerate(test) if who.domain != HELD_OUT]
     new = [place for place, who in enumerate(test) if who.domain == HELD_OUT]
     return Report(
@@ -104,7 +105,7 @@ def _measure(bench: Bench, size: Size, arm: str, seed: int, settings: Settings) 
         start, tokens, seconds = learnt.trained.start, learnt.trained.tokens, learnt.seconds
     steps = LONGER if arm == SCRATCH else SHOWN
     rates = bench.best_rates(start, _dev(bench, size), at=steps[1:])
-    test = everybody("test", range(size.test), TAUGHT, (HELD_OUT,))
+    test = everybody("test", range(size.people), TAUGHT, (HELD_OUT,))
     tasks = [asked_task(base, who, asked="test") for who in test]
     curve, rate = bench.best_curve(start, tasks, rates), rates[STEPS]
     return {
@@ -135,7 +136,7 @@ def _after(bench: Bench, start: Start, tasks: Sequence[Task], rate: float) -> li
 def _notes(size: Size, rate: float) -> tuple[str, ...]:
     settings = size.settings
     return (
-        f"{size.test} people of the test split in each domain, {size.seeds} starts of each method; 95 % intervals, "
+        f"{size.people} people of the test split in each domain, {size.seeds} starts of each method; 95 % intervals, "
         "bootstrapped over people. Loss: nats per token of the answers to questions in wordings that no training has.",
         f"A person tells some four facts in a session; an inner step is one of plain gradient descent on up to "
         f"{settings.tokens:,} tokens of its question/answer pairs. Joint training is the control: no inner step, "

@@ -35,7 +35,7 @@ def run(settings: Settings) -> Report:
     from persona_memory.evaluation.reference.rows import coder
 
     local = load(settings.base)
-    codes, count = coder(local.tokenizer), QUICK if settings.quick else QUESTIONS
+    codes, count = coder(local.tokenizer), settings.people or (QUICK if settings.quick else QUESTIONS)
     return Report(
         "reference",
         "The reference model: does it read, and only read?",

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 if any(find_spec(package) is None for package in ("safetensors", "torch", "transformers")):
     raise MissingExtra("the safety of adapters", "parametric")
 
-QUICK_PART = "first 3 people"
+QUICK_PART = "first people, 2 conversations each"
 
 
 def run(settings: Settings) -> Report:
@@ -37,9 +37,8 @@ def run(settings: Settings) -> Report:
     """
     from persona_memory.evaluation.memorise import Size
 
-    return measure(
-        settings, Size(people=3, seeds=1, conversations=2, sayings=6, questions=2) if settings.quick else Size()
-    )
+    quick = Size(people=3, seeds=1, conversations=2, sayings=6, questions=2)
+    return measure(settings, settings.sized(quick if settings.quick else Size()))
 
 
 def measure(settings: Settings, size: Size) -> Report:

@@ -11,11 +11,11 @@ import pytest
 import torch
 
 from persona_memory.evaluation.drift import Plan, measure, tables
-from persona_memory.evaluation.drift.arms import ALL, ARMS, FULL, OURS, RANDOM, STATIC
+from persona_memory.evaluation.drift.arms import ALL, ARMS, FULL, OURS, RANDOM, REHEARSE, STATIC
 from persona_memory.evaluation.drift.gates import WAYS, buffer_of, fitted, mixture
 from persona_memory.evaluation.drift.gates import measure as measure_gates
-from persona_memory.evaluation.drift.material import Material, beside_notes, material, readings
-from persona_memory.evaluation.drift.playing import BUFFER, SPEC, TRAINING, Chain, Course, cost_of, play
+from persona_memory.evaluation.drift.material import Material, beside_notes, material, readings, true_after
+from persona_memory.evaluation.drift.playing import BUFFER, SPEC, TRAINING, Chain, Course, cost_of, going_on, play
 from persona_memory.evaluation.progress import Checkpoint
 from persona_memory.evaluation.report import Score
 from persona_memory.evaluation.settings import Settings
@@ -25,7 +25,7 @@ from persona_memory.parametric.losses import token_losses
 from persona_memory.world import Schedule, history, person
 
 SCHEDULE = Schedule(periods=4, sessions=1, sayings=12, calm=frozenset({2}), questions=0, views=0, drift=0.5)
-SMALL = Plan(people=2, seeds=1, dev=1, periods=3, sessions=1, sayings=6, others=())
+SMALL = Plan(people=2, seeds=1, dev=1, periods=3, sessions=1, sayings=6, others=(), few=True)
 
 
 @pytest.fixture(scope="module")
@@ -78,6 +78,24 @@ def test_arms_begin_alike_and_differ_by_what_they_choose(played: tuple[dict[str,
         if arm.equal:
             assert all(a <= b for a, b in zip(arms[name]["spent"], arms[OURS]["spent"], strict=True))
     assert any(arms["drift 30 %, α = .5, no test"]["spent"])
+
+
+def test_what_is_true_is_rehearsed_beside_what_is_selected(
+    base: BaseModel, someone: Material, played: tuple[dict[str, Any], list[Chain]]
+) -> None:
+    """What shifted comes with its new value only; trained anew means without the weights so far."""
+    chains = {chain.name: chain for chain in played[1]}
+    course = Course(base, (), lambda texts: [[1.0] for _ in texts], (0.0, 0.0, 0.0, 0.0), tuple(ARMS), 0, 4)
+    true = true_after(someone, 3)
+    assert {(one.key, one.value) for one in true} == {(fact.key, fact.value) for fact in someone.facts}
+    chosen = [one for one in someone.said[3] if one in true][:2]
+    ours = going_on(course, chains[OURS], 3, chosen, [])
+    taught = [example for one in true for example in one.lesson]
+    extra = [example for one in chosen for example in one.lesson]
+    assert sorted(map(len, ours.examples)) == sorted(map(len, [*taught, *extra * (REHEARSE - 1)]))
+    assert ours.start is chains[OURS].weights
+    anew = going_on(course, chains["trained anew when it drifts"], 3, chosen, [])
+    assert (sorted(map(len, anew.examples)), anew.start) == (sorted(map(len, taught)), None)
 
 
 def test_cost_counts_what_is_trained_and_what_is_read(played: tuple[dict[str, Any], list[Chain]]) -> None:
