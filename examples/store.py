@@ -31,8 +31,9 @@ def main() -> None:
     with PersonaMemory.open(parser.parse_args().home) as memory:
         for user, came in import_store(store, memory, fields={"name": "demographics.name"}).items():
             print(f"{user}: {came.new} new, {came.held} held already, {came.fields} fields of the profile")
+        memory.remember("The user lives in Porto.", user_id="ana")
         print(memory.recall("What is my cat called?", user_id="ana").text)
-        print("written:", export_store(memory, store))
+        print("written back:", export_store(memory, store))
     for item in store.search(("memories", "ana", "profile")):
         print("profile in the store:", item.value["content"])
 

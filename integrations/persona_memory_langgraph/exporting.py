@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 from langgraph.store.base import BaseStore, SearchItem
@@ -19,6 +19,7 @@ from persona_memory_langgraph.layout import (
     namespace_of,
     people,
     place_of,
+    said_in,
 )
 
 PROFILE = "profile"
@@ -39,7 +40,7 @@ def export_store(
 
     A memory becomes `{"kind": "Memory", "content": {"content": "…"}}` under its id, the profile one document in the
     namespace below. What an earlier export wrote and no longer holds, or was forgotten, is deleted; what others wrote
-    stays.
+    stays, and is not written again.
 
     Args:
         namespace: as for `import_store`.
@@ -48,8 +49,9 @@ def export_store(
     Raises:
         InvalidInput: a user's id cannot be part of a namespace, or several people would share one.
     """
-    _check(namespace, user_ids)
-    owners = {*memory.users(), *(owner for owner, _ in people(store, namespace))} if user_ids is None else user_ids
+    owners = set(_checked(namespace, user_ids, memory.users))
+    if user_ids is None:
+        owners |= {owner for owner, _ in people(store, namespace)}
     changes = 0
     for owner in sorted(owners):
         for where, wanted in _wanted(memory, namespace, owner).items():
@@ -70,10 +72,9 @@ async def aexport_store(
     user_ids: Collection[str] | None = None,
 ) -> int:
     """As `export_store`, for a store that is awaited."""
-    _check(namespace, user_ids)
-    owners = set(user_ids or ())
+    owners = set(await asyncio.to_thread(_checked, namespace, user_ids, memory.users))
     if user_ids is None:
-        owners = {*await asyncio.to_thread(memory.users), *[owner async for owner, _ in apeople(store, namespace)]}
+        owners |= {owner async for owner, _ in apeople(store, namespace)}
     changes = 0
     for owner in sorted(owners):
         for where, wanted in (await asyncio.to_thread(_wanted, memory, namespace, owner)).items():
@@ -86,12 +87,19 @@ async def aexport_store(
     return changes
 
 
-def _check(namespace: Namespace, user_ids: Collection[str] | None) -> None:
+def _checked(
+    namespace: Namespace, user_ids: Collection[str] | None, everybody: Callable[[], Collection[str]]
+) -> Collection[str]:
+    """Whose memories are written, each with a namespace of their own that the store can have."""
     if place_of(namespace) is None and (user_ids is None or isinstance(user_ids, str) or len(user_ids) != 1):
         raise InvalidInput(
             f"people would share {namespace!r}: write the user's id as a label in braces, such as {NAMESPACE!r}, or "
             "pass one user id"
         )
+    owners = everybody() if user_ids is None else user_ids
+    for owner in owners:
+        namespace_of(namespace, owner)
+    return owners
 
 
 def _wanted(memory: PersonaMemory, namespace: Namespace, owner: str) -> dict[Namespace, Documents]:
@@ -112,7 +120,17 @@ def _document(kind: str, content: Mapping[str, Any], memory: Memory | None = Non
 
 
 def _changes(held: Iterable[SearchItem], wanted: Documents) -> tuple[Documents, list[str]]:
-    """The documents that are new or say something else now, and the keys of ours that are not wanted any more."""
-    ours = {item.key: item.value for item in held if OURS in item.value}
-    changed = {key: value for key, value in wanted.items() if ours.get(key) != value}
-    return changed, [key for key in ours if key not in wanted]
+    """The documents that are new or say something else now, and the keys of ours that are not wanted any more.
+
+    What a document of others says already is not written beside it.
+    """
+    ours: dict[str, Mapping[str, Any]] = {}
+    said: set[str] = set()
+    for item in held:
+        if OURS in item.value:
+            ours[item.key] = item.value
+        else:
+            said.update(text for _, _, text in said_in(item.value))
+    missing = {key: value for key, value in wanted.items() if value["content"].get("content") not in said}
+    changed = {key: value for key, value in missing.items() if ours.get(key) != value}
+    return changed, [key for key in ours if key not in missing]

@@ -48,7 +48,7 @@ SHOWN = {
     "agent.py": ["Miso", "I find nothing about that", "learnt of ana: ['"],
     "mcp_client.py": ["tools: recall, search_memory", "Remembered as m", "allergic to peanuts", "newest last"],
     "own_graph.py": ["route: context, because", "numerator", "failures of the memory: none"],
-    "store.py": ["ana: 4 new, 0 held already, 1 fields", "Miso", "written: 5", "{'name': 'Ana'}"],
+    "store.py": ["ana: 4 new, 0 held already, 1 fields", "Miso", "written back: 2", "{'name': 'Ana'}"],
     "subgraph.py": ["plan: ask the user", "plan: use ", "“I am allergic to peanuts.”"],
 }
 

@@ -78,7 +78,11 @@ nothing
 def test_the_blocks_of_a_page_run(page: str, tmp_path: Path) -> None:
     """A new user who pastes the page block by block sees no error."""
     code = "".join(block.code for block in blocks_of((ROOT / page).read_text(encoding="utf-8")))
-    for package, used in {"langchain": "langchain.agents", "peft": "persona_memory.parametric"}.items():
+    for package, used in {
+        "langchain": "langchain.agents",
+        "mcp": "from mcp",
+        "peft": "persona_memory.parametric",
+    }.items():
         if used in code:
             pytest.importorskip(package)
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
