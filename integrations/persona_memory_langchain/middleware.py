@@ -9,7 +9,7 @@ It keeps nothing of a run in itself, so one instance serves many people at once.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict
 from typing import Annotated, Any, NotRequired
 
@@ -29,13 +29,13 @@ from langgraph.types import Command
 
 from persona_memory import (
     Doors,
+    Host,
     Identity,
     PersonaMemory,
     Placement,
     Recall,
     Resolver,
     identify,
-    latest_question,
     resolve_user,
     with_memory,
 )
@@ -86,36 +86,22 @@ class PersonaMemoryMiddleware(AgentMiddleware[PersonaMemoryState, Any, Any]):
         tools: bool = False,
     ) -> None:
         super().__init__()
-        self.memory = memory
-        self.max_tokens = max_tokens
         self.resolver = user_id
         self.profile, self.memories = profile, memories
-        self.ask_questions = ask_questions
         self.doors = Doors()
+        self.host = Host(memory, max_tokens=max_tokens, ask_questions=ask_questions, doors=self.doors)
         self.tools = memory_tools(memory, user_id=user_id, doors=self.doors) if tools else []
 
     def before_agent(self, state: PersonaMemoryState, runtime: Runtime[Any]) -> dict[str, Any]:
         """Make durable what is not yet, and recall for the latest human message."""
-        who, messages = self._who(runtime), state["messages"]
-        turns: tuple[int, ...] = ()
-        recalled: Recall | None = None
-        if who is not None:
-            with self.doors.open("observe"):
-                turns = self.memory.observe(messages, **_thread(who)).turns
-            with self.doors.open("recall"):
-                recalled = self.memory.recall(latest_question(messages), **self._options(who, turns))
+        who = self._who(runtime)
+        recalled = None if who is None else self.host.before(state["messages"], who)
         return self._update(recalled, runtime)
 
     async def abefore_agent(self, state: PersonaMemoryState, runtime: Runtime[Any]) -> dict[str, Any]:
         """As `before_agent`."""
-        who, messages = self._who(runtime), state["messages"]
-        turns: tuple[int, ...] = ()
-        recalled: Recall | None = None
-        if who is not None:
-            with self.doors.open("observe"):
-                turns = (await self.memory.aobserve(messages, **_thread(who))).turns
-            with self.doors.open("recall"):
-                recalled = await self.memory.arecall(latest_question(messages), **self._options(who, turns))
+        who = self._who(runtime)
+        recalled = None if who is None else await self.host.abefore(state["messages"], who)
         return self._update(recalled, runtime)
 
     def wrap_model_call(
@@ -129,8 +115,7 @@ class PersonaMemoryMiddleware(AgentMiddleware[PersonaMemoryState, Any, Any]):
         response = handler(self._injected(request, update))
         who = self._who(request.runtime, silent=True) if _speaks_and_goes_on(response) else None
         if who is not None:
-            with self.doors.open("observe"):
-                self.memory.observe([*request.state["messages"], *response.result], **_thread(who))
+            self.host.after([*request.state["messages"], *response.result], who)
         return _with(response, update)
 
     async def awrap_model_call(
@@ -141,23 +126,20 @@ class PersonaMemoryMiddleware(AgentMiddleware[PersonaMemoryState, Any, Any]):
         response = await handler(self._injected(request, update))
         who = self._who(request.runtime, silent=True) if _speaks_and_goes_on(response) else None
         if who is not None:
-            with self.doors.open("observe"):
-                await self.memory.aobserve([*request.state["messages"], *response.result], **_thread(who))
+            await self.host.aafter([*request.state["messages"], *response.result], who)
         return _with(response, update)
 
     def after_agent(self, state: PersonaMemoryState, runtime: Runtime[Any]) -> None:
         """Make the reply durable; never waits for learning."""
         who = self._who(runtime, silent=True)
         if who is not None:
-            with self.doors.open("observe"):
-                self.memory.observe(state["messages"], **_thread(who))
+            self.host.after(state["messages"], who)
 
     async def aafter_agent(self, state: PersonaMemoryState, runtime: Runtime[Any]) -> None:
         """As `after_agent`."""
         who = self._who(runtime, silent=True)
         if who is not None:
-            with self.doors.open("observe"):
-                await self.memory.aobserve(state["messages"], **_thread(who))
+            await self.host.aafter(state["messages"], who)
 
     def _who(self, runtime: Runtime[Any], *, silent: bool = False) -> Identity | None:
         who = None
@@ -166,12 +148,6 @@ class PersonaMemoryMiddleware(AgentMiddleware[PersonaMemoryState, Any, Any]):
             if who is None and not silent:
                 self.doors.no_user()
         return who
-
-    def _options(self, who: Identity, turns: Sequence[int]) -> dict[str, Any]:
-        return {
-            "user_id": who.user_id, "thread_id": who.thread, "max_tokens": self.max_tokens, "exclude": turns,
-            "offer_question": self.ask_questions,
-        }  # fmt: skip
 
     def _update(self, recalled: Recall | None, runtime: Runtime[Any]) -> dict[str, Any]:
         if recalled is None:
@@ -194,10 +170,6 @@ class PersonaMemoryMiddleware(AgentMiddleware[PersonaMemoryState, Any, Any]):
             rest = messages[1:] if system is not None else messages
             return request.override(model=model, system_message=system, messages=rest)
         return request
-
-
-def _thread(who: Identity) -> dict[str, Any]:
-    return {"user_id": who.user_id, "thread_id": who.thread, "speaker": who.speaker}
 
 
 def _state(request: ModelRequest[Any]) -> PersonaMemoryState:
