@@ -22,7 +22,17 @@ PAGES = [
     "README.md",
     *(
         f"docs/{page}.md"
-        for page in ("quickstart", "agents", "learning", "backends", "operating", "reference-model", "reliability")
+        for page in (
+            "quickstart",
+            "agents",
+            "learning",
+            "backends",
+            "operating",
+            "reference-model",
+            "reliability",
+            "serve",
+            "wrap",
+        )
     ),
 ]
 
@@ -62,8 +72,10 @@ nothing
 @pytest.mark.parametrize("page", PAGES)
 def test_the_blocks_of_a_page_run(page: str, tmp_path: Path) -> None:
     """A new user who pastes the page block by block sees no error."""
-    if "langchain.agents" in (ROOT / page).read_text(encoding="utf-8"):
-        pytest.importorskip("langchain")
+    text = (ROOT / page).read_text(encoding="utf-8")
+    for needed in ("langchain.agents", "openai", "persona_memory_serve"):
+        if f"from {needed} import" in text:
+            pytest.importorskip({"persona_memory_serve": "fastapi"}.get(needed, needed.partition(".")[0]))
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     pythonpath = os.pathsep.join([str(ROOT), str(ROOT / "integrations")])
     env = {**os.environ, "HOME": str(tmp_path), "PERSONA_MEMORY_HOME": str(tmp_path / "home"), "HF_HUB_OFFLINE": "1"}

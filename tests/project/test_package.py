@@ -18,8 +18,21 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
-PACKAGES = {"persona_memory": ROOT / "persona_memory", "persona_memory_langchain": ROOT / "integrations"}
-HEAVY = ["langchain", "langgraph.graph", "peft", "qdrant_client", "qdrant_edge", "scipy", "torch", "transformers"]
+PACKAGES = {"persona_memory": ROOT / "persona_memory"} | {
+    f"persona_memory_{host}": ROOT / "integrations" for host in ("langchain", "openai", "serve")
+}
+HEAVY = [
+    "fastapi",
+    "httpx2",
+    "langchain",
+    "langgraph.graph",
+    "peft",
+    "qdrant_client",
+    "qdrant_edge",
+    "scipy",
+    "torch",
+    "transformers",
+]
 
 
 def run_python(code: str, *, path: Path = ROOT) -> str:
@@ -41,8 +54,8 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return next(out.glob("*.whl"))
 
 
-def test_the_wheel_holds_both_packages_with_their_types(wheel: Path) -> None:
-    """Whoever installs the wheel gets the library, the LangChain integration, their types and the licence."""
+def test_the_wheel_holds_all_packages_with_their_types(wheel: Path) -> None:
+    """Whoever installs the wheel gets the library, the integrations, their types and the licence."""
     names = set(zipfile.ZipFile(wheel).namelist())
     for package in PACKAGES:
         assert {f"{package}/__init__.py", f"{package}/py.typed"} <= names
