@@ -28,16 +28,16 @@ if TYPE_CHECKING:
     from persona_memory.graph import PersonaChannel, add_persona_nodes, persona_graph, recall_subgraph
     from persona_memory.hosting import (
         Doors,
+        Host,
         Identity,
-        Placement,
         Resolver,
+        identified,
         identify,
-        inject,
         latest_question,
         resolve_user,
         still_shown,
-        with_memory,
     )
+    from persona_memory.injecting import Placement, inject, inject_as_given, with_memory
     from persona_memory.learning.budgets import Budgets
     from persona_memory.learning.failing import Retry
     from persona_memory.memory import PersonaMemory
@@ -65,6 +65,7 @@ if TYPE_CHECKING:
         Topic,
         Turn,
     )
+    from persona_memory.wrapping import wrap
 
 _ROOMS = {
     "errors": (
@@ -81,10 +82,12 @@ _ROOMS = {
     "learning.budgets": ("Budgets",),
     "learning.failing": ("Retry",),
     "hosting": (
-        "Doors", "Identity", "Placement", "Resolver", "identify", "inject", "latest_question", "resolve_user",
-        "still_shown", "with_memory",
+        "Doors", "Host", "Identity", "Resolver", "identified", "identify", "latest_question", "resolve_user",
+        "still_shown",
     ),
+    "injecting": ("Placement", "inject", "inject_as_given", "with_memory"),
     "graph": ("PersonaChannel", "add_persona_nodes", "persona_graph", "recall_subgraph"),
+    "wrapping": ("wrap",),
     "nodes": ("optimize_profile_node", "retrieve_node", "route_adapter_node", "track_state_node"),
 }  # fmt: skip
 _HOME = {name: room for room, names in _ROOMS.items() for name in names}
@@ -100,6 +103,7 @@ __all__ = [
     "Doors",
     "ErasureReceipt",
     "Hit",
+    "Host",
     "Identity",
     "ImportFileError",
     "InvalidInput",
@@ -129,8 +133,10 @@ __all__ = [
     "Topic",
     "Turn",
     "add_persona_nodes",
+    "identified",
     "identify",
     "inject",
+    "inject_as_given",
     "latest_question",
     "optimize_profile_node",
     "persona_graph",
@@ -145,6 +151,7 @@ __all__ = [
     "still_shown",
     "track_state_node",
     "with_memory",
+    "wrap",
 ]
 
 

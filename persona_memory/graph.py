@@ -22,7 +22,8 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.graph.message import add_messages
 
 from persona_memory.errors import InvalidInput
-from persona_memory.hosting import Doors, Resolver, resolve_user, with_memory
+from persona_memory.hosting import Doors, Resolver, resolve_user
+from persona_memory.injecting import with_memory
 from persona_memory.nodes import (
     DEFAULT_BUDGET,
     Node,

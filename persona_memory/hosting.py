@@ -1,4 +1,4 @@
-"""What every host needs around one turn: who speaks, the fail-open door, and putting what is remembered in a prompt.
+"""What every host needs around one turn: who speaks, making it durable, recalling, and the fail-open door.
 
 The fail-open door: if memory breaks, the person's turn goes on without it. The failure is logged once per kind and
 counted in `Doors.failures`; nothing else in persona-memory swallows an error.
@@ -6,25 +6,25 @@ counted in `Doors.failures`; nothing else in persona-memory swallows an error.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
-from typing import Any, Literal, TypeVar
-
-from langchain_core.messages import AnyMessage, HumanMessage, SystemMessage, convert_to_messages
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from persona_memory import telemetry
 from persona_memory.errors import InvalidUserId
+from persona_memory.ledger.people import checked
 from persona_memory.messages import read_messages
 from persona_memory.types import Recall
 
-log = logging.getLogger(__name__)
+if TYPE_CHECKING:
+    from persona_memory.memory import PersonaMemory
 
-Placement = Literal["system", "message"]
-"""Where a text goes: at the end of the system message, or beside the latest human message."""
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +87,22 @@ def identify(runtime: Any, config: Mapping[str, Any], resolver: Resolver) -> Ide
     return Identity(user_id, None if thread_id is None else str(thread_id), resolve_speaker(runtime, config))
 
 
+def identified(
+    user_id: object, *, thread_id: object = None, speaker: str | None = None, way: str = "user_id='…'"
+) -> Identity:
+    """Who speaks in which thread, where the host has to say so; there is no default person.
+
+    Args:
+        way: how a user id is passed to this host, for the error.
+
+    Raises:
+        InvalidUserId: nobody is named, or it can be no user id.
+    """
+    if user_id is None or user_id == "":
+        raise InvalidUserId(f"whose turn is this? Pass {way}; there is no default user, so that no memories ever mix")
+    return Identity(checked(user_id), None if thread_id is None else str(thread_id), speaker)
+
+
 def _given(runtime: Any, config: Mapping[str, Any], name: str) -> str | None:
     context = getattr(runtime, "context", None)
     given = context.get(name) if isinstance(context, Mapping) else getattr(context, name, None)
@@ -141,6 +157,90 @@ class Doors:
             log.warning("persona-memory: %s", said, extra=telemetry.event("fail_open", by))
 
 
+class Host:
+    """One host's side of a turn: before the model answers, and after. If memory breaks, the turn goes on without it.
+
+    It keeps nothing of a turn in itself, so one instance serves many people at once.
+
+    Args:
+        memory: the memory; closed by whoever opened it.
+        max_tokens: budget of what is put into the prompt.
+        ask_questions: at most once per thread, offer the model a question about what is still unknown of the person.
+        doors: counts failures.
+    """
+
+    def __init__(
+        self,
+        memory: PersonaMemory,
+        *,
+        max_tokens: int = 800,
+        ask_questions: bool = True,
+        doors: Doors | None = None,
+    ) -> None:
+        self.memory = memory
+        self.max_tokens = max_tokens
+        self.ask_questions = ask_questions
+        self.doors = doors or Doors()
+        self._writes: set[asyncio.Task[tuple[int, ...]]] = set()  # an event loop holds its tasks weakly
+
+    def before(self, messages: Sequence[Any], who: Identity) -> Recall | None:
+        """Make durable what is not yet, and recall for the latest human message; None where that failed."""
+        return self.recall(latest_question(messages), who, shown=self.observe(messages, who))
+
+    async def abefore(self, messages: Sequence[Any], who: Identity) -> Recall | None:
+        """As `before`, off the event loop."""
+        return await self.arecall(latest_question(messages), who, shown=await self.aobserve(messages, who))
+
+    def observe(self, messages: Sequence[Any], who: Identity) -> tuple[int, ...]:
+        """Make durable what is not yet; the turns that the messages are, none where that failed."""
+        with self.doors.open("observe"):
+            return self.memory.observe(messages, **_thread(who)).turns
+        return ()
+
+    async def aobserve(self, messages: Sequence[Any], who: Identity) -> tuple[int, ...]:
+        """As `observe`, off the event loop."""
+        with self.doors.open("observe"):
+            return (await self.memory.aobserve(messages, **_thread(who))).turns
+        return ()
+
+    def recall(self, question: str, who: Identity, *, shown: Sequence[int]) -> Recall | None:
+        """What is remembered for a question, less the turns that the model is shown anyway; None where that failed."""
+        with self.doors.open("recall"):
+            return self.memory.recall(question, **self._options(who, shown))
+        return None
+
+    async def arecall(self, question: str, who: Identity, *, shown: Sequence[int]) -> Recall | None:
+        """As `recall`, off the event loop."""
+        with self.doors.open("recall"):
+            return await self.memory.arecall(question, **self._options(who, shown))
+        return None
+
+    def after(self, messages: Sequence[Any], who: Identity) -> None:
+        """Make the reply, the last of the messages, durable; never waits for learning."""
+        self.observe(messages, who)
+
+    async def aafter(self, messages: Sequence[Any], who: Identity) -> None:
+        """As `after`, off the event loop. Once begun it is done, even if whoever waits for it is cancelled."""
+        write = asyncio.create_task(self.aobserve(messages, who))
+        self._writes.add(write)
+        write.add_done_callback(self._writes.discard)
+        await asyncio.shield(write)
+
+    async def settled(self) -> None:
+        """Wait for the writes that nobody waits for any more; before a server closes the memory."""
+        await asyncio.gather(*self._writes)
+
+    def _options(self, who: Identity, turns: Sequence[int]) -> dict[str, Any]:
+        return {
+            "user_id": who.user_id, "thread_id": who.thread, "max_tokens": self.max_tokens, "exclude": turns,
+            "offer_question": self.ask_questions,
+        }  # fmt: skip
+
+
+def _thread(who: Identity) -> dict[str, Any]:
+    return {"user_id": who.user_id, "thread_id": who.thread, "speaker": who.speaker}
+
+
 def latest_question(messages: Sequence[Any]) -> str:
     """The text of the latest message of the person, "" where there is none; summaries and recalled text left out.
 
@@ -164,84 +264,3 @@ def still_shown(turns: Sequence[int], messages: Sequence[Any]) -> tuple[int, ...
     last = next((place for place in range(len(messages), 0, -1) if latest_question(messages[place - 1 : place])), 0)
     shown = len(read_messages(messages[:last])[0])
     return tuple(turns[len(turns) - shown :]) if shown < len(turns) else tuple(turns)
-
-
-def inject(
-    messages: Sequence[Any],
-    recall: Recall | Mapping[str, Any] | None,
-    *,
-    profile: Placement = "system",
-    memories: Placement = "message",
-) -> list[AnyMessage]:
-    """The messages with what is remembered, for one model call. The given messages are not changed.
-
-    Args:
-        messages: the conversation, as LangChain messages, dicts or (role, text) pairs; a system message, if any,
-            comes first.
-        recall: a `Recall`, or its JSON form from a graph's state; None changes nothing.
-        profile: where the profile goes. It changes rarely: behind the system prompt it keeps providers' caches valid.
-        memories: where this turn's memories go. They change always: beside the latest human message.
-    """
-    given: list[Any] = convert_to_messages(messages)
-    if recall is None:
-        return given
-    texts = asdict(recall) if isinstance(recall, Recall) else recall
-    pairs = [(profile, str(texts.get("profile_text", ""))), (memories, str(texts.get("memory_text", "")))]
-    system = "\n\n".join(text for place, text in pairs if place == "system" and text)
-    beside = "\n\n".join(text for place, text in pairs if place == "message" and text)
-    return _beside(_behind(given, system), beside)
-
-
-Model = TypeVar("Model")
-
-
-def with_memory(
-    model: Model, messages: Sequence[Any], recall: Recall | Mapping[str, Any] | None, **places: Placement
-) -> tuple[Model, list[AnyMessage]]:
-    """The model and the messages for one call, with what is remembered in one of them.
-
-    A model that has adapters (`PersonaChatModel`) takes what was recalled itself, as the route says; any other finds it
-    in the messages.
-
-    Args:
-        places: as for `inject`, where the model has no adapters.
-    """
-    bare = getattr(model, "bound", model)  # of a binding, e.g. with tools, whose options are kept
-    remembering = getattr(bare, "remembering", None)
-    if remembering is None or not recall:
-        return model, inject(messages, recall, **places)
-    given: list[Any] = convert_to_messages(messages)
-    told = remembering(recall)
-    bound: Any = model
-    return told if bare is model else bound.model_copy(update={"bound": told}), given
-
-
-def _behind(messages: list[AnyMessage], text: str) -> list[AnyMessage]:
-    """The text at the end of the system message; a list of content blocks keeps its marks, e.g. for caching."""
-    if not text:
-        return messages
-    if not messages or not isinstance(messages[0], SystemMessage):
-        return [SystemMessage(text), *messages]
-    system, *others = messages
-    given: Any = system.content
-    if isinstance(given, str):
-        content: Any = f"{given}\n\n{text}" if given else text
-    else:
-        content = [*given, {"type": "text", "text": text}]
-    return [system.model_copy(update={"content": content}), *others]
-
-
-def _beside(messages: list[AnyMessage], text: str) -> list[AnyMessage]:
-    """The text in front of the latest human message's own words, inside the same message: roles keep alternating."""
-    if not text:
-        return messages
-    for place in range(len(messages) - 1, -1, -1):
-        message = messages[place]
-        if isinstance(message, HumanMessage):
-            if isinstance(message.content, str):
-                content: Any = f"{text}\n\n{message.content}"
-            else:
-                content = [{"type": "text", "text": text}, *message.content]
-            messages[place] = message.model_copy(update={"content": content})
-            return messages
-    return [*messages, HumanMessage(text)]

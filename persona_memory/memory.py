@@ -593,6 +593,10 @@ class PersonaMemory:
         with self._ledger.read() as connection:
             return people.all_ids(connection, self._ledger.namespace)
 
+    def knows(self, *, user_id: str) -> bool:
+        """Whether anything was ever stored of a person of the namespace; not after `delete_user`."""
+        return people.glance(self._ledger, self._person(user_id)) is not None
+
     def progress(self, *, user_id: str) -> dict[str, int]:
         """How many turns are pending, learnt, parked and discarded: together all that stand."""
         with self._ledger.read() as connection:

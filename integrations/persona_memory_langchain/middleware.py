@@ -29,6 +29,7 @@ from langgraph.types import Command
 
 from persona_memory import (
     Doors,
+    Host,
     Identity,
     PersonaMemory,
     Placement,
@@ -87,38 +88,30 @@ class PersonaMemoryMiddleware(AgentMiddleware[PersonaMemoryState, Any, Any]):
         tools: bool = False,
     ) -> None:
         super().__init__()
-        self.memory = memory
-        self.max_tokens = max_tokens
         self.resolver = user_id
         self.profile, self.memories = profile, memories
-        self.ask_questions = ask_questions
         self.doors = Doors()
+        self.host = Host(memory, max_tokens=max_tokens, ask_questions=ask_questions, doors=self.doors)
         self.tools = memory_tools(memory, user_id=user_id, doors=self.doors) if tools else []
 
     def before_agent(self, state: PersonaMemoryState, runtime: Runtime[Any]) -> dict[str, Any]:
         """Make durable what is not yet, and recall for the latest human message."""
         who, messages = self._who(runtime), state["messages"]
-        question = latest_question(messages)
+        question, recalled = latest_question(messages), None
         turns: tuple[int, ...] = ()
-        recalled: Recall | None = None
         if who is not None:
-            with self.doors.open("observe"):
-                turns = self.memory.observe(messages, **_thread(who)).turns
-            with self.doors.open("recall"):
-                recalled = self.memory.recall(question, **self._options(who, turns))
+            turns = self.host.observe(messages, who)
+            recalled = self.host.recall(question, who, shown=turns)
         return self._update(recalled, runtime, messages, turns, question)
 
     async def abefore_agent(self, state: PersonaMemoryState, runtime: Runtime[Any]) -> dict[str, Any]:
         """As `before_agent`."""
         who, messages = self._who(runtime), state["messages"]
-        question = latest_question(messages)
+        question, recalled = latest_question(messages), None
         turns: tuple[int, ...] = ()
-        recalled: Recall | None = None
         if who is not None:
-            with self.doors.open("observe"):
-                turns = (await self.memory.aobserve(messages, **_thread(who))).turns
-            with self.doors.open("recall"):
-                recalled = await self.memory.arecall(question, **self._options(who, turns))
+            turns = await self.host.aobserve(messages, who)
+            recalled = await self.host.arecall(question, who, shown=turns)
         return self._update(recalled, runtime, messages, turns, question)
 
     def wrap_model_call(
@@ -134,14 +127,13 @@ class PersonaMemoryMiddleware(AgentMiddleware[PersonaMemoryState, Any, Any]):
         who = self._who(request.runtime, silent=True) if shown is not None else None
         if who is not None and shown is not None:
             question = str(_recalled(request)["question"])
-            with self.doors.open("recall"):
-                again = self.memory.recall(question, **self._options(who, shown))
+            again = self.host.recall(question, who, shown=shown)
+            if again is not None:
                 update = self._update(again, request.runtime, request.messages, shown, question)
         response = handler(self._injected(request, update))
         who = self._who(request.runtime, silent=True) if _speaks_and_goes_on(response) else None
         if who is not None:
-            with self.doors.open("observe"):
-                self.memory.observe([*request.state["messages"], *response.result], **_thread(who))
+            self.host.after([*request.state["messages"], *response.result], who)
         return _with(response, update)
 
     async def awrap_model_call(
@@ -153,29 +145,26 @@ class PersonaMemoryMiddleware(AgentMiddleware[PersonaMemoryState, Any, Any]):
         who = self._who(request.runtime, silent=True) if shown is not None else None
         if who is not None and shown is not None:
             question = str(_recalled(request)["question"])
-            with self.doors.open("recall"):
-                again = await self.memory.arecall(question, **self._options(who, shown))
+            again = await self.host.arecall(question, who, shown=shown)
+            if again is not None:
                 update = self._update(again, request.runtime, request.messages, shown, question)
         response = await handler(self._injected(request, update))
         who = self._who(request.runtime, silent=True) if _speaks_and_goes_on(response) else None
         if who is not None:
-            with self.doors.open("observe"):
-                await self.memory.aobserve([*request.state["messages"], *response.result], **_thread(who))
+            await self.host.aafter([*request.state["messages"], *response.result], who)
         return _with(response, update)
 
     def after_agent(self, state: PersonaMemoryState, runtime: Runtime[Any]) -> None:
         """Make the reply durable; never waits for learning."""
         who = self._who(runtime, silent=True)
         if who is not None:
-            with self.doors.open("observe"):
-                self.memory.observe(state["messages"], **_thread(who))
+            self.host.after(state["messages"], who)
 
     async def aafter_agent(self, state: PersonaMemoryState, runtime: Runtime[Any]) -> None:
         """As `after_agent`."""
         who = self._who(runtime, silent=True)
         if who is not None:
-            with self.doors.open("observe"):
-                await self.memory.aobserve(state["messages"], **_thread(who))
+            await self.host.aafter(state["messages"], who)
 
     def _who(self, runtime: Runtime[Any], *, silent: bool = False) -> Identity | None:
         who = None
@@ -184,12 +173,6 @@ class PersonaMemoryMiddleware(AgentMiddleware[PersonaMemoryState, Any, Any]):
             if who is None and not silent:
                 self.doors.no_user()
         return who
-
-    def _options(self, who: Identity, turns: Sequence[int]) -> dict[str, Any]:
-        return {
-            "user_id": who.user_id, "thread_id": who.thread, "max_tokens": self.max_tokens, "exclude": turns,
-            "offer_question": self.ask_questions,
-        }  # fmt: skip
 
     def _update(
         self,
@@ -221,10 +204,6 @@ class PersonaMemoryMiddleware(AgentMiddleware[PersonaMemoryState, Any, Any]):
             rest = messages[1:] if system is not None else messages
             return request.override(model=model, system_message=system, messages=rest)
         return request
-
-
-def _thread(who: Identity) -> dict[str, Any]:
-    return {"user_id": who.user_id, "thread_id": who.thread, "speaker": who.speaker}
 
 
 def _state(request: ModelRequest[Any]) -> PersonaMemoryState:

@@ -1,4 +1,4 @@
-"""The command line: `persona-memory demo | chat | recall | show | import | export | forget | worker | jobs`."""
+"""The command line: `persona-memory demo | chat | recall | show | import | export | forget | worker | serve | jobs`."""
 
 import sys
 

@@ -52,6 +52,7 @@ from persona_memory.cli.output import as_json as to_json
 from persona_memory.cli.output import err, note, out, print_json, write_text
 from persona_memory.cli.peeking import peeking
 from persona_memory.cli.queue import State, job_or_all
+from persona_memory.cli.serving import api_key, serve
 from persona_memory.cli.showing import Part, as_pictures, as_values
 from persona_memory.cli.signals import stop_on_signals
 from persona_memory.errors import InvalidInput
@@ -491,6 +492,11 @@ def jobs(
         queue.show(memory, user=user, state=state, as_json=as_json)
 
 
+app.command(
+    rich_help_panel=WORK,
+    epilog=examples("serve", "serve --upstream http://127.0.0.1:8000/v1", "serve --host 0.0.0.0 --keys keys.json"),
+)(serve)
+app.command("api-key", rich_help_panel=WORK, epilog=examples("api-key acme --keys keys.json"))(api_key)
 app.command(
     "eval",
     rich_help_panel=WORK,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from persona_memory.budget import MESSAGE_OVERHEAD
 from persona_memory.evaluation.calls import uncached
-from persona_memory.hosting import inject
+from persona_memory.injecting import inject
 from persona_memory.memory import PersonaMemory
 from persona_memory.protocols import TokenCounter
 from persona_memory.types import Recall

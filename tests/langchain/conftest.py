@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sqlite3
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -89,3 +90,14 @@ def turns(memory: PersonaMemory, user: str = "ana") -> list[tuple[str, str]]:
     """(role, text) of everything that was said by and to a person, as it stands, in order."""
     exported = memory.export(user_id=user)
     return [(one["role"], one["content"]) for one in exported["messages"]]
+
+
+def break_tables(home: Path) -> None:
+    """Take the tables away under the feet of an open memory."""
+    with sqlite3.connect(home / "memory.db") as connection:
+        names = [
+            name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE name IN ('users', 'events')")
+        ]
+        for name in names:
+            connection.execute(f"ALTER TABLE {name} RENAME TO broken_{name}")
+    connection.close()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +16,7 @@ from persona_memory.retrieval.hashing import HashingEmbedder
 from persona_memory.testing import ScriptedChatModel
 from persona_memory_langchain import PersonaMemoryMiddleware
 
-from .conftest import CAT, WHICH_CAT, Agent, Open, of, said, turns
+from .conftest import CAT, WHICH_CAT, Agent, Open, break_tables, of, said, turns
 
 Warnings = Callable[[], list[str]]
 
@@ -30,17 +29,6 @@ class BrokenEmbedder(HashingEmbedder):
 
     async def aembed_query(self, text: str) -> list[float]:
         raise ConnectionError("the embedding service is down")
-
-
-def break_tables(home: Path) -> None:
-    """Take the tables away under the feet of an open memory."""
-    with sqlite3.connect(home / "memory.db") as connection:
-        names = [
-            name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE name IN ('users', 'events')")
-        ]
-        for name in names:
-            connection.execute(f"ALTER TABLE {name} RENAME TO broken_{name}")
-    connection.close()
 
 
 async def test_a_broken_ledger_costs_the_memory_and_not_the_turn(

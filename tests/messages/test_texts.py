@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from langchain_core.messages import HumanMessage
 
 from persona_memory.budget import render_memories, render_profile
-from persona_memory.hosting import inject, latest_question
+from persona_memory.hosting import latest_question
+from persona_memory.injecting import inject
 from persona_memory.messages import clean, read_messages
 from persona_memory.types import Hit, Profile, ProfileEntry, Recall
 

@@ -32,6 +32,8 @@ PAGES = [
             "operating",
             "reference-model",
             "reliability",
+            "serve",
+            "wrap",
         )
     ),
     *(
@@ -79,8 +81,10 @@ def test_the_blocks_of_a_page_run(page: str, tmp_path: Path) -> None:
     """A new user who pastes the page block by block sees no error."""
     code = "".join(block.code for block in blocks_of((ROOT / page).read_text(encoding="utf-8")))
     for package, used in {
+        "fastapi": "persona_memory_serve",
         "langchain": "langchain.agents",
         "mcp": "from mcp",
+        "openai": "from openai",
         "peft": "persona_memory.parametric",
     }.items():
         if used in code:

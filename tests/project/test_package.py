@@ -18,13 +18,12 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
-PACKAGES = {
-    "persona_memory": ROOT / "persona_memory",
-    "persona_memory_langchain": ROOT / "integrations",
-    "persona_memory_langgraph": ROOT / "integrations",
-    "persona_memory_mcp": ROOT / "integrations",
+PACKAGES = {"persona_memory": ROOT / "persona_memory"} | {
+    f"persona_memory_{host}": ROOT / "integrations" for host in ("langchain", "langgraph", "mcp", "openai", "serve")
 }
 HEAVY = [
+    "fastapi",
+    "httpx2",
     "langchain",
     "langgraph.graph",
     "mcp",

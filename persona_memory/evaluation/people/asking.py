@@ -18,7 +18,7 @@ from persona_memory.budget import estimate, render_profile
 from persona_memory.evaluation.people.compare import alike
 from persona_memory.evaluation.people.generate import WORDINGS
 from persona_memory.evaluation.people.person import Person, Session, Value, golden_profile
-from persona_memory.hosting import inject
+from persona_memory.injecting import inject
 from persona_memory.memory import PersonaMemory
 from persona_memory.profile import default_schema
 from persona_memory.retrieval import tokens
