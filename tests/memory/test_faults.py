@@ -234,7 +234,8 @@ def test_a_model_that_asks_the_process_to_exit_has_failed_like_any_other(open_me
     memory.observe([("user", "I live in Porto.")], user_id="ben")
     memory.flush(timeout=30)
     (job,) = memory.jobs()
-    assert (job.state, job.user_id, job.last_error) == ("parked", "ana", "SystemExit: 3")
+    assert (job.state, job.user_id) == ("parked", "ana")
+    assert "SystemExit" in str(job.last_error)  # langchain-core takes it for the answer, and stumbles over it
     assert memory.progress(user_id="ana") == {"parked": 1}
     assert memory.progress(user_id="ben") == {"learnt": 1}
 
