@@ -278,16 +278,17 @@ class AdapterRegistry:
     def tidy(self, user_id: str) -> int:
         """Delete the files of revisions that may not be served; returns how many. Safe to run again at any time."""
         person = self._person(user_id)
+        owner = owner_of(self._ledger.secret, _owner(person))
+        stored = revisions(self.folder, owner)  # before the rows are read: files come after their row
         with self._ledger.read() as connection:
             stand = [one for one in rows.read(connection, person) if one.state != "retired"]
         kept = {one.adapter_id for one in stand}
-        owner = owner_of(self._ledger.secret, _owner(person))
         if self._keep is not None:
             self._keep(owner, kept)
         sweep(self.folder)  # what a killed process has half deleted may be just what was erased
         if all(one.state != "candidate" for one in stand):
             delete_folder(self.folder, f"{TRAINING}{owner}")
-        return sum(delete_revision(self.folder, name) for name in revisions(self.folder, owner) if name not in kept)
+        return sum(delete_revision(self.folder, name) for name in stored if name not in kept)
 
     def sweep(self) -> int:
         """Delete what is in this folder and was retired elsewhere; returns how many folders went.
@@ -364,10 +365,12 @@ def _retire(tx: Connection, person: Person, one: Adapter, reason: str) -> None:
 
 
 def _retire_surplus(tx: Connection, person: Person) -> None:
-    kept = [one for one in rows.read(tx, person) if one.state in ("evaluated", "active")]
-    surplus = [one for one in kept[:-KEPT] if one.state == "evaluated"]
-    for one in surplus:
-        _retire(tx, person, one, f"{KEPT} newer ones are kept")
+    """What did not pass takes nobody's place: it can never be returned to."""
+    ended = [one for one in rows.read(tx, person) if one.state in ("evaluated", "active")]
+    kept = [one.revision for one in ended if one.report.get("passed")][-KEPT:]
+    for one in ended:
+        if len(kept) == KEPT and one.state == "evaluated" and one.revision < kept[0]:
+            _retire(tx, person, one, f"{KEPT} newer ones are kept")
 
 
 def _of(connection: Connection, person: Person, adapter_id: str) -> Adapter:

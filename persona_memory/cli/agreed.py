@@ -10,7 +10,7 @@ from dataclasses import replace
 from persona_memory.errors import LearningError
 from persona_memory.learning import lessons
 from persona_memory.ledger import Ledger, Person
-from persona_memory.parametric import BaseModel, Example, encode
+from persona_memory.parametric import ANSWER_ONLY, BaseModel, Example, encode
 from persona_memory.parametric.inner import Task
 from persona_memory.profile import ProfileSchema
 from persona_memory.protocols import Teacher
@@ -32,7 +32,7 @@ def task_of(base: BaseModel, ledger: Ledger, person: Person, teacher: Teacher, *
     taught = asyncio.run(_taught(teacher, read.untaught))
     known = replace(read, untaught=(), examples=[*read.examples, *taught]).current()
     support, query = halves([one for one in known if one.kind != "update"])  # which has a context of its own
-    return Task(encode(base, support), encode(base, query)) if support and query else None
+    return Task(encode(base, support), encode(base, query, weighting=ANSWER_ONLY)) if support and query else None
 
 
 async def _taught(teacher: Teacher, conversations: Sequence[Sequence[Turn]]) -> list[Sequence[Example]]:

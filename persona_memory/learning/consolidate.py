@@ -1,7 +1,8 @@
 """The consolidate step: a person's history moves into an adapter, where parametric memory is configured.
 
 Each conversation is put to the teacher once. From what is still true a candidate is trained and examined; what passes
-is served from then on. Where nothing that came since surprises the adapter that is served, nothing is trained.
+is served from then on. Where nothing that came since surprises the adapter that is served, or replaces what it knows,
+nothing is trained.
 """
 
 from __future__ import annotations
@@ -133,8 +134,8 @@ async def _surprises(
     read: Lessons,
     lesson: Sequence[Example],
 ) -> bool:
-    """Whether something came that the adapter that is served does not know yet."""
-    if newest is None or newest.state != "active":
+    """Whether something came that the adapter that is served does not know yet, or has to unlearn."""
+    if newest is None or newest.state != "active" or read.outdated(newest.watermark):
         return True
     fresh = [one for one in lesson if one.kind == "positive" and max(one.turns) > newest.watermark]
     found = await parametric.drift(newest, fresh) if fresh else Drifted(False, "nothing was said that can be learnt")

@@ -76,6 +76,12 @@ class Lessons:
             found += balanced(rated(kept, self.ratings))
         return found
 
+    def outdated(self, watermark: int) -> bool:
+        """Whether something that was true up to this event was replaced since: weights have to unlearn it."""
+        known = {memory.id: memory for memory in self.memories}
+        replaced = ((old, known.get(old.superseded_by or "")) for old in self.memories)
+        return any(new is not None and min(old.sources) <= watermark < min(new.sources) for old, new in replaced)
+
 
 def read(connection: Connection, person: Person, *, schema: ProfileSchema, teacher: str) -> Lessons:
     """The person's lessons as they stand.

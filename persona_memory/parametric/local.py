@@ -65,6 +65,7 @@ class LocalAdapters:
         self._turn = threading.BoundedSemaphore(trainings)
         self._lock = threading.Lock()
         self._pool: AdapterPool | None = None
+        self._revisions: Revisions | None = None
         self._running: dict[str, int | None] = {}  # adapters that are to be trained, with the process that does it
         self._unwanted: set[str] = set()
 
@@ -109,6 +110,7 @@ class LocalAdapters:
         """
         with self._lock:
             if self._pool is None:
+                self._revisions = revisions
                 self._pool = AdapterPool(
                     self._base,
                     revisions.folder,
@@ -188,6 +190,8 @@ class LocalAdapters:
     async def _run(self, study: Study) -> int:
         """The exit status of the process that trains it."""
         self._refuse_unwanted(study.adapter_id)  # it may have been erased while it waited for its turn
+        if self._revisions is not None:  # or before `keep` could know of it
+            await asyncio.to_thread(self._revisions.digest, study.adapter_id)
         studying.ask(study.workspace, Task.of(self._base, self._plan, study), cipher=_cipher(study))
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "persona_memory.parametric", str(study.workspace),

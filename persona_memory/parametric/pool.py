@@ -281,11 +281,7 @@ class AdapterPool:
 
     def _slot(self, adapter: str) -> int:
         self._refuse_retired(adapter)
-        try:
-            digest = self._digest_of(adapter)
-        except (AdapterRetired, NotFound):  # maybe by another process
-            self._unload(adapter)
-            raise
+        digest = self._registered(adapter)
         with self._lock:
             if adapter in self._resident:
                 self._resident.move_to_end(adapter)
@@ -306,7 +302,19 @@ class AdapterPool:
         with self._lock:
             self._resident[adapter] = slot
             self._stats = replace(self._stats, loads=self._stats.loads + 1)
+        self._registered(adapter)  # `keep` ends what is loaded only: it may have been erased while it was read
         return slot
+
+    def _registered(self, adapter: str) -> str | None:
+        """The digest of its manifest; what may not be served any more is unloaded, and whoever uses it is refused."""
+        try:
+            return self._digest_of(adapter)
+        except (AdapterRetired, NotFound):  # maybe by another process
+            with self._lock:
+                if adapter in self._resident:  # a row of the same batch may have its slot, which is free now
+                    self._retired.add(adapter)
+            self._unload(adapter)
+            raise
 
     def _room(self, adapter: str) -> int:
         """A slot that nobody uses: a free one, else that of the adapter whose last use is longest ago."""

@@ -298,9 +298,11 @@ def answer(folder: Path, *, cipher: DataKey | None = None) -> Studied | str:
 
 
 def _write(path: Path, data: bytes, cipher: DataKey | None) -> None:
-    stored = data if cipher is None else cipher.seal(path.name, data)
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+    """Whole or not at all: a process that is killed while it writes has said nothing."""
+    stored, aside = data if cipher is None else cipher.seal(path.name, data), path.with_name(f".{path.name}")
+    with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
         file.write(stored)
+    os.replace(aside, path)
 
 
 def _read(path: Path, cipher: DataKey | None) -> bytes:

@@ -153,6 +153,18 @@ def test_only_the_newest_are_kept(registry: AdapterRegistry) -> None:
     assert states(registry) == ["retired"] * 2 + ["evaluated"] * (KEPT - 1) + ["active"]
 
 
+def test_what_did_not_pass_takes_nobodys_place(registry: AdapterRegistry) -> None:
+    """However many fail between two that are served, there is one to return to."""
+    first = serve(registry)
+    for _ in range(KEPT):
+        trained(registry, report={"passed": False})
+    serve(registry, later=1)
+    back = registry.rollback("ana", reason="worse", now=NOW + timedelta(minutes=2))
+    assert back is not None
+    assert back.adapter_id == first.adapter_id
+    assert revisions(registry.folder) == [first.adapter_id]
+
+
 def test_a_training_that_did_not_end_is_given_up(registry: AdapterRegistry, tmp_path: Path) -> None:
     """A worker was killed: the next one begins anew, and the late result of the first is dropped with its files."""
     late = begin(registry)

@@ -429,6 +429,25 @@ def test_a_period_without_drift_trains_nothing(memory: PersonaMemory, clock: Clo
     assert not overflow(memory).consolidate
 
 
+def test_what_was_replaced_is_unlearnt_though_little_else_is_new(
+    memory: PersonaMemory, clock: Clock, trainer: Trainer
+) -> None:
+    """One change among many repetitions surprises little; the adapter would go on saying what is over."""
+    tell(memory, clock, *FACTS)
+    memory.consolidate(user_id="ana")
+    memory.flush()
+    trainer.drifted = Drifted(False, "0 of 3 score above 1.00")
+    tell(memory, clock, "I moved, I live in Lisbon now.", *[f"I play the cello. {day}" for day in range(8)])
+    memory.consolidate(user_id="ana")
+    memory.flush()
+    assert ["Porto" in " ".join(one.answer for one in study.examples) for study in trainer.studies] == [True, False]
+    assert active(memory).revision == 2
+    tell(memory, clock, *[f"I play the cello, {day}." for day in range(8)])
+    memory.consolidate(user_id="ana")
+    memory.flush()
+    assert len(trainer.studies) == 2
+
+
 def test_small_talk_trains_nothing(memory: PersonaMemory, clock: Clock, trainer: Trainer) -> None:
     tell(memory, clock, *FACTS)
     memory.consolidate(user_id="ana")

@@ -7,7 +7,7 @@ import math
 import os
 import signal
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -157,6 +157,26 @@ def test_what_is_erased_while_it_waits_for_its_turn_is_not_written_down(tmp_path
 
     with LocalAdapters(qwen, plan=PLAN) as adapters, pytest.raises(AdapterRetired, match="was erased"):
         asyncio.run(erased())
+    assert not (tmp_path / "work").exists()
+
+
+@dataclass(frozen=True)
+class Erased:
+    """Revisions of which every one is retired."""
+
+    folder: Path
+    opener: None = None
+
+    def digest(self, adapter_id: str) -> str | None:
+        raise AdapterRetired(adapter_id, "it is retired: what it learns from was erased")
+
+
+def test_what_is_erased_before_its_training_begins_is_not_written_down(tmp_path: Path, qwen: BaseModel) -> None:
+    """Between its first row in the ledger and its training: nobody could be told to end it."""
+    with LocalAdapters(qwen, plan=PLAN) as adapters:
+        adapters.serve(Erased(tmp_path / "adapters"))
+        with pytest.raises(AdapterRetired, match="was erased"):
+            asyncio.run(adapters.train(the_study(tmp_path)))
     assert not (tmp_path / "work").exists()
 
 

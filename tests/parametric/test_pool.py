@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from functools import partial
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -175,6 +176,40 @@ def test_a_retired_adapter_is_gone_at_once(pool: AdapterPool) -> None:
     assert pool.retire(NAMES[0]).result(20) is False
     with pytest.raises(AdapterRefused, match="not a name"):
         pool.retire("ana")
+
+
+def retired_at(call: int) -> Callable[[str], None]:
+    """A registry in which the first person's adapter is retired when it is asked about for this time."""
+    calls = count(1)
+
+    def digest_of(name: str) -> None:
+        if name == NAMES[0] and next(calls) >= call:
+            raise AdapterRetired(name, "it was erased")
+
+    return digest_of
+
+
+def test_what_is_erased_while_it_is_loaded_answers_nothing(qwen: BaseModel, store: Path) -> None:
+    """Its files were read before they were deleted: no reply begins with it all the same."""
+    with AdapterPool(qwen, store, SPEC, slots=1, digest_of=retired_at(2)) as pool:
+        with pytest.raises(AdapterRetired, match="it was erased"):
+            pool.generate(Prompt(PROMPT, adapter=NAMES[0]), SHORT).result(20)
+        assert pool.resident == ()
+
+
+def test_a_slot_that_is_taken_from_a_batch_answers_nobody_else(qwen: BaseModel, store: Path) -> None:
+    """Retired elsewhere while a batch is put together: its slot goes to the next person, its rows to nobody."""
+    other = Prompt(PROMPT, adapter=NAMES[1])
+    expected = alone(qwen, 1, other)
+    with AdapterPool(qwen, store, SPEC, slots=2, digest_of=retired_at(3)) as pool:
+        go = hold(pool)
+        hers = [pool.generate(Prompt(PROMPT, adapter=NAMES[0]), SHORT) for _ in range(2)]
+        his = pool.generate(other, SHORT)
+        go.set()
+        assert his.result(20).ids == expected
+        for reply in hers:
+            with pytest.raises(AdapterRetired):
+                reply.result(20)
 
 
 def test_one_bad_prompt_fails_alone(pool: AdapterPool, store: Path) -> None:

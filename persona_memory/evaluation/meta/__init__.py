@@ -26,6 +26,7 @@ from persona_memory.evaluation.meta.tasks import (
     reading_task,
     training_task,
 )
+from persona_memory.learning.lessons import RATED_DOWN, RATED_UP
 from persona_memory.parametric import BaseModel
 from persona_memory.parametric.adapting import Start
 from persona_memory.parametric.inner import Task
@@ -147,7 +148,7 @@ def _notes(size: Size, rate: float) -> tuple[str, ...]:
         f"Every arm's inner rate is the best of {len(FACTORS)} on {size.dev} development people, for each number of "
         "steps by itself: from a tenth to ten times the rate that starts were trained at (of Meta-SGD: its own ones).",
         "Misheard: another value stands in all pairs about one fact in five. Feedback weighs pairs: those that a "
-        "person confirmed count twice, those rated down a tenth.",
+        f"person confirmed count {RATED_UP:g} times, those rated down {RATED_DOWN:g} times.",
         f"Steps without: after how many steps somebody without a start has the loss that {STEPS} steps give from it. "
         "Pays from: the tokens of meta-training, shared out over the steps that each person saves. Tokens count once "
         "for each forward and backward pass; second derivatives take longer, which CPU seconds show.",
