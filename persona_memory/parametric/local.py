@@ -16,7 +16,7 @@ from typing import Any, Self
 
 from persona_memory.adapters import parse_name
 from persona_memory.encryption import DataKey
-from persona_memory.errors import AdapterRetired, InvalidInput, TrainingError
+from persona_memory.errors import AdapterRefused, AdapterRetired, InvalidInput, NotFound, TrainingError
 from persona_memory.parametric import studying
 from persona_memory.parametric.base import BaseModel
 from persona_memory.parametric.chat_model import PersonaChatModel
@@ -140,17 +140,20 @@ class LocalAdapters:
                             os.kill(pid, signal.SIGTERM)
 
     async def drift(self, adapter: Adapter, fresh: Sequence[Example]) -> Drifted:
-        """Whether new pairs surprise the active adapter; asked on the pool's thread.
+        """Whether new pairs surprise the active adapter, or it cannot be loaded any more; asked on the pool's thread.
 
         Raises:
-            AdapterError: the adapter cannot be loaded.
+            AdapterRetired: it was retired meanwhile.
         """
         surprise = adapter.report.get("surprise")
         if surprise is None:
             return Drifted(True, "nobody knows what surprises this adapter")
         scored: list[float] = []
-        for begin in range(0, len(fresh), AT_ONCE):
-            scored += await self._scores(adapter.adapter_id, fresh[begin : begin + AT_ONCE])
+        try:
+            for begin in range(0, len(fresh), AT_ONCE):
+                scored += await self._scores(adapter.adapter_id, fresh[begin : begin + AT_ONCE])
+        except (AdapterRefused, NotFound) as error:  # damaged, or not on this machine: the next one takes its place
+            return Drifted(True, f"the adapter cannot be loaded: {error}")
         return studying.drifts(scored, surprise)
 
     async def _scores(self, adapter_id: str, fresh: Sequence[Example]) -> Sequence[float]:

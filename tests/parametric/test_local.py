@@ -8,6 +8,7 @@ import os
 import signal
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from persona_memory.parametric.studying import CHECKPOINT, Task, answer, ask, st
 from persona_memory.parametric.synthetic import KINDS, readings, texts
 from persona_memory.protocols import Example, Studied, Study
 from persona_memory.retrieval.hashing import HashingEmbedder
-from persona_memory.types import Turn
+from persona_memory.types import Adapter, Turn
 
 from .checkpoints import SPEC, write
 
@@ -108,6 +109,16 @@ def test_from_talk_to_an_adapter_that_is_served(tmp_path: Path, local: LocalAdap
             local.chat_model(adapter=made.adapter_id, max_tokens=3).invoke("Who is Basil?")
         assert not local.pool.resident
     assert [path.name for path in tmp_path.rglob("adapters/*")] == []
+
+
+async def test_an_adapter_that_cannot_be_loaded_is_trained_again(tmp_path: Path, local: LocalAdapters) -> None:
+    """Damaged, or on another machine: the next one takes its place, and says why."""
+    name = "zmo25fcrrqq7zzky23erylnw7a-r000001"
+    gone = Adapter(name, 1, "tiny", "active", 1, datetime.now(UTC), {}, report={"surprise": {}})
+    with open_memory(tmp_path, local):
+        found = await local.drift(gone, examples("Rex", 1))
+    assert found.drifts
+    assert "cannot be loaded: there is no adapter 'zmo25fcrrqq7zzky23erylnw7a-r000001'" in found.reason
 
 
 def test_a_killed_training_goes_on_to_the_same_weights(tmp_path: Path, qwen: BaseModel) -> None:
