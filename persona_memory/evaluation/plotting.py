@@ -118,18 +118,35 @@ def _points(table: Table) -> Any:
     across, up = table.plot
     figure = Figure(figsize=(WIDTH, 0.75 * WIDTH), layout="constrained")
     axes = figure.subplots()
-    labels = _Labels()
+    labels, names = _Labels(), []
     for row in table.rows:
         x, y = row.cells.get(across), row.cells.get(up)
         if isinstance(x, Score) and isinstance(y, Score):
             axes.errorbar(x.value, y.value, xerr=_reach(x), yerr=_reach(y), label=labels.of(row), **_look(row))
-            axes.annotate(row.name, (x.value, y.value), xytext=(5, 4), textcoords="offset points", fontsize=8,
-                          weight="bold" if row.kind == "ours" else "normal")  # fmt: skip
+            name = axes.annotate(row.name, (x.value, y.value), xytext=(5, 4), textcoords="offset points", fontsize=8,
+                                 weight="bold" if row.kind == "ours" else "normal")  # fmt: skip
+            names.append(name)
     axes.margins(0.12)
     axes.grid(color="#e9ecef")
     axes.set_xlabel(across)
     axes.set_ylabel(up)
-    return _finished(figure, axes, labels)
+    finished = _finished(figure, axes, labels)
+    _apart(finished, names)
+    return finished
+
+
+def _apart(figure: Any, names: Sequence[Any]) -> None:
+    """Move names that would cover others down, the highest first, in steps of two points."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    renderer = FigureCanvasAgg(figure).get_renderer()
+    figure.draw_without_rendering()
+    taken: list[Any] = []
+    for name in sorted(names, key=lambda name: (-name.xy[1], name.xy[0])):
+        while any(name.get_window_extent(renderer).overlaps(box) for box in taken):
+            across, up = name.xyann
+            name.xyann = (across, up - 2)
+        taken.append(name.get_window_extent(renderer))
 
 
 class _Labels:

@@ -53,7 +53,7 @@ def reading(rows: Mapping[str, Arm], found: Played, *, seed: int) -> Table:
         cells |= {column: _kept(found[study], (kind,), seed) for kind, column in CONTEXTS.items()}
         made.append(Row(study, cells, rows[study].kind))
     columns = ("recall", "all", *CONTEXTS.values())
-    return Table("Recall, and contexts still read", columns, tuple(made), plot=("recall", "all"))
+    return Table("Recall, and contexts still read", columns, tuple(made), plot=("recall", "contradicting"))
 
 
 def ages(rows: Mapping[str, Arm], found: Played, *, seed: int) -> Table:
