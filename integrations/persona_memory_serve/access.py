@@ -14,7 +14,7 @@ from starlette.concurrency import run_in_threadpool
 
 from persona_memory import InvalidInput
 from persona_memory_serve.errors import INVALID, Refused
-from persona_memory_serve.keys import ApiKeys
+from persona_memory_serve.keys import ApiKeys, hash_of
 from persona_memory_serve.tenants import Tenant, Tenants
 
 bearer = HTTPBearer(auto_error=False, description="A key that `persona-memory api-key` has made, where keys are used.")
@@ -50,10 +50,17 @@ class Access:
         Raises:
             Refused: the key is missing or unknown (401), or has asked too often (429).
         """
+        return await self.tenant_of(hash_of(key or ""))
+
+    async def tenant_of(self, hashed: str) -> Tenant:
+        """The same by `hash_of` the key, which is what a session keeps of it.
+
+        Raises:
+            Refused: as `tenant`.
+        """
         namespace, counted = self.namespace, ""
         if self.keys is not None:
-            namespace = self.keys.namespace_of(key or "") or ""
-            counted = key or ""
+            namespace, counted = self.keys.namespace_of_hash(hashed) or "", hashed
             if not namespace:
                 raise Refused(
                     401,

@@ -1,4 +1,4 @@
-"""The application: a proxy with memory under /v1, people under /v1/users, health, metrics and an OpenAPI document."""
+"""The application: a proxy and a REST API under /v1, the inspector under /ui, health, metrics, an OpenAPI document."""
 
 from __future__ import annotations
 
@@ -15,9 +15,11 @@ from persona_memory import PersonaMemory, PersonaMemoryError, __version__
 from persona_memory_serve import people, proxy
 from persona_memory_serve.access import Access
 from persona_memory_serve.errors import add_handlers
+from persona_memory_serve.inspector import inspector
 from persona_memory_serve.keys import ApiKeys
 from persona_memory_serve.limiting import BodyLimit, Observed
 from persona_memory_serve.metrics import Metrics
+from persona_memory_serve.sessions import Sessions
 from persona_memory_serve.settings import Settings
 from persona_memory_serve.tenants import Tenants
 
@@ -76,6 +78,9 @@ def create_app(
     app.add_middleware(Observed, metrics=metrics, under_way=under_way)
     app.include_router(proxy.router)
     app.include_router(people.router)
+    sessions = Sessions(settings)
+    app.state.sessions = sessions
+    app.mount("/ui", inspector(app.state.access, sessions))
 
     @app.get("/healthz", tags=["Operating"])
     def healthz() -> Health:

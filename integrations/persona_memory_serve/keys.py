@@ -42,8 +42,12 @@ class ApiKeys:
         return sorted(set(self._namespaces.values()))
 
     def namespace_of(self, key: str) -> str | None:
-        """The tenant whose key it is; compared with every key, in a time that does not tell how much of it fits."""
-        hashed, found = _hashed(key), None
+        """The tenant whose key it is; None: nobody's."""
+        return self.namespace_of_hash(hash_of(key))
+
+    def namespace_of_hash(self, hashed: str) -> str | None:
+        """The same by `hash_of` the key; compared with every key, in a time that does not tell how much of it fits."""
+        found = None
         for known, namespace in self._namespaces.items():
             if hmac.compare_digest(known, hashed):
                 found = namespace
@@ -61,7 +65,7 @@ def add_key(path: str | os.PathLike[str], namespace: str) -> str:
     file = Path(path)
     known = _read(file) if file.exists() else {}
     key = PREFIX + secrets.token_urlsafe(32)
-    known[_hashed(key)] = namespace
+    known[hash_of(key)] = namespace
     rows = [{"namespace": tenant, "sha256": hashed} for hashed, tenant in known.items()]
     aside = file.with_name(f"{file.name}.new")
     aside.touch(mode=0o600)
@@ -70,7 +74,8 @@ def add_key(path: str | os.PathLike[str], namespace: str) -> str:
     return key
 
 
-def _hashed(key: str) -> str:
+def hash_of(key: str) -> str:
+    """The SHA-256 of a key, in hex: all that is kept of it."""
     return hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest()
 
 

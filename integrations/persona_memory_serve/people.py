@@ -5,13 +5,17 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
+from urllib.parse import urlencode
 
-from fastapi import APIRouter, Depends, Path, Query
+from fastapi import APIRouter, Depends, Path, Query, Request
+from fastapi.security import HTTPAuthorizationCredentials as Credentials
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, StrictBool
 
 from persona_memory import ErasureReceipt, Hit, Knowledge, Memory, Observed, Profile, Route
-from persona_memory_serve.access import MAX_USER_ID, USER_ID, Whose
+from persona_memory_serve.access import MAX_USER_ID, USER_ID, Whose, bearer
 from persona_memory_serve.errors import MISSING, Error, Refused
+from persona_memory_serve.keys import hash_of
+from persona_memory_serve.sessions import LINK_SECONDS, Sessions
 from persona_memory_serve.tenants import Tenant
 
 _ERRORS: dict[int | str, dict[str, Any]] = {
@@ -156,6 +160,23 @@ async def observe(user_id: UserId, tenant: Whose, said: Said) -> Observed:
 def export(user_id: UserId, tenant: Knowing) -> dict[str, Any]:
     """Everything that is stored of the person; `persona-memory import openai` reads its messages back."""
     return tenant.memory.export(user_id=user_id)
+
+
+class Link(BaseModel):
+    """Where a person sees their own memory, and nobody else's."""
+
+    path: str = Field(description="Of this server; put its public address before it, and send the person there.")
+    seconds: int = Field(description="How long it can be followed.")
+
+
+@router.post("/link")
+def link(
+    request: Request, user_id: UserId, tenant: Whose, credentials: Annotated[Credentials | None, Depends(bearer)]
+) -> Link:
+    """A link for the person who is logged in to your application: it shows them their memory."""
+    signing: Sessions = request.app.state.sessions
+    token = signing.token(user_id, hash_of("" if credentials is None else credentials.credentials))
+    return Link(path=f"/ui/enter?{urlencode({'token': token})}", seconds=LINK_SECONDS)
 
 
 @router.delete("")

@@ -23,6 +23,9 @@ class Settings:
         upstream_timeout: seconds that the upstream may be silent.
         memory_timeout: seconds after which a chat goes on without its memory.
         max_tokens: budget of what is put into a request.
+        session_secret: signs the inspector's sessions and links: 32 random characters or more, the same for all servers
+            behind one balancer. None: a new one, so that a restart signs everybody out.
+        https: clients come by HTTPS, and the inspector's cookie is sent by nothing else.
         ask_questions: at most once per thread, offer the model a question about what is still unknown of the person.
     """
 
@@ -37,3 +40,5 @@ class Settings:
     memory_timeout: float = 5.0
     max_tokens: int = 800
     ask_questions: bool = True
+    session_secret: str | None = field(default=None, repr=False)
+    https: bool = False

@@ -40,6 +40,9 @@ HOW_MUCH = "Limits"
 KEY_VARIABLES = ("PERSONA_MEMORY_UPSTREAM_KEY", "OPENAI_API_KEY")
 """Where the upstream's key is looked for: never on the command line, which other users of the machine can read."""
 
+SECRET_VARIABLE = "PERSONA_MEMORY_SESSION_SECRET"
+"""Signs the inspector's sessions; the same for all servers behind one balancer."""
+
 LOCAL = ("127.0.0.1", "::1", "localhost")
 
 
@@ -85,6 +88,10 @@ def serve(
             rich_help_panel=WHO,
             help="Answer chats that name no user, without memory; else they are refused.",
         ),
+    ] = False,
+    https: Annotated[
+        bool,
+        typer.Option("--https", rich_help_panel=WHO, help="Clients come by HTTPS; the inspector's cookie needs it."),
     ] = False,
     rate: Annotated[
         str | None,
@@ -165,6 +172,8 @@ def serve(
         )
     settings = server.Settings(
         upstream=upstream,
+        session_secret=os.environ.get(SECRET_VARIABLE),
+        https=https,
         upstream_key=next(filter(None, map(os.environ.get, KEY_VARIABLES)), None),
         user_header=user_header,
         thread_header=thread_header,

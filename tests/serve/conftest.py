@@ -16,7 +16,10 @@ import pytest
 from persona_memory import PersonaMemory
 from persona_memory.retrieval.hashing import HashingEmbedder
 
-NEEDED = ("fastapi", "httpx2", "limits", "openai", "prometheus_client", "uvicorn")
+NEEDED = (
+    "fastapi", "httpx2", "itsdangerous", "jinja2", "limits", "openai", "prometheus_client", "python_multipart",
+    "uvicorn",
+)  # fmt: skip
 
 if any(find_spec(name) is None for name in NEEDED):
     collect_ignore_glob = ["test_*.py"]
