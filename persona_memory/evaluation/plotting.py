@@ -139,7 +139,8 @@ def _apart(figure: Any, names: Sequence[Any]) -> None:
     """Move names that would cover others down, the highest first, in steps of two points."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-    renderer = FigureCanvasAgg(figure).get_renderer()
+    canvas: Any = FigureCanvasAgg(figure)
+    renderer = canvas.get_renderer()
     figure.draw_without_rendering()
     taken: list[Any] = []
     for name in sorted(names, key=lambda name: (-name.xy[1], name.xy[0])):
