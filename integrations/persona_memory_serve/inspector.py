@@ -52,7 +52,7 @@ def sign_in(request: Request) -> Response:
 
 
 @router.get("/enter")
-def enter(request: Request, token: str = "") -> Response:
+def enter(request: Request, token: str = "") -> Response:  # nosec B107 # no token: refused
     """Where a person's link leads. A button follows: what fetches links ahead of people signs nobody in."""
     request.app.state.sessions.read(token)
     return page(request, "enter.html", token=token)

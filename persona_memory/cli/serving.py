@@ -40,7 +40,7 @@ HOW_MUCH = "Limits"
 KEY_VARIABLES = ("PERSONA_MEMORY_UPSTREAM_KEY", "OPENAI_API_KEY")
 """Where the upstream's key is looked for: never on the command line, which other users of the machine can read."""
 
-SECRET_VARIABLE = "PERSONA_MEMORY_SESSION_SECRET"
+SECRET_VARIABLE = "PERSONA_MEMORY_SESSION_SECRET"  # nosec B105 # the name of a variable
 """Signs the inspector's sessions; the same for all servers behind one balancer."""
 
 LOCAL = ("127.0.0.1", "::1", "localhost")
