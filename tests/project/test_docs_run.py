@@ -38,7 +38,14 @@ PAGES = [
     ),
     *(
         f"docs/tutorials/{page}.md"
-        for page in ("langchain-agent", "langgraph-nodes", "tutor", "erase-a-user", "from-mem0-or-langmem")
+        for page in (
+            "langchain-agent",
+            "langgraph-nodes",
+            "tutor",
+            "show-users-their-memory",
+            "erase-a-user",
+            "from-mem0-or-langmem",
+        )
     ),
     pytest.param("docs/tutorials/context-to-weights.md", marks=pytest.mark.proof),  # trains an adapter
 ]
