@@ -10,6 +10,7 @@ from typing import Any, Literal
 from fastapi import FastAPI, Response
 from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
+from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from persona_memory import PersonaMemory, PersonaMemoryError, __version__
 from persona_memory_serve import people, proxy
@@ -23,6 +24,7 @@ from persona_memory_serve.sessions import Sessions
 from persona_memory_serve.settings import Settings
 from persona_memory_serve.tenants import Tenants
 
+LOCAL = ("localhost", "127.0.0.1", "::1", "[::1]")
 LAST_MOMENT = 5.0
 """Seconds that answers which were cut off may take to end."""
 
@@ -75,6 +77,8 @@ def create_app(
     app.state.access = Access(tenants, keys=keys, namespace=namespace, rate=settings.rate)
     add_handlers(app)
     app.add_middleware(BodyLimit, limit=settings.max_body)
+    if keys is None or settings.hosts:
+        app.add_middleware(TrustedHostMiddleware, allowed_hosts=settings.hosts or LOCAL, www_redirect=False)
     app.add_middleware(Observed, metrics=metrics, under_way=under_way)
     app.include_router(proxy.router)
     app.include_router(people.router)

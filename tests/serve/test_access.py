@@ -121,3 +121,17 @@ def test_a_rate_that_is_none_is_refused_before_anything_is_served(serve: Serve) 
     """The message shows one."""
     with pytest.raises(InvalidInput, match="600/minute"):
         serve(rate="often")
+
+
+def test_a_page_of_another_name_does_not_reach_a_server_without_keys(serve: Serve, keys: dict[str, Any]) -> None:
+    """Its name may lead to this machine (DNS rebinding); keys, and names that the operator gave, are another matter."""
+    stranger = {"host": "evil.example"}
+    alone, tenants = serve(), serve(keys=ApiKeys.read(keys["file"]))
+    named = serve(hosts=("memory.example",))
+    with alone.http() as here, tenants.http(keys["acme"]) as acme, named.http() as there:
+        for path in ("/v1/users/ana/profile", "/ui/"):
+            assert here.get(path, headers=stranger).status_code == 400
+        assert here.get("/healthz").status_code == 200
+        assert acme.get("/healthz", headers=stranger).status_code == 200
+        assert there.get("/healthz", headers={"host": "memory.example"}).status_code == 200
+        assert there.get("/healthz").status_code == 400
