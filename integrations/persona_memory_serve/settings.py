@@ -25,8 +25,8 @@ class Settings:
         max_tokens: budget of what is put into a request.
         session_secret: signs the inspector's sessions and links: 32 random characters or more, the same for all servers
             behind one balancer. None: a new one, so that a restart signs everybody out.
-        hosts: names by which clients reach the server (`Host`). Empty: with keys any; without, those of this machine, so
-            that no web page reaches it under a name of its own (DNS rebinding).
+        hosts: names by which clients reach the server (`Host`). Empty: with keys any; without, those of this machine,
+            so that no web page reaches it under a name of its own (DNS rebinding).
         https: clients come by HTTPS, and the inspector's cookie is sent by nothing else.
         ask_questions: at most once per thread, offer the model a question about what is still unknown of the person.
     """
