@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-FEW, MANY = 40, 5000
+FEW, MANY = 40, 1000
 
 fuzzed = pytest.mark.parametrize(
     "examples", [FEW, pytest.param(MANY, marks=[pytest.mark.proof, pytest.mark.timeout(1800)])]
