@@ -26,7 +26,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, StringConstraints, Va
 from persona_memory import InvalidInput
 from persona_memory_mcp.people import NAMESPACE
 
-log = logging.getLogger("persona_memory")
+log = logging.getLogger("persona_memory.mcp")
 
 Name = Annotated[str, StringConstraints(min_length=1)]
 
@@ -83,7 +83,8 @@ class TokenFile:
             self._tokens = _read(self.path)
         except InvalidInput as error:
             self._tokens = {}
-            log.warning("persona-memory: no token is accepted: %s", error)
+            told = {"event.name": "persona_memory.tokens.unreadable"}
+            log.warning("persona-memory: no token is accepted: %s", error, extra=told)
 
 
 def add_token(path: Path, *, user_id: str, namespace: str = "default", expires: datetime | None = None) -> str:

@@ -1,6 +1,6 @@
 """Around every request: its body's size, what is counted, and an end without a traceback.
 
-A traceback can hold what a person said, so that none is logged; `logging.DEBUG` of "persona_memory" shows it.
+A traceback can hold what a person said, so that none is logged: the error's type and the line that raised it are.
 """
 
 from __future__ import annotations
@@ -8,7 +8,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+import traceback
 from collections.abc import MutableMapping
+from pathlib import Path
 from typing import Any
 
 from starlette.exceptions import HTTPException
@@ -18,7 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from persona_memory_serve.errors import SERVER, ErrorBody, told
 from persona_memory_serve.metrics import Metrics
 
-log = logging.getLogger("persona_memory")
+log = logging.getLogger("persona_memory.serve")
 
 
 class BodyLimit:
@@ -86,8 +88,12 @@ class Observed:
             except ClientDisconnect:
                 pass  # it has gone: there is nobody to tell
             except Exception as error:
-                log.error("persona-memory: %s %s failed: %s", scope["method"], _route(scope), type(error).__name__)
-                log.debug("persona-memory: a request failed", exc_info=error)
+                last = traceback.extract_tb(error.__traceback__)[-1]  # no message: it may hold what was said
+                log.error(
+                    "persona-memory: %s %s failed: %s at %s:%s",
+                    scope["method"], _route(scope), type(error).__name__, Path(last.filename).name, last.lineno,
+                    extra={"event.name": "persona_memory.request.failed", "error.type": type(error).__name__},
+                )  # fmt: skip
                 if not status:
                     body = ErrorBody(message="the server failed; its log says where", type=SERVER, code="failed")
                     await told(500, body)(scope, receive, seen)

@@ -180,7 +180,7 @@ def test_a_client_that_closes_half_its_connection_is_served(serve: Serve) -> Non
     body = json.dumps({"model": "m", "messages": [user(CAT)], "user": "ana", "stream": True}).encode()
     host, port = served.url.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port))) as raw:
-        head = f"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n"
+        head = f"POST /v1/chat/completions HTTP/1.1\r\nHost: {host}\r\nContent-Length: {len(body)}\r\n\r\n"
         raw.sendall(head.encode() + body)
         raw.shutdown(socket.SHUT_WR)
         came = b""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import logging
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -222,7 +223,8 @@ def test_every_record_says_what_has_happened_in_fields() -> None:
     assert len(calls) > 15
     assert [place for place, call in calls if "extra" not in {one.arg for one in call.keywords}] == []
     sources = [path.read_text(encoding="utf-8") for folder in PACKAGES for path in folder.rglob("*.py")]
-    assert all("getLogger(__name__)" in one for one in sources if "log = logging.getLogger" in one)
+    named = re.compile(r'^log = logging\.getLogger\((__name__|"persona_memory\.\w+")\)$', re.MULTILINE)
+    assert all(named.search(one) for one in sources if "log = logging.getLogger" in one)
 
 
 def test_the_fields_of_a_record(caplog: pytest.LogCaptureFixture) -> None:
