@@ -88,12 +88,17 @@ class Said(BaseModel):
     )
 
 
+def _whole(value: Any) -> Any:
+    """3.0 is an integer to JSON Schema, and to whoever reads our document."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 class Asked(BaseModel):
     """A message that is about to be answered."""
 
     query: str
     thread_id: ThreadId = None
-    max_tokens: int = Field(800, ge=0, le=1_000_000, strict=True)
+    max_tokens: Annotated[int, BeforeValidator(_whole), Field(ge=0, le=1_000_000, strict=True)] = 800
 
 
 class Recalled(BaseModel):

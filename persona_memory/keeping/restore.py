@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import stat
 import tarfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -68,6 +69,7 @@ def restore(
     try:
         with aside.writing(folder), aside.aside(folder) as work:
             manifest = unpack(backup.expanduser(), work / "home")
+            _check_sound(work / "home" / LEDGER_FILE, shown=str(backup))
             store = keying.source(manifest, backup, folder, keys=keys, erased_since=erased_since)
             again = _prepared(work, folder, erased_since, master, store, now=now)
             _put_in_place(work / "home", folder)
@@ -109,6 +111,19 @@ def unpack(backup: Path, target: Path) -> BackupManifest:
             if (found.size, found.sha256) != (kept.size, kept.sha256):
                 raise InvalidInput(f"{str(backup)!r} is damaged: {name} does not have its checksum; use another backup")
     return manifest
+
+
+def _check_sound(ledger: Path, *, shown: str) -> None:
+    """Pass if the ledger's pages and indexes are what SQLite makes of them: a checksum tells only what was written."""
+    if not ledger.exists():
+        return
+    try:
+        with closing(sqlite3.connect(f"{ledger.as_uri()}?mode=ro&immutable=1", uri=True)) as connection:
+            (found,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
+    except sqlite3.Error as error:
+        found = str(error)
+    if found != "ok":
+        raise InvalidInput(f"{shown!r} is damaged: its ledger is not sound ({found}); use another backup")
 
 
 @dataclass(frozen=True, slots=True)

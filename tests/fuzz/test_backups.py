@@ -78,6 +78,7 @@ def test_manifests_of_anything(examples: int, place: Path) -> None:
         restored(place, place / "backup")
 
 
+@pytest.mark.filterwarnings("ignore:Generating overly large repr")
 @fuzzed
 def test_ledgers_of_anything(examples: int, place: Path) -> None:
     """A ledger of any content, with the checksum of whoever has changed it."""
