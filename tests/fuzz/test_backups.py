@@ -16,7 +16,7 @@ import pytest
 from hypothesis import strategies as st
 
 from persona_memory import PersonaMemory
-from persona_memory.errors import PersonaMemoryError
+from persona_memory.errors import InvalidInput, PersonaMemoryError
 from persona_memory.keeping.manifest import MANIFEST
 from persona_memory.retrieval.hashing import HashingEmbedder
 from tests.fuzz.material import changed, damaged, dumped, fuzzed, play, texts, values
@@ -91,6 +91,19 @@ def test_ledgers_of_anything(examples: int, place: Path) -> None:
         known["files"][LEDGER] = {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
         manifest.write_text(json.dumps(known))
         restored(place, place / "backup")
+
+
+def test_a_ledger_with_a_page_of_zeros_is_refused(place: Path) -> None:
+    """Its checksum is right, and much of it can be read: what is on that page could not, one day."""
+    path, manifest = place / "backup" / LEDGER, place / "backup" / MANIFEST
+    content, known = bytearray(path.read_bytes()), json.loads(manifest.read_text())
+    content[-4096:] = bytes(4096)
+    path.write_bytes(content)
+    known["files"][LEDGER]["sha256"] = hashlib.sha256(content).hexdigest()
+    manifest.write_text(json.dumps(known))
+    with pytest.raises(InvalidInput, match="its ledger is not sound"):
+        PersonaMemory.restore(place / "backup", place / "home")
+    assert not (place / "home").exists()
 
 
 @fuzzed
