@@ -36,10 +36,5 @@ def abstains(reply: str) -> bool:
     return bool(_UNKNOWN.search(" ".join(words(reply))))
 
 
-def about(reply: str) -> list[str]:
-    """The words of a reply without those that say that it is not known."""
-    return _UNKNOWN.sub("", " ".join(words(reply))).split()
-
-
 def _verdict(said: Sequence[str]) -> str | None:
     return next((word for word in reversed(said) if word in ("yes", "no")), None)

@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from persona_memory.adapters.matching import about, abstains, words
+from persona_memory.adapters.matching import words
 from persona_memory.errors import LearningError
 from persona_memory.learning.teaching import balanced, rated
 from persona_memory.ledger import Person, derived, events, people
@@ -28,8 +28,6 @@ on the same turns."""
 
 TOLD_AGAIN = 0.5
 """Share of the words of what is over, from which an example tells it."""
-
-_POINTING = frozenset("you your yours mine what which who whom whose when where why how".split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,15 +70,11 @@ class Lessons:
             return not any(said and len(said & told) >= TOLD_AGAIN * len(said) for said in ended)
 
         newest = {_asked(one): place for place, taught in enumerate(self.examples) for one in taught}
-        found: list[list[Example]] = []
-        later: list[set[str]] = []  # what later conversations tell
-        for place, taught in reversed(list(enumerate(self.examples))):
-            kept = [
-                one for one in taught if newest[_asked(one)] == place and holds(one) and not _told_since(one, later)
-            ]
-            found.append([*balanced(rated(kept, self.ratings))])
-            later += [_telling(f"{one.question} {one.answer}") for one in kept if one.kind == "positive"]
-        return [one for some in reversed(found) for one in some]
+        found: list[Example] = []
+        for place, taught in enumerate(self.examples):
+            kept = [one for one in taught if newest[_asked(one)] == place and holds(one)]
+            found += balanced(rated(kept, self.ratings))
+        return found
 
     def outdated(self, watermark: int) -> bool:
         """Whether something that was true up to this event was replaced since: weights have to unlearn it."""
@@ -173,14 +167,6 @@ def _asked(one: Example) -> tuple[str, ...]:
     """What is alike in two examples of which only the newer one holds."""
     group = one.kind if one.kind in ("view", "update") else "pair"
     return (group, *words(one.context), *words(one.question or one.answer))
-
-
-def _told_since(one: Example, later: Iterable[set[str]]) -> bool:
-    """Whether an answer that something was never told is out of date: a later one has all words that it is about."""
-    if not abstains(one.answer):
-        return False
-    said = {word for word in about(one.answer) or words(one.question) if len(word) > 2} - _POINTING
-    return bool(said) and any(said <= told for told in later)
 
 
 def _telling(text: str) -> set[str]:
