@@ -98,7 +98,7 @@ class Asked(BaseModel):
 
     query: str
     thread_id: ThreadId = None
-    max_tokens: Annotated[int, BeforeValidator(_whole), Field(ge=0, le=1_000_000, strict=True)] = 800
+    max_tokens: Annotated[int, Field(ge=0, le=1_000_000, strict=True), BeforeValidator(_whole)] = 800
 
 
 class Recalled(BaseModel):
