@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from persona_memory.importers.files import Identifier, Moment, load_json, parse,
 from persona_memory.ledger.people import checked
 
 _MEMORY = '{"id": "…", "memory": "…", "user_id": "…", "created_at": "…"}'
+_UNDATED = datetime.min.replace(tzinfo=UTC)
 _FILE = f'what mem0\'s get_all gives: {{"results": [{_MEMORY}, …]}}, or the array alone'
 
 
@@ -61,7 +62,7 @@ def read_mem0(path: str | Path, *, user_id: str | None = None) -> Iterator[Impor
         raise ImportFileError(str(path), None, f"the document has no list of memories; expected {_FILE}")
     found = [_statement(value, f"memory {place}", str(path), user_id) for place, value in enumerate(values, 1)]
     told = [one for one in found if one.text.strip()]
-    return iter(sorted(told, key=lambda one: (one.at is not None, one.at and one.at.timestamp())))
+    return iter(sorted(told, key=lambda one: one.at or _UNDATED))
 
 
 def _statement(value: Any, where: str, source: str, owner: str | None) -> ImportedStatement:
