@@ -76,7 +76,7 @@ def export(checkpoint: Path, folder: Path) -> None:
     _write(folder / "config.json", {**config, "dtype": "float32"})
     _write(folder / "recipe.json", {**kept["recipe"], "done": kept["step"], "tokens": kept["tokens"]})
     shutil.copyfile(checkpoint / "log.jsonl", folder / "log.jsonl")
-    AutoTokenizer.from_pretrained(checkpoint, local_files_only=True).save_pretrained(folder)
+    AutoTokenizer.from_pretrained(checkpoint, local_files_only=True).save_pretrained(folder)  # nosec B615 # local_files_only: nothing is downloaded
 
 
 def _write(path: Path, value: object) -> None:
