@@ -527,6 +527,8 @@ class PersonaMemory:
         weighed = recalling.weigh(found, budget=max_tokens, count=self._count, texts=texts)
         active = self._active(found, weighed.needed > max_tokens)
         route = recalling.decide(found, weighed, budget=max_tokens, parametric=parametric, active=active)
+        if route.adapter_id is not None:
+            weighed = recalling.weigh(found, budget=max_tokens, count=self._count, texts=texts, beside=active)
         recall = recalling.compose(found, weighed, route)
         if found.closed is None:
             self._note_route(found, route)

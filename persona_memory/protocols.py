@@ -242,6 +242,8 @@ class Study:
         watermark: the newest of the person's events that the examples could rest on.
         memory_ids: memories that the examples' turns are sources of.
         start: folder of the shared start that it begins from, for this base; None to begin from nothing.
+        parent: the revision whose weights it goes on from instead; then `drifted` are the turns that it is trained on,
+            and all else is rehearsed.
         seed: of everything that is random.
         key: where the memory is encrypted, 32 bytes that everything in the workspace is to be encrypted with, e.g. by
             `persona_memory.encryption.DataKey`. They are the same in every process, and go with the person.
@@ -254,16 +256,24 @@ class Study:
     watermark: int
     memory_ids: tuple[str, ...]
     start: Path | None = None
+    parent: str | None = None
+    drifted: tuple[int, ...] = ()
     seed: int = 0
     key: bytes | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Drifted:
-    """Whether a person's adapter is to be trained again, and why."""
+    """Whether a person's adapter is to be trained again, and why.
+
+    Attributes:
+        turns: those that drift, where training is to go on from the adapter (SPRInG's selection); none where a new one
+            is to be trained on all that is true.
+    """
 
     drifts: bool
     reason: str
+    turns: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

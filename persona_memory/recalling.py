@@ -9,7 +9,7 @@ import re
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from persona_memory.adapters import decide as decide_route
@@ -41,6 +41,9 @@ NEAR_BEST = 0.5
 
 ECHOED = 0.8
 """Share of a reply's words, found in other hits, from which it is an echo: recalled text that a model quoted."""
+
+KNOWN = 0.5
+"""Share of its score that a hit keeps which the adapter in use knows: what weights explain worst goes first."""
 
 _ASKS_ONLY = re.compile(r"[^.!?\n]*\?\s*")
 """One question and nothing else: that it was asked before tells nothing."""
@@ -185,16 +188,20 @@ def _nearest(index: VectorIndex, asked: Asked, vector: Vector) -> dict[str, floa
     return dict(index.search(asked.user_id, vector, limit=NEAREST))
 
 
-def weigh(found: Found, *, budget: int, count: TokenCounter, texts: Texts | None = None) -> Weighed:
+def weigh(
+    found: Found, *, budget: int, count: TokenCounter, texts: Texts | None = None, beside: Adapter | None = None
+) -> Weighed:
     """The text to inject: the profile first, then the best set of hits that fits what is left.
 
     Args:
         texts: what the person's texts came to when they were last told.
+        beside: the adapter that answers beside the text: what it knows gives way to what it does not.
     """
     texts = texts or Texts()
     watch = Stopwatch()
     with watch.stage("pack"):
         hits, count = worth_telling(found.hits, words=texts.words), by_lines(count, cost=texts.cost)
+        hits = hits if beside is None else _given_way(hits, beside)
         share = int(budget * PROFILE_SHARE) if hits else budget
         profile_text = _profile_text(found, budget=share, count=count)
         whole = _profile_text(found, budget=UNBOUNDED, count=count)
@@ -245,6 +252,7 @@ def compose(found: Found, weighed: Weighed, route: Route) -> Recall:
         left_out=tuple(weighed.packed.left_out),
         route=route,
         tokens=weighed.tokens,
+        confidence=max((hit.confidence for hit in weighed.packed.chosen), default=0.0),
         timings={**found.timings, **weighed.timings},
         question=found.question,
         degraded=found.degraded,
@@ -262,6 +270,19 @@ def worth_telling(
     said = set[str]().union(*(words(hit.text) for hit in hits if quoting and hit.role != "assistant"))
     telling = [hit for hit in hits if hit.kind == "memory" or not _tells_nothing(hit, said, words)]
     return tuple(hit for hit in telling if hit.score >= NEAR_BEST * telling[0].score)
+
+
+def _given_way(hits: Sequence[Hit], adapter: Adapter) -> tuple[Hit, ...]:
+    """The hits, those at a lower score that only tell what the adapter was trained on and explains well."""
+    residual = set(adapter.report.get("residual", ()))
+
+    def weighed(hit: Hit) -> Hit:
+        if any(seq > adapter.watermark or seq in residual for seq in hit.sources):
+            return hit
+        lost = (1 - KNOWN) * hit.score
+        return replace(hit, score=hit.score - lost, parts={**hit.parts, "in weights": -lost})
+
+    return tuple(map(weighed, hits))
 
 
 def _tells_nothing(hit: Hit, said: Set[str], words: Callable[[str], Set[str]]) -> bool:

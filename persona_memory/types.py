@@ -255,6 +255,7 @@ class Hit:
         sources: sequence numbers of the turns it comes from. A memory's speaker, thread and message id are those of the
             first of them.
         since_changed: a newer statement has superseded what is said here.
+        confidence: how surely a message is answered of which this is the best that is found, in [0, 1], calibrated.
     """
 
     id: str
@@ -269,6 +270,7 @@ class Hit:
     thread_id: str | None = None
     message_id: str | None = None
     since_changed: bool = False
+    confidence: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,6 +303,8 @@ class Recall:
         hits: what `memory_text` holds, best first.
         left_out: relevant hits that did not fit the budget, best first.
         tokens: tokens of `profile_text` and `memory_text` together; never above the budget.
+        confidence: the probability that what was recalled holds what the message asks for: the gate's word, which sets
+            λ in two-stream decoding; 0 where nothing was.
         timings: milliseconds by stage.
         degraded: why memory is incomplete this time (e.g. the vector index is down); None when all went well.
     """
@@ -311,6 +315,7 @@ class Recall:
     left_out: tuple[Hit, ...] = ()
     route: Route = Route("none", "nothing is known that is relevant")
     tokens: int = 0
+    confidence: float = 0.0
     timings: Mapping[str, float] = field(default_factory=dict)
     question: ProfileGap | None = None
     degraded: str | None = None

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import math
 import os
 import signal
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -16,12 +18,19 @@ import pytest
 
 pytest.importorskip("torch", reason='needs pip install "persona-memory[parametric]"')
 
+import torch
+from safetensors.torch import load
+
 from persona_memory import PersonaMemory, Retry, persona_graph, with_memory
 from persona_memory.errors import AdapterRetired, InvalidInput, TrainingError
 from persona_memory.parametric import BaseModel, LocalAdapters, Plan
+from persona_memory.parametric.continuing import drifts, rehearsed, residual
 from persona_memory.parametric.curriculum import Settings
 from persona_memory.parametric.guards import Thresholds
-from persona_memory.parametric.studying import CHECKPOINT, Task, answer, ask, study
+from persona_memory.parametric.handing import CHECKPOINT, answer, ask, parent_of
+from persona_memory.parametric.lora import fresh, to_peft
+from persona_memory.parametric.slots import attach
+from persona_memory.parametric.studying import Task, study
 from persona_memory.parametric.synthetic import KINDS, readings, texts
 from persona_memory.protocols import Example, Studied, Study
 from persona_memory.retrieval.hashing import HashingEmbedder
@@ -109,6 +118,69 @@ def test_from_talk_to_an_adapter_that_is_served(tmp_path: Path, local: LocalAdap
             local.chat_model(adapter=made.adapter_id, max_tokens=3).invoke("Who is Basil?")
         assert not local.pool.resident
     assert [path.name for path in tmp_path.rglob("adapters/*")] == []
+
+
+def test_training_goes_on_from_the_adapter_that_is_served(tmp_path: Path, qwen: BaseModel) -> None:
+    plan = replace(PLAN, rehearse=2, buffer=3)
+    with LocalAdapters(qwen, plan=plan) as adapters, open_memory(tmp_path, adapters) as memory:
+        for pet in PETS:
+            memory.observe([("user", f"My pet is called {pet}")], user_id="ana", thread_id=pet)
+        memory.consolidate(user_id="ana")
+        memory.flush(timeout=100)
+        (first,) = memory.adapters(user_id="ana")
+        assert set(first.report["residual"]) < set(first.turns)
+        assert len(first.report["residual"]) == 3
+        for number in range(8):
+            memory.observe([("user", f"My pet is called Quixotic{number}")], user_id="ana", thread_id=f"{number}")
+        memory.consolidate(user_id="ana")
+        memory.flush(timeout=100)
+        made = memory.adapters(user_id="ana")
+        assert [(one.state, one.parent) for one in made] == [("evaluated", None), ("active", first.adapter_id)]
+        manifest = json.loads((tmp_path / "adapters" / made[1].adapter_id / "manifest.json").read_text())
+        assert manifest["parent"] == first.adapter_id
+
+
+def test_it_begins_with_the_parents_weights(tmp_path: Path, qwen: BaseModel) -> None:
+    """With hardly any learning rate, what comes out is what went in; through the files of the workspace."""
+    slow = replace(PLAN, rehearse=2, settings=replace(PLAN.settings, lr=1e-9))
+    slots = attach(qwen.model, SPEC, size=1)
+    try:
+        known = fresh(slots.shapes, SPEC.rank, seed=7)
+    finally:
+        slots.detach()
+    parent = {path: (a, torch.full_like(b, 0.01)) for path, (a, b) in known.items()}
+    going_on = replace(
+        the_study(tmp_path), parent="a" * 26 + "-r000001", adapter_id="a" * 26 + "-r000002", drifted=(4,)
+    )
+    task = Task.of(qwen, slow, going_on)
+    ask(going_on.workspace, task, parent=parent)
+    read = parent_of(going_on.workspace, task, qwen)
+    assert read is not None
+    done = study(qwen, task, parent=read)
+    weights = load(done.files["adapter_model.safetensors"])
+    wanted = to_peft(parent)
+    assert all(torch.allclose(weights[key].float(), wanted[key], atol=1e-2) for key in wanted)
+
+
+def test_what_drifts_comes_more_often_in_fewer_epochs() -> None:
+    told = [one for seq, pet in enumerate(PETS) for one in examples(pet, seq)]
+    settings, epoch = rehearsed(Settings(epochs=7), told, (1, 3), times=3)
+    assert settings.epochs == 2
+    assert Counter(one.turns[0] for one in epoch) == {0: 3, 1: 9, 2: 3, 3: 9, 4: 3}
+
+
+def test_the_residual_buffer_is_what_is_explained_worst() -> None:
+    pairs = [Example("positive", "q", "a", turns) for turns in ((1,), (2,), (3, 4), (1,))]
+    assert residual(pairs, [0.1, 2.0, 1.0, 3.0], 3) == [1, 2, 3]
+
+
+def test_what_is_above_the_threshold_drifts() -> None:
+    """τ = (3 + 1) / 2; of ten pairs three are the quota, of which two are above it."""
+    fresh = [Example("positive", "q", "a", (seq,)) for seq in range(10)]
+    found = drifts(fresh, [0.1, 2.5, 0.2, 1.9, 2.1, *[0.0] * 5], {"arrived": 3.0, "learnt": 1.0})
+    assert (found.drifts, found.turns) == (True, (1, 4))
+    assert found.reason == "of the 3 most surprising of 10 new pairs 2 score above 2.00 nats"
+    assert not drifts(fresh, [2.5, *[0.0] * 9], {"arrived": 3.0, "learnt": 1.0}).drifts
 
 
 async def test_an_adapter_that_cannot_be_loaded_is_trained_again(tmp_path: Path, local: LocalAdapters) -> None:

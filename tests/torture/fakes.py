@@ -53,8 +53,8 @@ class Scribe:
         """Nothing to do."""
 
     async def drift(self, adapter: Adapter, fresh: Sequence[Example]) -> Drifted:
-        """Whatever is new surprises it."""
-        return Drifted(True, "something was said")
+        """Whatever is new surprises it, and is learnt on top."""
+        return Drifted(True, "something was said", tuple(seq for one in fresh for seq in one.turns))
 
     async def foretell(self, profiles: Sequence[str], said: Sequence[str]) -> Sequence[float]:
         """Every profile is as good."""
