@@ -10,6 +10,7 @@ Rows live in the ledger, files in a folder. The row decides: files without a row
 from __future__ import annotations
 
 import hashlib
+import hmac
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from datetime import datetime
@@ -108,6 +109,13 @@ class AdapterRegistry:
         with self._ledger.read() as connection:
             key = people.data_key(connection, self._person(user_id))
         return None if key is None else key.derived(f"workspace of {parse_name(adapter_id)[0]}")
+
+    @property
+    def starts_key(self) -> bytes | None:
+        """What the checkpoint of a start is encrypted with that people who agreed are in; None where nothing is."""
+        return (
+            None if self._ledger.vault is None else hmac.digest(self._ledger.secret, b"checkpoint of a start", "sha256")
+        )
 
     def begin(
         self,

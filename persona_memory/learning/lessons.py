@@ -77,10 +77,19 @@ class Lessons:
         return found
 
     def outdated(self, watermark: int) -> bool:
-        """Whether something that was true up to this event was replaced since: weights have to unlearn it."""
+        """Whether something that was true up to this event was replaced or ended since: weights have to unlearn it."""
         known = {memory.id: memory for memory in self.memories}
-        replaced = ((old, known.get(old.superseded_by or "")) for old in self.memories)
-        return any(new is not None and min(old.sources) <= watermark < min(new.sources) for old, new in replaced)
+        until = max((turn.at for turn in self.turns if turn.seq <= watermark), default=None)
+
+        def over(old: Memory) -> bool:
+            if min(old.sources) > watermark or old.current:
+                return False
+            new = known.get(old.superseded_by or "")
+            if new is not None:
+                return watermark < min(new.sources)
+            return until is not None and old.valid_to is not None and old.valid_to > until
+
+        return any(map(over, self.memories))
 
 
 def read(connection: Connection, person: Person, *, schema: ProfileSchema, teacher: str) -> Lessons:

@@ -13,7 +13,7 @@ from typing import Any
 from persona_memory.adapters import Fingerprint, LoraSpec
 from persona_memory.adapters.matching import abstains
 from persona_memory.encryption import DataKey
-from persona_memory.errors import AdapterForAnotherBase
+from persona_memory.errors import AdapterForAnotherBase, AdapterRefused, NotFound
 from persona_memory.parametric.base import BaseModel
 from persona_memory.parametric.continuing import rehearsed, residual, scores
 from persona_memory.parametric.curriculum import Lesson, Settings
@@ -157,7 +157,7 @@ def study(
     updates = [as_reading(one) for one in task.examples if one.kind == "update"]
     guarded, examined = _exam(task, 0, reading=GUARDED), _exam(task, 1, reading=EXAMINED)
     lessons = encode(base, [*updates, *read])
-    start = _start(base, task) if parent is None else parent
+    start, begun = _start(base, task) if parent is None else (parent, f"from {task.parent}")
     lesson = Lesson(own, lessons, start, task.seed)
     if checkpoint and key_of(checkpoint, cipher=cipher) != identity(base.fingerprint, plan.spec, settings, [lesson]):
         checkpoint.unlink(missing_ok=True)
@@ -176,12 +176,12 @@ def study(
         slots.detach()
     report = judge(measures, _asked(plan.thresholds, examined))
     measured = {name: value for name, value in measures.items() if not math.isnan(value)}
-    known = {"epochs": len(trained.losses), "loss": trained.losses[-1], "stopped": trained.stopped}
+    known = {"epochs": len(trained.losses), "loss": trained.losses[-1], "stopped": trained.stopped, "begun": begun}
     kept = {
         "surprise": {"arrived": median(arrived), "learnt": median(learnt)},
         "residual": residual(pairs, learnt, plan.buffer),
     }
-    meta_start = None if task.start is None or parent is not None else Path(task.start).name
+    meta_start = None if task.start is None or start is None or parent is not None else Path(task.start).name
     origin = Origin(task.watermark, task.parent, meta_start, memory_ids=task.memory_ids, metrics=measured)
     weights = {path: (a.bfloat16(), b.bfloat16()) for path, (a, b) in trained.weights.items()}
     files, _ = adapter_files(
@@ -191,11 +191,15 @@ def study(
     return Studied(files, {**measured, **known, **kept, "passed": report.passed, "reason": report.reason})
 
 
-def _start(base: BaseModel, task: Task) -> Weights | None:
+def _start(base: BaseModel, task: Task) -> tuple[Weights | None, str]:
+    """The shared start, and what training begins from; of one that is of another shape, or damaged, it says so."""
     if task.start is None:
-        return None
+        return None, "from nothing"
     path = Path(task.start)
-    return load_start(path.parent, path.name, base=base, spec=task.plan.spec).weights
+    try:
+        return load_start(path.parent, path.name, base=base, spec=task.plan.spec).weights, f"from {path.name}"
+    except (AdapterRefused, NotFound) as error:
+        return None, f"from nothing: {error}"
 
 
 def _asked(thresholds: Thresholds, exam: Exam) -> Thresholds:

@@ -454,6 +454,24 @@ def test_what_was_replaced_is_unlearnt_though_little_else_is_new(
     assert len(trainer.studies) == 2
 
 
+def test_what_ended_is_unlearnt_though_nothing_took_its_place(
+    memory: PersonaMemory, clock: Clock, trainer: Trainer
+) -> None:
+    tell(memory, clock, *FACTS)
+    memory.consolidate(user_id="ana")
+    memory.flush()
+    trainer.drifted = Drifted(False, "0 of 3 score above 1.00")
+    tell(memory, clock, "I no longer play the cello.", *[f"It rains, {day}." for day in range(8)])
+    memory.consolidate(user_id="ana")
+    memory.flush()
+    told = [" ".join(one.answer for one in study.examples) for study in trainer.studies]
+    assert ["cello" in one for one in told] == [True, False]
+    tell(memory, clock, *[f"It pours, {day}." for day in range(8)])
+    memory.consolidate(user_id="ana")
+    memory.flush()
+    assert len(trainer.studies) == 2  # once is enough
+
+
 def test_what_drifts_is_learnt_on_top(memory: PersonaMemory, clock: Clock, trainer: Trainer) -> None:
     """What its parent was trained on is in its weights, too: it goes with the parent."""
     tell(memory, clock, *list(FACTS)[:4])

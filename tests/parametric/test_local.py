@@ -22,21 +22,25 @@ import torch
 from safetensors.torch import load
 
 from persona_memory import PersonaMemory, Retry, persona_graph, with_memory
+from persona_memory.adapters import MetaTraining
 from persona_memory.errors import AdapterRetired, InvalidInput, TrainingError
 from persona_memory.parametric import BaseModel, LocalAdapters, Plan
+from persona_memory.parametric.adapting import Start
 from persona_memory.parametric.continuing import drifts, rehearsed, residual
 from persona_memory.parametric.curriculum import Settings
 from persona_memory.parametric.guards import Thresholds
 from persona_memory.parametric.handing import CHECKPOINT, answer, ask, parent_of
-from persona_memory.parametric.lora import fresh, to_peft
+from persona_memory.parametric.lora import fresh, target_shapes, to_peft
+from persona_memory.parametric.meta import MetaTrained
 from persona_memory.parametric.slots import attach
+from persona_memory.parametric.starts import save_start
 from persona_memory.parametric.studying import Task, study
 from persona_memory.parametric.synthetic import KINDS, readings, texts
 from persona_memory.protocols import Example, Studied, Study
 from persona_memory.retrieval.hashing import HashingEmbedder
 from persona_memory.types import Adapter, Turn
 
-from .checkpoints import SPEC, write
+from .checkpoints import NOW, SPEC, write
 
 ANYTHING = Thresholds(recall=0, unknown=0, reading=0, contradicting=0, bits=math.inf, kl=math.inf)
 PLAN = Plan(SPEC, Settings(epochs=2, lr=1e-2, tokens=2000), ANYTHING, readings=3, texts=1, threads=1)
@@ -160,6 +164,18 @@ def test_it_begins_with_the_parents_weights(tmp_path: Path, qwen: BaseModel) -> 
     weights = load(done.files["adapter_model.safetensors"])
     wanted = to_peft(parent)
     assert all(torch.allclose(weights[key].float(), wanted[key], atol=1e-2) for key in wanted)
+
+
+def test_a_start_of_another_shape_refuses_no_training(tmp_path: Path, qwen: BaseModel) -> None:
+    """It may be published before the plan changes; the report says what training began from."""
+    other = replace(SPEC, rank=2 * SPEC.rank)
+    start = Start(fresh(target_shapes(qwen.model, other), other.rank, seed=0))
+    origin = MetaTraining("fomaml", 0, 1, "0" * 64)
+    name, made = "start-000001", MetaTrained(start, (), 0, origin)
+    save_start(tmp_path / "starts", name, made, base=qwen, spec=other, now=NOW)
+    done = study(qwen, Task.of(qwen, PLAN, replace(the_study(tmp_path), start=tmp_path / "starts" / name)))
+    assert done.report["begun"].startswith("from nothing: ")
+    assert "rank, alpha and targets" in done.report["begun"]
 
 
 def test_what_drifts_comes_more_often_in_fewer_epochs() -> None:
