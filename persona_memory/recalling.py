@@ -42,8 +42,9 @@ NEAR_BEST = 0.5
 ECHOED = 0.8
 """Share of a reply's words, found in other hits, from which it is an echo: recalled text that a model quoted."""
 
-KNOWN = 0.5
-"""Share of its score that a hit keeps which the adapter in use knows: what weights explain worst goes first."""
+KNOWN = 0.75
+"""Share of its score that a hit keeps which the adapter in use knows: of what is about as near, what weights explain
+worst goes first. Less costs answers (docs/lab-log.md)."""
 
 _ASKS_ONLY = re.compile(r"[^.!?\n]*\?\s*")
 """One question and nothing else: that it was asked before tells nothing."""
