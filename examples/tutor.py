@@ -2,8 +2,8 @@
 
     python examples/tutor.py
 
-It runs offline and without a model: rules read plain sentences. The memory lives in the folder ./tutor-memory, or in that
-of --home; your own ~/.persona-memory is left alone.
+It runs offline and without a model: rules read plain sentences. The memory lives in the folder ./tutor-memory, or in
+that of --home; your own ~/.persona-memory is left alone.
 """
 
 from __future__ import annotations

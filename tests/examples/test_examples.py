@@ -49,7 +49,7 @@ def run(example: Path, tmp_path: Path, *arguments: str) -> str:
 
 SHOWN = {
     "erase.py": ["1 of fields", "complete: True", "after a replay: {}", "proven: True"],
-    "from_mem0.py": ["2026-02-01  Has a cat called Miso", "'diet': ['vegetarian']", "- 2026-01-06 user: Is vegetarian"],
+    "from_mem0.py": ["2026-02-01  Has a cat called Miso", "'diet': ['vegetarian']", "diet: vegetarian"],
     "show_memory.py": ["/ui/profile says where she lives: True", "another person's page: 404"],
     "tutor.py": ["recursion: gap", "loops: familiar", "loops: learning", "next: recursion", "worth asking: "],
     "weights.py": [
