@@ -326,6 +326,16 @@ class Revisions(Protocol):
             NotFound: there is no such revision.
         """
 
+    def files(self, adapter_id: str) -> Mapping[str, bytes]:
+        """The files of a revision, decrypted and compared with what was registered; raises as `digest` does.
+
+        Raises:
+            AdapterRefused: they are not what they should be.
+        """
+
+    def standing(self, adapter_ids: Collection[str]) -> set[str]:
+        """Those of the names that may be served, of all namespaces: what an engine is to let go of are the others."""
+
     @property
     def opener(self) -> Opener | None:
         """What opens the files; None where they are not encrypted."""

@@ -26,12 +26,14 @@ from persona_memory.adapters import (
     delete_revision,
     owner_of,
     parse_name,
+    read_revision,
     revision_name,
     revisions,
     sweep,
     write_revision,
 )
-from persona_memory.adapters.files import MANIFEST
+from persona_memory.adapters.files import CONFIG, MANIFEST, WEIGHTS
+from persona_memory.adapters.manifest import check_files
 from persona_memory.errors import AdapterError, AdapterRetired, NotFound, StaleJob
 from persona_memory.ledger import Ledger, Person, events, jobs, people
 from persona_memory.ledger import adapters as rows
@@ -43,6 +45,9 @@ KEPT = 3
 
 DISLIKED = 3
 """How many more of an adapter's replies have to be rated down than up for it to be rolled back."""
+
+LONGEST = {WEIGHTS: 4 << 30, CONFIG: 64 << 10, MANIFEST: 16 << 20}
+"""Bytes that a file of a revision may have."""
 
 TRAINING = ".training-"
 """Begins the names of workspaces."""
@@ -99,6 +104,25 @@ class AdapterRegistry:
         if found.state == "retired":
             raise AdapterRetired(adapter_id, f"it is retired: {found.reason}")
         return found.report.get("manifest")
+
+    def files(self, adapter_id: str) -> dict[str, bytes]:
+        """The files of a revision that may be served, decrypted and compared with what was registered.
+
+        Raises:
+            AdapterRetired: it may not be served any more.
+            NotFound: there is no such revision, or not on this machine.
+            AdapterRefused: its files are not what they should be.
+        """
+        digest = self.digest(adapter_id)
+        files = read_revision(self.folder, adapter_id, LONGEST, opener=self.opener)
+        check_files(adapter_id, files, digest)
+        return files
+
+    def standing(self, adapter_ids: Collection[str]) -> set[str]:
+        """Those of the names that may be served, of all namespaces of the ledger."""
+        with self._ledger.read() as connection:
+            found = rows.states(connection, adapter_ids)
+        return {name for name, state in found.items() if state != "retired"}
 
     def workspace(self, adapter_id: str) -> Path:
         """The folder for what a training of this person goes on from; it goes with the last candidate."""

@@ -8,7 +8,7 @@ import math
 import os
 import signal
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -268,6 +268,13 @@ class Erased:
 
     def digest(self, adapter_id: str) -> str | None:
         raise AdapterRetired(adapter_id, "it is retired: what it learns from was erased")
+
+    def files(self, adapter_id: str) -> dict[str, bytes]:
+        self.digest(adapter_id)
+        return {}
+
+    def standing(self, adapter_ids: Collection[str]) -> set[str]:
+        return set()
 
 
 def test_what_is_erased_before_its_training_begins_is_not_written_down(tmp_path: Path, qwen: BaseModel) -> None:
