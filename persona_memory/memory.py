@@ -38,6 +38,7 @@ from persona_memory.ledger import (
     jobs,
     outages,
     people,
+    routes,
     spending,
     vectors,
 )
@@ -66,7 +67,7 @@ from persona_memory.types import (
     ProfileEdit,
     Recall,
     Restored,
-    Route,
+    Routed,
     Spent,
 )
 from persona_memory.writing import Writing
@@ -531,7 +532,7 @@ class PersonaMemory:
             weighed = recalling.weigh(found, budget=max_tokens, count=self._count, texts=texts, beside=active)
         recall = recalling.compose(found, weighed, route)
         if found.closed is None:
-            self._note_route(found, route)
+            self._note_route(found, recall)
         if parametric is not None:
             parametric.route(found.user_id, route)
         if recall.question is not None:
@@ -590,10 +591,15 @@ class PersonaMemory:
         with self._ledger.read() as connection:
             return people.policy_of(people.counters(connection, self._person(user_id)))
 
-    def users(self) -> list[str]:
-        """Everybody of the namespace, sorted."""
+    def users(self, *, holding: str = "", after: str = "", limit: int | None = None) -> list[str]:
+        """Everybody of the namespace, sorted: all, or the first ones.
+
+        Args:
+            holding: only ids with this text in them, in whichever case.
+            after: only ids after this one, as for the next part of a long list.
+        """
         with self._ledger.read() as connection:
-            return people.all_ids(connection, self._ledger.namespace)
+            return people.all_ids(connection, self._ledger.namespace, holding=holding, after=after, limit=limit)
 
     def knows(self, *, user_id: str) -> bool:
         """Whether anything was ever stored of a person of the namespace; not after `delete_user`."""
@@ -782,6 +788,15 @@ class PersonaMemory:
             turns, unlearnt = events.count(connection, self._ledger.namespace)
             return Backlog(active, turns, unlearnt, vectors.count_missing(connection, self._ledger.namespace))
 
+    def routes(self, *, user_id: str) -> list[Routed]:
+        """How the person's memory reached the model in the last turns, oldest first; at most 200.
+
+        A recall writes nothing: its route is kept with what is next observed of the person, and not while they have
+        paused, nor in incognito threads.
+        """
+        with self._ledger.read() as connection:
+            return routes.read(connection, self._person(user_id))
+
     def jobs(self, *, user_id: str | None = None) -> list[Job]:
         """Queued, running and parked work, parked first."""
         with self._ledger.read() as connection:
@@ -857,11 +872,10 @@ class PersonaMemory:
     def _store(
         self, read: _Messages, *, user_id: str, thread_id: str, at: datetime | None, resent: bool | None
     ) -> Observed:
-        person, note = self._person(user_id), self._reading.noted(user_id)
+        person = self._person(user_id)
+        note = self._reading.take_noted(user_id)
         with telemetry.timed(telemetry.OBSERVE, "persona_memory.observe"):
-            observed = self._writing.observe(
-                person, read.drafts, thread_id=thread_id, at=at, resent=resent, fitted=note
-            )
+            observed = self._writing.observe(person, read.drafts, thread_id=thread_id, at=at, resent=resent, noted=note)
         if note is not None:
             self._reading.note_written(user_id, note)
         observed = replace(observed, ignored=observed.ignored + read.ignored)
@@ -958,12 +972,13 @@ class PersonaMemory:
         here = active is not None and (self._learning.adapters.folder / active.adapter_id).is_dir()
         return active if here else None
 
-    def _note_route(self, found: Found, route: Route) -> None:
-        """Remember whether this turn fitted; a recall writes nothing unless an adapter is to be trained."""
+    def _note_route(self, found: Found, recall: Recall) -> None:
+        """Remember how this turn fitted; a recall writes nothing unless an adapter is to be trained."""
+        route = recall.route
         overflow = route.needed > route.budget
         recent = (*found.overflows, overflow)[-OVERFLOW_WINDOW:]
-        if recent != found.overflows and (overflow or any(found.overflows)):
-            self._reading.note(found.user_id, recent)
+        changed = recent != found.overflows and (overflow or any(found.overflows))
+        self._reading.note(found.user_id, recalling.routed(found, recall), recent if changed else None)
         if not route.consolidate:
             return
         person = self._person(found.user_id)

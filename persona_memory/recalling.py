@@ -22,7 +22,7 @@ from persona_memory.protocols import ParametricMemory, TokenCounter, Vector, Vec
 from persona_memory.reading import PersonState, Texts
 from persona_memory.retrieval import PersonView, Query, Space, Weights, passage, rank, tokens, understand
 from persona_memory.telemetry import failed_open
-from persona_memory.types import Adapter, Hit, Policy, Profile, ProfileGap, Recall, Route, Topic
+from persona_memory.types import Adapter, Hit, Policy, Profile, ProfileGap, Recall, Route, Routed, Topic
 
 CANDIDATES = 60
 """Hits that the ranking hands to the budget."""
@@ -228,7 +228,7 @@ def decide(
         active: the person's active adapter, for whichever base.
     """
     if found.closed is not None:
-        return Route("none", found.closed, 0, budget)
+        return Route("none", found.closed, 0, budget, case="closed")
     fits = active is not None and parametric is not None and active.fingerprint == dict(parametric.fingerprint)
     return decide_route(
         needed=weighed.needed,
@@ -258,6 +258,13 @@ def compose(found: Found, weighed: Weighed, route: Route) -> Recall:
         question=found.question,
         degraded=found.degraded,
     )
+
+
+def routed(found: Found, recall: Recall) -> Routed:
+    """What is kept of a recall."""
+    route = recall.route
+    budget = min(route.budget, UNBOUNDED)
+    return Routed(found.now, route.name, route.case, recall.tokens, route.needed, budget)
 
 
 def worth_telling(

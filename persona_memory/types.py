@@ -27,6 +27,10 @@ Basis = Literal["stated", "inferred", "host"]
 
 AdapterState = Literal["candidate", "evaluated", "active", "retired"]
 RouteName = Literal["none", "context", "context_overflow", "interpolated", "parametric"]
+RouteCase = Literal["closed", "nothing", "fits", "untrainable", "seldom", "often", "adapter"]
+"""Why it is that route, for whoever counts: the thread is incognito, nothing is relevant, all that is relevant fits; or
+it does not fit, and the model takes no adapters, it was so too seldom to train one, often enough, or there is one."""
+
 TopicStatus = Literal["unseen", "discussed", "learning", "familiar", "gap"]
 EvidenceKind = Literal["mentioned", "asked", "explained", "wrong", "correct", "claimed", "confused"]
 """What a turn shows of a topic: it came up, an explanation was asked for or given, an error was made, it was used
@@ -291,6 +295,26 @@ class Route:
     window: int = 0
     adapter_id: str | None = None
     consolidate: bool = False
+    case: RouteCase = "nothing"
+
+
+@dataclass(frozen=True, slots=True)
+class Routed:
+    """How a person's memory reached the model in one turn, as it is kept: numbers and names of ours, nobody's words.
+
+    Attributes:
+        case: why it was this route.
+        tokens: tokens that were injected.
+        needed: tokens that everything relevant would have taken.
+        budget: tokens that could be used.
+    """
+
+    at: datetime
+    name: RouteName
+    case: RouteCase
+    tokens: int
+    needed: int
+    budget: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -208,10 +208,16 @@ def policy_of(found: Counters) -> Policy:
     return Policy(**plain)
 
 
-def all_ids(connection: Connection, namespace: str) -> list[str]:
-    """Every person of the namespace of whom something is stored, sorted."""
+def all_ids(
+    connection: Connection, namespace: str, *, holding: str = "", after: str = "", limit: int | None = None
+) -> list[str]:
+    """Every person of the namespace of whom something is stored, sorted; see `PersonaMemory.users`."""
     known = [users.c.namespace == namespace, users.c.last_seq > 0]
-    query = select(users.c.user_id).where(*known).order_by(users.c.user_id)
+    if holding:
+        known.append(users.c.user_id.icontains(holding, autoescape=True))
+    if after:
+        known.append(users.c.user_id > after)
+    query = select(users.c.user_id).where(*known).order_by(users.c.user_id).limit(limit)
     return list(connection.execute(query).scalars())
 
 

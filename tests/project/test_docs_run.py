@@ -27,6 +27,7 @@ PAGES = [
             "agents",
             "langgraph-platform",
             "mcp",
+            "inspector",
             "learning",
             "backends",
             "operating",
