@@ -35,7 +35,7 @@ from persona_memory.parametric.slots import BASE, Slots, attach
 from persona_memory.parametric.starts import load_start
 from persona_memory.parametric.synthetic import readings, texts
 from persona_memory.parametric.training import Progress, train
-from persona_memory.protocols import Drifted, Example, Studied, Study
+from persona_memory.protocols import RATED, Drifted, Example, Studied, Study
 
 QUOTA = 0.3
 """SPRInG's share of a period that is trained on."""
@@ -62,6 +62,8 @@ class Plan:
         texts: texts about synthetic people that must stay as likely as they are.
         threads: of torch, in the process that trains; 0 for torch's own choice.
         weighting: what a token of a person's examples counts.
+        preferences: whether replies that the person rated are made likelier, or less likely (KTO), beside what ratings
+            make of the weight of pairs.
     """
 
     spec: LoraSpec = field(default_factory=lambda: LoraSpec(targets=FEED_FORWARD))
@@ -71,6 +73,7 @@ class Plan:
     texts: int = 8
     threads: int = 0
     weighting: Weighting = ANSWER_ONLY
+    preferences: bool = False
 
 
 SMALL = Plan(
@@ -156,7 +159,8 @@ def study(
         InvalidInput, TrainingError: as `train` and `encode`.
     """
     plan, read = task.plan, readings(task.plan.readings, seed=task.seed)
-    own = list(encode(base, [one for one in task.examples if one.kind != "update"], weighting=plan.weighting))
+    left_out = ("update",) if plan.preferences else ("update", *RATED)
+    own = encode(base, [one for one in task.examples if one.kind not in left_out], weighting=plan.weighting)
     updates = [as_reading(one) for one in task.examples if one.kind == "update"]
     guarded, examined = _exam(task, 0, reading=GUARDED), _exam(task, 1, reading=EXAMINED)
     lessons = encode(base, [*updates, *read])
