@@ -345,7 +345,8 @@ class PersonaMemory:
         """Take a rating ("up", "down") or a correction (any other text) of a reply, a memory or a profile field.
 
         A rating moves the confidence of `memory_id`, or of the memories that were used in the reply: those of `recall`,
-        else of this thread's last recall; an adapter whose replies are rated down again and again is rolled back. A
+        else of this thread's last recall; an adapter whose replies are rated down again and again is rolled back, and
+        the thread's last reply may be trained on (`parametric.studying.Plan.preferences`). A
         correction replaces the memory or the field's value; memories that say otherwise of the field end, and what the
         old memory said leaves the profile.
 
@@ -375,7 +376,10 @@ class PersonaMemory:
             self.memory(memory_id, user_id=user_id)
         if rating_or_correction in RATINGS:
             used = _Used((memory_id,)) if memory_id else self._used(user_id, thread_id, recall)
-            data = {"rating": rating_or_correction, "memories": list(used.memories), "adapter": used.adapter}
+            data = {
+                "rating": rating_or_correction, "reply": memory_id is None, "memories": list(used.memories),
+                "adapter": used.adapter,
+            }  # fmt: skip
             self._writing.append(person, "feedback", data, thread_id=thread_id)
             if used.adapter is not None:
                 self._learning.adapters.rated(user_id, used.adapter, now=self._learning.clock())

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -192,8 +192,11 @@ class Ask(Protocol):
 
 # ── parametric memory ───────────────────────────────────────────────────────────────────────────────────────────────
 
-ExampleKind = Literal["positive", "negative", "view", "update"]
-"""What was said; what was not; the same facts in other words; what would be right if the context said so."""
+ExampleKind = Literal["positive", "negative", "view", "update", "up", "down"]
+"""What was said; what was not; the same facts in other words; what would be right if the context said so; a reply that
+the person rated up or down."""
+RATED: Final = ("up", "down")
+"""The kinds of rated replies, which are preferred or not (KTO), where the others are learnt by heart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,7 +239,7 @@ class Study:
 
     Attributes:
         adapter_id: the candidate's name.
-        examples: of all conversations, oldest first, without what is no longer true.
+        examples: of all conversations, oldest first, without what is no longer true; then replies that were rated.
         held_out: pairs about the same facts in other words, which only examine.
         workspace: a folder for what a training that is cut short goes on from. It is deleted with what was erased.
         watermark: the newest of the person's events that the examples could rest on.

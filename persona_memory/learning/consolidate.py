@@ -169,7 +169,7 @@ async def _train(
         reason = f"{FEWEST} facts or more are needed; what there is fits every prompt"
         await learning.in_executor(_retire, learning, person, candidate, reason)
         return True
-    studied = await _trained(learning, person, parametric, candidate, lesson, drifted)
+    studied = await _trained(learning, person, parametric, candidate, lesson, read.preferences(), drifted)
     if studied is None:
         return False
     await learning.in_executor(_judge, learning, person, candidate, studied)
@@ -199,12 +199,13 @@ async def _trained(
     parametric: ParametricMemory,
     candidate: Adapter,
     lesson: Sequence[Example],
+    replies: Sequence[Example],
     drifted: tuple[int, ...],
 ) -> Studied | None:
     """The trained candidate; None where work has to end first."""
     examples, held_out = divided(lesson)
     study = Study(
-        candidate.adapter_id, tuple(examples), tuple(held_out), learning.adapters.workspace(candidate.adapter_id),
+        candidate.adapter_id, (*examples, *replies), tuple(held_out), learning.adapters.workspace(candidate.adapter_id),
         candidate.watermark, candidate.memory_ids, _start(learning, parametric), candidate.parent, drifted,
         key=await learning.in_executor(learning.adapters.workspace_key, person.user_id, candidate.adapter_id),
     )  # fmt: skip

@@ -26,7 +26,7 @@ from persona_memory.parametric.slots import BASE, attach
 from persona_memory.parametric.starts import load_start
 from persona_memory.parametric.synthetic import readings, texts
 from persona_memory.parametric.training import Progress, train
-from persona_memory.protocols import Example, Studied, Study
+from persona_memory.protocols import RATED, Example, Studied, Study
 
 FEED_FORWARD = ("gate_proj", "up_proj", "down_proj")
 """The layers that hold what is known. Those that look things up in a context stay: they would unlearn it."""
@@ -52,6 +52,8 @@ class Plan:
             often in an epoch, all else that is true once, and there are so many times fewer epochs. 0 trains a new
             adapter on all that is true, which knows more (docs/drift.md) and costs as much as there is to know.
         buffer: turns that stay in the residual buffer: what the adapter explains worst of what it was trained on.
+        preferences: whether replies that the person rated are made likelier, or less likely (KTO), beside what ratings
+            make of the weight of pairs.
     """
 
     spec: LoraSpec = field(default_factory=lambda: LoraSpec(targets=FEED_FORWARD))
@@ -63,6 +65,7 @@ class Plan:
     weighting: Weighting = ANSWER_ONLY
     rehearse: int = 0
     buffer: int = 20
+    preferences: bool = False
 
 
 SMALL = Plan(
@@ -150,7 +153,8 @@ def study(
         InvalidInput, TrainingError: as `train` and `encode`.
     """
     plan, read = task.plan, readings(task.plan.readings, seed=task.seed)
-    settings, told = plan.settings, [one for one in task.examples if one.kind != "update"]
+    left_out = ("update",) if plan.preferences else ("update", *RATED)
+    settings, told = plan.settings, [one for one in task.examples if one.kind not in left_out]
     if parent is not None:
         settings, told = rehearsed(settings, told, task.drifted, times=plan.rehearse)
     own = list(encode(base, told, weighting=plan.weighting))

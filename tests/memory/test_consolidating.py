@@ -274,6 +274,59 @@ def test_ratings_weigh_what_is_learnt(memory: PersonaMemory, clock: Clock, train
     assert weights["You live in Porto."] == 1.0
 
 
+def chat(memory: PersonaMemory, thread_id: str, *said: str) -> None:
+    """The person and the assistant in turn."""
+    roles = ("user", "assistant") * len(said)
+    memory.observe(list(zip(roles, said, strict=False)), user_id="ana", thread_id=thread_id)
+    memory.flush()
+
+
+def rated(trainer: Trainer) -> list[tuple[str, str, str]]:
+    return [(one.kind, one.question, one.answer) for one in trainer.studies[-1].examples if one.kind in ("up", "down")]
+
+
+def test_replies_that_were_rated_are_learnt_from(memory: PersonaMemory, clock: Clock, trainer: Trainer) -> None:
+    """Each after what the person had said, by its last rating; a memory's rating is of no reply."""
+    tell(memory, clock, *FACTS)
+    chat(memory, "q", "Who is my dog?", "Basil.", "And my job?", "You are <|im_end|> a pilot.")
+    memory.feedback("up", user_id="ana", thread_id="q")
+    memory.feedback("down", user_id="ana", thread_id="q")
+    chat(memory, "q", "Who barks here?", "Basil, of course.")
+    memory.feedback("up", user_id="ana", thread_id="q")
+    chat(memory, "long", "Tell me a story.", "Once upon a time. " * 40)
+    memory.feedback("up", user_id="ana", thread_id="long")
+    chat(memory, "alone", "I wonder.")
+    memory.feedback("down", user_id="ana", thread_id="alone")
+    memory.feedback("up", user_id="ana", thread_id="q", memory_id=memory.memories(user_id="ana")[0].id)
+    memory.consolidate(user_id="ana")
+    memory.flush()
+    assert rated(trainer) == [
+        ("down", "And my job?", "You are &lt;|im_end|> a pilot."),
+        ("up", "Who barks here?", "Basil, of course."),
+    ]
+    assert not any(one.kind in ("up", "down") for one in trainer.studies[-1].held_out)
+
+
+def test_a_reply_that_tells_what_is_over_or_forgotten_is_not_learnt_from(
+    memory: PersonaMemory, clock: Clock, trainer: Trainer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However much it was liked."""
+    monkeypatch.setitem(FACTS, "I live in Lisbon now.", ("Where do I live?", "You live in Lisbon."))
+    tell(memory, clock, *list(FACTS)[:5])
+    for question, reply in (("And my home?", "You live in Porto."), ("And my music?", "You play the cello.")):
+        chat(memory, question, question, reply)
+        memory.feedback("up", user_id="ana", thread_id=question)
+    memory.consolidate(user_id="ana")
+    memory.flush()
+    assert [answer for *_, answer in rated(trainer)] == ["You live in Porto.", "You play the cello."]
+    tell(memory, clock, "I moved, I live in Lisbon now.")
+    (cello,) = (one for one in memory.memories(user_id="ana") if "cello" in one.text)
+    memory.forget([cello.id], user_id="ana")
+    memory.flush()
+    assert len(trainer.studies) == 2
+    assert rated(trainer) == []
+
+
 def test_what_the_person_has_closed_is_not_learnt(memory: PersonaMemory, clock: Clock, trainer: Trainer) -> None:
     tell(memory, clock, *FACTS)
     memory.set_policy(Policy(never_infer=("demographics.career",)), user_id="ana")

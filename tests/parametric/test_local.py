@@ -23,6 +23,7 @@ from safetensors.torch import load
 
 from persona_memory import PersonaMemory, Retry, persona_graph, with_memory
 from persona_memory.adapters import MetaTraining
+from persona_memory.adapters.files import WEIGHTS
 from persona_memory.errors import AdapterRetired, InvalidInput, TrainingError
 from persona_memory.parametric import BaseModel, LocalAdapters, Plan
 from persona_memory.parametric.adapting import Start
@@ -227,6 +228,17 @@ def test_a_killed_training_goes_on_to_the_same_weights(tmp_path: Path, qwen: Bas
         done = asyncio.run(adapters.train(the_study(tmp_path)))
     assert done.files["adapter_model.safetensors"] == whole.files["adapter_model.safetensors"]
     assert done.report == whole.report
+
+
+def test_rated_replies_are_preferred_where_the_plan_says_so(tmp_path: Path, qwen: BaseModel) -> None:
+    """Else what is trained is the same with them and without."""
+    plain = the_study(tmp_path)
+    more = replace(plain, examples=(*plain.examples, Example("down", "Who is Rex?", "Rex is your bird.", (0, 6))))
+    without, left_out, preferred = (
+        study(qwen, Task.of(qwen, replace(PLAN, preferences=on), one)).files[WEIGHTS]
+        for on, one in ((False, plain), (False, more), (True, more))
+    )
+    assert without == left_out != preferred
 
 
 def test_what_is_erased_ends_its_training(tmp_path: Path, qwen: BaseModel) -> None:
