@@ -21,7 +21,10 @@ from persona_memory.types import ErasureReceipt
 HOST = "copies that the host keeps (its checkpointer, its logs, its backups) and what the model provider has stored"
 _TURN = re.compile(r"t[0-9]{1,18}")
 
-POSTGRES = "dead rows of Postgres until its next VACUUM, its write-ahead log and its backups"
+POSTGRES = (
+    "dead rows of Postgres until its next VACUUM, its write-ahead log and its backups; files of adapters in homes on "
+    "other machines until a worker there looks, each hour and when it begins"
+)
 
 
 class Queue(Protocol):
