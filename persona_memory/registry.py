@@ -35,7 +35,7 @@ from persona_memory.adapters import (
 from persona_memory.adapters.files import CONFIG, MANIFEST, WEIGHTS
 from persona_memory.adapters.manifest import check_files
 from persona_memory.errors import AdapterError, AdapterRetired, NotFound, StaleJob
-from persona_memory.ledger import Ledger, Person, events, jobs, people
+from persona_memory.ledger import Ledger, Person, erasure, events, jobs, people
 from persona_memory.ledger import adapters as rows
 from persona_memory.protocols import Opener
 from persona_memory.types import Adapter, Job
@@ -186,6 +186,7 @@ class AdapterRegistry:
                 parent=parent, now=now,
             )  # fmt: skip
             (made,) = rows.read(tx, person, revision=revision)
+        delete_revision(self.folder, made.adapter_id)  # of who was deleted on another machine, and has come back
         self.tidy(user_id)
         return made
 
@@ -323,15 +324,15 @@ class AdapterRegistry:
         return sum(delete_revision(self.folder, name) for name in stored if name not in kept)
 
     def sweep(self) -> int:
-        """Delete what is in this folder and was retired elsewhere; returns how many folders went.
+        """Delete what is in this folder and was retired or erased elsewhere; returns how many folders went.
 
-        Of what no row is known it cannot be told whose it is: it stays.
+        Of what neither a row nor a receipt is known it cannot be told whose it is: it stays.
         """
         if not self.folder.is_dir():
             return 0
         swept = sweep(self.folder)
         with self._ledger.read() as connection:
-            known = rows.states(connection)
+            known = dict.fromkeys(erasure.erased_adapters(connection), "retired") | rows.states(connection)
         gone = [name for name in revisions(self.folder) if known.get(name) == "retired"]
         owners = {parse_name(name)[0] for name in known}
         training = {parse_name(name)[0] for name, state in known.items() if state == "candidate"}

@@ -328,3 +328,23 @@ def test_adapters_can_be_opened_without_their_memory(tmp_path: Path) -> None:
     with open_adapters(tmp_path) as adapters:
         assert adapters.standing([name]) == {name}
         assert len(adapters.digest(name) or "") == 64
+
+
+@pytest.mark.parametrize("back", [False, True], ids=["gone", "come back"])
+def test_what_was_erased_on_another_machine_goes_here(tmp_path: Path, back: bool) -> None:
+    """Machines share a ledger, not their folders: the weights of who was deleted leave both, and stop no new ones."""
+    with opened(tmp_path) as memory:
+        here, there = (AdapterRegistry(memory._ledger, tmp_path / name) for name in ("here", "there"))
+        for user_id in ("ana", "ben"):
+            memory.observe([("user", "I live in Porto.")], user_id=user_id)
+            serve(there, user_id)
+        there.workspace(begin(there).adapter_id).mkdir()
+        memory.delete_user(user_id="ana")
+        assert len(revisions(there.folder)) == 2
+        if back:
+            memory.observe([("user", "I live in Oslo.")], user_id="ana", thread_id="anew")
+            assert serve(there).adapter_id in revisions(there.folder)
+        assert [here.sweep(), there.sweep()] == [0, 0 if back else 2]
+        (bens,) = there.versions("ben")
+        assert {bens.adapter_id, *(one.adapter_id for one in there.versions("ana"))} == set(revisions(there.folder))
+        assert not list(there.folder.glob(".training-*"))

@@ -23,9 +23,10 @@ class ByHeart:
     name: str = "by heart"
 
     async def teach(self, conversation: Sequence[Turn]) -> Sequence[Example]:
-        """One pair a turn."""
+        """One pair a turn, and one about what was not said: nothing is trained on the ones without the others."""
         own = [turn for turn in conversation if turn.role == "user"]
-        return [Example("positive", f"What about t{turn.seq}?", turn.text, (turn.seq,)) for turn in own]
+        said = [Example("positive", f"What about t{turn.seq}?", turn.text, (turn.seq,)) for turn in own]
+        return [*said, *(Example("negative", f"What beside t{turn.seq}?", "Nothing.", (turn.seq,)) for turn in own)]
 
 
 @dataclass
