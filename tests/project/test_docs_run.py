@@ -33,6 +33,7 @@ PAGES = [
             "reference-model",
             "reliability",
             "serve",
+            "vllm",
             "wrap",
         )
     ),
