@@ -31,7 +31,7 @@ from sqlalchemy import (
 
 from persona_memory.ledger.sealed import SealedBytes, SealedJSON, SealedText
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 
 metadata = MetaData()
 
@@ -273,6 +273,7 @@ Index(
     sqlite_where=text("state = 'active'"),
     postgresql_where=text("state = 'active'"),
 )
+adapters_by_name = Index("adapters_by_name", adapters.c.name)
 
 spending = Table(
     "spending",
