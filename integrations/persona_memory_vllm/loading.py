@@ -58,8 +58,7 @@ class Loader:
             check_loaded((yield self._engine.load(name, self._shelf.put(name, files))), name)
         except PersonaMemoryError as error:
             self._residents.refuse(name, str(error))
-            self._shelf.drop([name])
-            not_served(name, error)
+            not_served(name, error)  # its copy goes with `tidy`: another process may have loaded it from there
             raise
         self._residents.loaded(name)
         try:
@@ -93,7 +92,7 @@ class Loader:
         return len(ended)
 
     def tidy(self) -> Steps[None]:
-        """Delete copies of which the engine has let go for want of room, the second time that they are seen."""
+        """Delete copies that the engine has let go of, or never loaded, the second time that they are seen."""
         self._shelf.sweep()
         try:
             listed = served((yield self._engine.models()))

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from sqlalchemy import Connection, text
 
 from persona_memory.errors import LedgerError
-from persona_memory.ledger.schema import adapters, outages, routes, spending, spending_totals
+from persona_memory.ledger.schema import adapters, adapters_by_name, outages, routes, spending, spending_totals
 
 
 def _with_adapters(tx: Connection) -> None:
@@ -32,6 +32,7 @@ def _with_budgets(tx: Connection) -> None:
 
 def _with_routes(tx: Connection) -> None:
     routes.create(tx)
+    adapters_by_name.create(tx, checkfirst=True)  # a ledger of the first version has got it with its table
 
 
 STEPS: dict[int, Callable[[Connection], None]] = {

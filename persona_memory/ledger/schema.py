@@ -273,6 +273,7 @@ Index(
     sqlite_where=text("state = 'active'"),
     postgresql_where=text("state = 'active'"),
 )
+adapters_by_name = Index("adapters_by_name", adapters.c.name)
 
 routes = Table(
     "routes",

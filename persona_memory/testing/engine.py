@@ -30,8 +30,8 @@ class FakeVllm:
             from its path when it is asked for.
         max_lora_rank: a larger rank is refused.
         updating: whether VLLM_ALLOW_RUNTIME_LORA_UPDATING is set.
-        removes: whether unloading reaches the worker, as since September 2026. Then what the worker has let go of
-            already cannot be unloaded.
+        removes: whether unloading reaches the worker, as vLLM's pull request 42634 proposes. Then what the worker has
+            let go of already cannot be unloaded.
         resolvers: asked in turn for a model that is not known, as `LoRAResolverRegistry` has them.
         options: of `FakeOpenAI`.
 

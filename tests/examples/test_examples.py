@@ -71,6 +71,12 @@ SHOWN = {
     "openai_bot.py": ["“My cat is called Miso", "I find nothing about that", "learnt of ana: ['"],
     "own_graph.py": ["route: context, because", "numerator", "failures of the memory: none"],
     "store.py": ["ana: 4 new, 0 held already, 1 fields", "Miso", "written back: 2", "{'name': 'Ana'}"],
+    "vllm_adapters.py": [
+        "Hello!\n    → base-1",
+        "-r000001 speaking",
+        "completely: True",
+        "2 were loaded; failures: {}",
+    ],
     "subgraph.py": ["plan: ask the user", "plan: use ", "“I am allergic to peanuts.”"],
 }
 
@@ -81,6 +87,7 @@ NEEDS = {
     "openai_bot.py": ["openai", "uvicorn"],
     "show_memory.py": ["fastapi", "httpx"],
     "weights.py": ["torch", "transformers"],
+    "vllm_adapters.py": ["openai", "uvicorn"],
 }
 
 

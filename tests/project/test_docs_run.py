@@ -34,6 +34,7 @@ PAGES = [
             "reference-model",
             "reliability",
             "serve",
+            "vllm",
             "wrap",
         )
     ),
