@@ -99,10 +99,12 @@ def add_token(path: Path, *, user_id: str, namespace: str = "default", expires: 
     if expires is not None:
         lines.append(f"expires = {expires.isoformat(timespec='seconds')}")
     try:
-        path.touch(mode=0o600)
-        before = path.read_text(encoding="utf-8")
+        before = path.read_text(encoding="utf-8") if path.exists() else ""
         _parsed(path, text := "\n".join([before.rstrip(), "", *lines, ""]).lstrip())
-        path.write_text(text, encoding="utf-8")
+        aside = path.with_name(f"{path.name}.new")  # a kill leaves the old file or the new one
+        aside.touch(mode=0o600)
+        aside.write_text(text, encoding="utf-8")
+        aside.replace(path)
     except OSError as error:
         raise InvalidInput(f"cannot write {str(path)!r}: {error.strerror}") from error
     return token

@@ -149,24 +149,29 @@ def _place(
     base = thread.root if prefix or not known.tail else str(known.tail[-1].chain)
     recent = {str(one.digest): one.seq for one in known.tail}
     placed: list[_Placed] = []
+    erased = False  # whether what is answered was erased
     for place, (digest, key) in enumerate(zip(digests, keys, strict=True)):
         if place < prefix:
             base = chains[place]
             held = known.by_chain.get(base)
-            placed.append(_Placed(True, held.seq if held else None, key or base, digest, base))
+            one = _Placed(True, held.seq if held else None, key or base, digest, base)
         elif place < overlap:
             seq = tail[place - overlap].seq if overlap - place <= len(tail) else None
-            placed.append(_Placed(True, seq, key or base, digest, base))
+            one = _Placed(True, seq, key or base, digest, base)
         elif key is None and any(keys) and digest in recent:
             # Without the human message that it answers (a summary took its place), a reply is known by its words.
-            placed.append(_Placed(True, recent[digest], base, digest, base))
+            one = _Placed(True, recent[digest], base, digest, base)
         else:
             one = _place_one(thread, base, digest, key, known, resent=resent)
             # A person's own words are never taken for an edit of earlier ones: that could lose what they said.
             if prefix and place == prefix and said[place].role == "assistant" and not one.revises and not one.held:
                 one = replace(one, revises=_replaced(thread, base, said[place].role, known.tail))
-            placed.append(one)
             base = one.chain
+        if said[place].role != "assistant":
+            erased = one.held and one.seq is None and not known.forgotten.isdisjoint((one.key, one.chain))
+        elif erased:  # it was being written meanwhile, from what was erased
+            one = replace(one, held=True)
+        placed.append(one)
     return _once(placed)
 
 

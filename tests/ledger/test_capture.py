@@ -6,6 +6,7 @@ import threading
 import uuid
 from collections.abc import Callable
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -158,6 +159,20 @@ def test_a_deleted_person_who_says_the_same_again_is_heard_if_the_host_says_that
     assert ana.say(("user", "My name is Ana."), resent=False).new == (1,)
     resent = ana.say(("user", "My name is Ana."), ("assistant", "Hello Ana."))
     assert (resent.duplicates, resent.new) == (1, (2,))
+
+
+@pytest.mark.parametrize("ids", [False, True], ids=["without ids", "with ids"])
+def test_a_reply_that_was_being_written_while_its_question_was_erased_stays_out(chat: Chats, ids: bool) -> None:
+    """The model may have been shown what is gone; the next question and its reply are heard."""
+    asked: tuple[Role, str] | tuple[Role, str, str] = ("user", "Where do I live?", "1") if ids else ("user", "Where?")
+    thanks: tuple[Role, str] | tuple[Role, str, str] = ("user", "Thank you.", "2") if ids else ("user", "Thank you.")
+    ana = chat("ana")
+    ana.say(asked)
+    with ana.ledger.write() as tx:
+        erasure.delete_person(tx, ana.person, secret=ana.ledger.secret)
+    assert ana.say(asked, ("assistant", "You live at 4 Elm Street.")).new == ()
+    later = ana.say(asked, ("assistant", "You live at 4 Elm Street."), thanks, ("assistant", "You are welcome."))
+    assert len(later.new) == 2
 
 
 def test_sequence_numbers_are_gapless_under_threads(ledger: Ledger) -> None:

@@ -251,3 +251,14 @@ def test_a_plan_that_is_replaced_never_ends_before_it_begins(open_memory: Open, 
     spoken(memory, "My maths exam is on 19 June, not on 12 June.")
     old, new = memory.memories(user_id="ana", superseded=True)
     assert (old.valid_to, old.superseded_by) == (old.valid_from, new.id)
+
+
+def test_who_was_deleted_is_not_made_again_by_deriving_them(memory: PersonaMemory, clock: Clock) -> None:
+    """Nor is somebody whom nobody knows."""
+    play(memory, clock)
+    memory.delete_user(user_id="ana")
+    for name in ("ana", "nobody"):
+        memory.rebuild(user_id=name)
+        memory.relearn(user_id=name)
+        assert not memory.knows(user_id=name)
+    assert memory.users() == []
