@@ -64,6 +64,7 @@ if TYPE_CHECKING:
         Spent,
         Topic,
         Turn,
+        Workload,
     )
     from persona_memory.wrapping import wrap
 
@@ -75,7 +76,7 @@ _ROOMS = {
     "types": (
         "Backlog", "Backup", "Check", "Checkup", "ErasureReceipt", "Hit", "Job", "Knowledge", "Memory", "Observed",
         "Outage", "Policy", "Profile", "ProfileEdit", "ProfileEntry", "Recall", "Restored", "Route", "Spent", "Topic",
-        "Turn",
+        "Turn", "Workload",
     ),
     "budget": ("render_fields", "render_knowledge", "render_noted", "render_search"),
     "memory": ("PersonaMemory",),
@@ -132,6 +133,7 @@ __all__ = [
     "Spent",
     "Topic",
     "Turn",
+    "Workload",
     "add_persona_nodes",
     "identified",
     "identify",
