@@ -30,8 +30,10 @@ PAGES = [
             "learning",
             "backends",
             "operating",
+            "ray",
             "reference-model",
             "reliability",
+            "scale",
             "serve",
             "wrap",
         )
@@ -93,6 +95,7 @@ def test_the_blocks_of_a_page_run(page: str, tmp_path: Path) -> None:
         "mcp": "from mcp",
         "openai": "from openai",
         "peft": "persona_memory.parametric",
+        "ray": "persona_memory_ray",
     }.items():
         if used in code:
             pytest.importorskip(package)
