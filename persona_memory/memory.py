@@ -637,6 +637,11 @@ class PersonaMemory:
         """The folder of the adapters' files, which all who train or serve have to see; None without `parametric`."""
         return None if self._learning.parametric is None else self._learning.adapters.folder
 
+    @property
+    def trained(self) -> int:
+        """How many adapters were trained and examined here since the memory was opened, whether or not they passed."""
+        return self._learning.adapters.evaluated
+
     def rollback(self, *, user_id: str, reason: str) -> Adapter | None:
         """Retire the person's active adapter and return to the one before it; None where there is none.
 
@@ -788,14 +793,14 @@ class PersonaMemory:
             return Backlog(active, turns, unlearnt, vectors.count_missing(connection, self._ledger.namespace))
 
     def workload(self) -> Workload:
-        """What is left for workers, and what this memory's own has done. It counts jobs only, unlike `backlog`."""
+        """What is left for the workers of this namespace. It counts jobs only, unlike `backlog`."""
         looked, kinds = self._worker.looked, self._learning.kinds
         with self._ledger.read() as connection:
             left = self._unfinished(connection, None)
             depth = jobs.depth(connection, self._ledger.namespace)
         active = sum(number for (kind, state), number in depth.items() if kind in kinds and state != "parked")
         parked = sum(number for (_, state), number in depth.items() if state == "parked")
-        return Workload(left or int(not looked), active - left, parked, self._learning.adapters.evaluated)
+        return Workload(left or int(not looked), active - left, parked)
 
     def jobs(self, *, user_id: str | None = None) -> list[Job]:
         """Queued, running and parked work, parked first."""

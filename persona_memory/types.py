@@ -384,19 +384,17 @@ class Backlog:
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """What is before the worker of a memory, of all people of the namespace, and what it has done.
+    """What is before the worker of a memory, of all people of the namespace.
 
     Attributes:
         left: jobs that it or another one can do now; at least 1 until it has looked for work.
         waiting: jobs that wait for a budget, or for a model that is down.
         parked: jobs that wait for somebody to look at them.
-        trained: adapters that it has trained and examined since the memory was opened.
     """
 
     left: int
     waiting: int
     parked: int
-    trained: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
 import ray
 
-from persona_memory import InvalidInput, PersonaMemory
+from persona_memory import InvalidInput, PersonaMemory, Workload
 from persona_memory_ray.worker import Sign, Worker
 
 PATIENCE_S = 5.0
 """Seconds that a worker has to answer; one that does not is being placed or restarted, or its node is gone."""
 
-CALLS = 4
-"""Of a worker at a time: it works, queues, gives signs of life and hears that it is to stop."""
+CALLS = 5
+"""Of a worker at a time: it works, queues, counts, gives signs of life and hears that it is to stop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +98,9 @@ class Fleet:
         self._began = time.monotonic()
         self._workers = [placed.remote(open_memory) for _ in range(workers)]
         self._working = [worker.work.remote() for worker in self._workers]
+        self._counting: list[Any] = []  # the question how much is left, while it is not answered
         self._asked: dict[int, Any] = {}  # by the worker's place, a question that is not answered yet
-        self._heard: dict[str, Sign] = {}  # the last sign of each incarnation
+        self._heard: dict[tuple[int, str], Sign] = {}  # the last one of each worker's each incarnation
 
     def consolidate(self, user_ids: Sequence[str] | None = None) -> int:
         """Queue the training of the next adapter of these people, or of everybody; returns how many they are.
@@ -144,42 +145,51 @@ class Fleet:
             InvalidInput: as `run`.
         """
         signs = self._signs()
-        self._heard |= {sign.incarnation: sign for sign in signs}
-        _check_shared(signs)
-        work = [sign.work for sign in signs if sign.work is not None]
+        self._heard |= {(place, sign.incarnation): sign for place, sign in signs.items()}
+        _check_shared(self._heard.values())
+        at_work = [place for place, sign in signs.items() if sign.at_work]
+        work = self._workload(at_work)
         return Progress(
-            workers=len(work),
-            restarts=max(0, len(self._heard) - len(self._workers)),
-            left=max((one.left for one in work), default=1),
-            waiting=max((one.waiting for one in work), default=0),
-            parked=max((one.parked for one in work), default=0),
-            trained=sum(sign.work.trained for sign in self._heard.values() if sign.work is not None),
+            workers=len(at_work),
+            restarts=len(self._heard) - len({place for place, _ in self._heard}),
+            left=work.left,
+            waiting=work.waiting,
+            parked=work.parked,
+            trained=sum(sign.trained for sign in self._heard.values()),
             seconds=time.monotonic() - self._began,
         )
 
-    def _signs(self) -> list[Sign]:
-        """Of the workers that answer; the others were asked, and are not asked again until they do."""
+    def _signs(self) -> dict[int, Sign]:
+        """Of the workers that answer, by place; the others were asked, and are not asked again until they do."""
         for place, worker in enumerate(self._workers):
             if place not in self._asked:
                 self._asked[place] = worker.sign.remote()
-        if not self._asked:
-            return []
-        ready, _ = ray.wait(list(self._asked.values()), num_returns=len(self._asked), timeout=PATIENCE_S)
-        self._asked = {place: asked for place, asked in self._asked.items() if asked not in ready}
-        return list(ray.get(ready))
+        ready = _ready(list(self._asked.values()))
+        answered = {place: asked for place, asked in self._asked.items() if asked in ready}
+        self._asked = {place: asked for place, asked in self._asked.items() if place not in answered}
+        return {place: ray.get(asked) for place, asked in answered.items()}
+
+    def _workload(self, at_work: Sequence[int]) -> Workload:
+        """As one of them counts it, which is enough: it asks the database. Where none can, something may be left."""
+        if not self._counting:
+            self._counting = [self._workers[place].workload.remote() for place in at_work[:1]]
+        answered = _ready(self._counting)
+        self._counting = [one for one in self._counting if one not in answered]
+        counted: list[Workload | None] = ray.get(answered)
+        return next(filter(None, counted), Workload(left=1, waiting=0, parked=0))
 
     def close(self, *, timeout: float = 30.0) -> None:
         """Let workers come to their next safe point, for at most `timeout` seconds, and end them; safe to call again.
 
         What is not done is given back. Nothing is lost either way.
         """
-        for worker in self._workers:
-            worker.stop.remote()
-        if self._working:
-            ray.wait(self._working, num_returns=len(self._working), timeout=timeout)
+        told = {worker.stop.remote(): working for worker, working in zip(self._workers, self._working, strict=True)}
+        working = [told[reached] for reached in _ready(list(told))]  # not those that are still to be placed
+        if working:
+            ray.wait(working, num_returns=len(working), timeout=timeout)
         for worker in self._workers:
             ray.kill(worker)
-        self._workers, self._working, self._asked = [], [], {}
+        self._workers, self._working, self._asked, self._counting = [], [], {}, []
 
     def __enter__(self) -> Self:
         return self
@@ -188,7 +198,12 @@ class Fleet:
         self.close()
 
 
-def _check_shared(signs: list[Sign]) -> None:
+def _ready(asked: list[Any]) -> list[Any]:
+    """Those of these questions that are answered within some seconds."""
+    return ray.wait(asked, num_returns=len(asked), timeout=PATIENCE_S)[0] if asked else []
+
+
+def _check_shared(signs: Iterable[Sign]) -> None:
     """Whoever trains has to see the same folder: what one begins another one goes on with, and somebody else serves."""
     seen = {sign.folder[1]: (sign.folder[0], sign.node) for sign in signs if sign.folder is not None}
     if len(seen) > 1:

@@ -7,12 +7,13 @@ import secrets
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import ray
 
-from persona_memory import PersonaMemory, Workload
+from persona_memory import LedgerError, PersonaMemory, Workload
 
 MARK = ".fleet"
 """A file in the adapters' folder that tells it from every other folder, on whichever machine it is looked at."""
@@ -24,15 +25,16 @@ class Sign:
 
     Attributes:
         incarnation: another one after each restart.
+        at_work: its memory is open.
         folder: the adapters' folder with its mark; None where the worker trains nothing.
-        work: None until the memory is open.
+        trained: adapters since it was opened.
     """
 
     incarnation: str
     node: str
-    pid: int
+    at_work: bool
     folder: tuple[str, str] | None
-    work: Workload | None
+    trained: int
 
 
 class Worker:
@@ -64,10 +66,16 @@ class Worker:
                 memory.run_worker()
 
     def sign(self) -> Sign:
-        """Who it is and what it has done; answered while it works."""
+        """Who it is and what it has done; answered while it works, and asks nobody else."""
         at_work = self._memory.done() and not self._memory.exception() and not self._ended.is_set()
-        work = self._memory.result().workload() if at_work else None
-        return Sign(self._incarnation, self._node, os.getpid(), self._folder, work)
+        trained = self._memory.result().trained if at_work else 0
+        return Sign(self._incarnation, self._node, at_work, self._folder, trained)
+
+    def workload(self) -> Workload | None:
+        """What is left in the queue, for whichever worker; None while the ledger cannot be read."""
+        with suppress(LedgerError):
+            return self._memory.result().workload()
+        return None
 
     def consolidate(self, user_ids: Sequence[str] | None) -> int:
         """Queue the trainings of these people, or of all; returns how many they are. Waits until the memory is open."""

@@ -64,7 +64,7 @@ def test_people_are_trained_one_after_another_on_one_base(tmp_path: Path, qwen: 
         made = [memory.adapters(user_id=user) for user in ("ana", "ben")]
         assert [[one.state for one in of_one] for of_one in made] == [["active"], ["active"]]
         assert heard[-1][:2] == (made[-1][0].adapter_id, 1.0)
-        assert memory.workload().trained == 2
+        assert memory.trained == 2
         tell(memory, "ana", tuple(f"{pet}{number}" for pet in PETS for number in (1, 2)))
         memory.consolidate(user_id="ana")
         memory.flush(timeout=100)
