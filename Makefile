@@ -14,7 +14,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo "$$p"; break; }; done)
 
 DEMO_EXTRAS ?= langchain,offline,parametric
-TEST_EXTRAS ?= dev,langchain,mcp,openai,serve,telemetry,vllm,offline,parametric,qdrant,edge,postgres,encryption,eval
+TEST_EXTRAS ?= dev,langchain,mcp,openai,serve,telemetry,vllm,offline,parametric,qdrant,ray,edge,postgres,encryption,eval
 PYTEST ?= -q -n 2
 DATA ?= ../shared/data
 BENCH ?= benchmarks/*.py

@@ -68,6 +68,7 @@ if TYPE_CHECKING:
         Spent,
         Topic,
         Turn,
+        Workload,
     )
     from persona_memory.wrapping import wrap
 
@@ -79,7 +80,7 @@ _ROOMS = {
     "types": (
         "Adapter", "Backlog", "Backup", "Check", "Checkup", "ErasureReceipt", "Hit", "Job", "Knowledge", "Memory",
         "Observed", "Outage", "Policy", "Profile", "ProfileEdit", "ProfileEntry", "Recall", "Restored", "Route",
-        "Routed", "Spent", "Topic", "Turn",
+        "Routed", "Spent", "Topic", "Turn", "Workload",
     ),
     "protocols": ("ParametricMemory", "Revisions"),
     "opening": ("open_adapters",),
@@ -142,6 +143,7 @@ __all__ = [
     "Spent",
     "Topic",
     "Turn",
+    "Workload",
     "add_persona_nodes",
     "identified",
     "identify",

@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from cachetools import LRUCache
+from sqlalchemy import Connection
 
 from persona_memory import keeping, models, opening, recalling, telemetry
 from persona_memory.budget import counter_for
@@ -69,6 +70,7 @@ from persona_memory.types import (
     Restored,
     Routed,
     Spent,
+    Workload,
 )
 from persona_memory.writing import Writing
 
@@ -642,6 +644,16 @@ class PersonaMemory:
             jobs.enqueue(tx, person, "consolidate", due=now, now=now)
         self._wake()
 
+    @property
+    def adapters_folder(self) -> Path | None:
+        """The folder of the adapters' files, which all who train or serve have to see; None without `parametric`."""
+        return None if self._learning.parametric is None else self._learning.adapters.folder
+
+    @property
+    def trained(self) -> int:
+        """How many adapters were trained and examined here since the memory was opened, whether or not they passed."""
+        return self._learning.adapters.evaluated
+
     def rollback(self, *, user_id: str, reason: str) -> Adapter | None:
         """Retire the person's active adapter and return to the one before it; None where there is none.
 
@@ -801,6 +813,16 @@ class PersonaMemory:
         with self._ledger.read() as connection:
             return routes.read(connection, self._person(user_id))
 
+    def workload(self) -> Workload:
+        """What is left for the workers of this namespace. It counts jobs only, unlike `backlog`."""
+        looked, kinds = self._worker.looked, self._learning.kinds
+        with self._ledger.read() as connection:
+            left = self._unfinished(connection, None)
+            depth = jobs.depth(connection, self._ledger.namespace)
+        active = sum(number for (kind, state), number in depth.items() if kind in kinds and state != "parked")
+        parked = sum(number for (_, state), number in depth.items() if state == "parked")
+        return Workload(left or int(not looked), active - left, parked)
+
     def jobs(self, *, user_id: str | None = None) -> list[Job]:
         """Queued, running and parked work, parked first."""
         with self._ledger.read() as connection:
@@ -923,10 +945,7 @@ class PersonaMemory:
         looked = self._worker.looked  # before counting: what it has found to do is counted, too
         namespace, now = self._ledger.namespace, self._learning.clock()
         with self._ledger.read() as connection:
-            left = jobs.active(
-                connection, namespace, user_id=user_id, kinds=self._learning.kinds, until=now + PATIENCE,
-                asleep=self._asleep(),
-            )  # fmt: skip
+            left = self._unfinished(connection, user_id)
             early = jobs.early(connection, namespace, now=now, user_id=user_id)
         if early:
             with self._ledger.write() as tx:
@@ -934,6 +953,14 @@ class PersonaMemory:
         if left:
             self._worker.wake()
         return left or int(not looked)
+
+    def _unfinished(self, connection: Connection, user_id: str | None) -> int:
+        """How many jobs are queued or running that go on soon: of one person, or of all."""
+        until = self._learning.clock() + PATIENCE
+        return jobs.active(
+            connection, self._ledger.namespace, user_id=user_id, kinds=self._learning.kinds, until=until,
+            asleep=self._asleep(),
+        )  # fmt: skip
 
     def _asleep(self) -> tuple[JobKind, ...]:
         """Jobs that nobody begins now, as the language model is down."""

@@ -65,12 +65,16 @@ class AdapterRegistry:
     Args:
         folder: where the files of all revisions are.
         keep: told after each change, with the owner's part of names and the revisions that may go on being used.
+
+    Attributes:
+        evaluated: how many revisions were evaluated through this object.
     """
 
     def __init__(
         self, ledger: Ledger, folder: Path, keep: Callable[[str, Collection[str]], None] | None = None
     ) -> None:
         self._ledger, self.folder, self._keep = ledger, folder, keep
+        self.evaluated = 0
         self.starts = Starts(folder.with_name(STARTS_FOLDER))
 
     @property
@@ -220,6 +224,7 @@ class AdapterRegistry:
         except BaseException:  # raised on; weights that nobody may serve do not stay, whatever ended this
             delete_revision(self.folder, adapter_id)
             raise
+        self.evaluated += 1
         self.tidy(user_id)
         return evaluated
 

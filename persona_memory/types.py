@@ -412,6 +412,21 @@ class Backlog:
 
 
 @dataclass(frozen=True, slots=True)
+class Workload:
+    """What is before the worker of a memory, of all people of the namespace.
+
+    Attributes:
+        left: jobs that it or another one can do now; at least 1 until it has looked for work.
+        waiting: jobs that wait for a budget, or for a model that is down.
+        parked: jobs that wait for somebody to look at them.
+    """
+
+    left: int
+    waiting: int
+    parked: int
+
+
+@dataclass(frozen=True, slots=True)
 class Adapter:
     """One revision of a person's weights.
 

@@ -28,6 +28,7 @@ from persona_memory.parametric.scoring import Likelihood, likelihoods, said, sco
 from persona_memory.parametric.slots import Slots, attach
 from persona_memory.parametric.streams import Row
 from persona_memory.parametric.studying import SMALL, Plan
+from persona_memory.parametric.trainer import Trainer
 from persona_memory.parametric.training import Moment, Progress, Stop, Trained, train, train_together
 from persona_memory.protocols import Example
 
@@ -63,6 +64,7 @@ __all__ = [
     "Stored",
     "Thresholds",
     "Trained",
+    "Trainer",
     "Weighting",
     "Weights",
     "Written",

@@ -180,7 +180,7 @@ class LocalAdapters:
         with self._lock:
             self._running[name] = None
         try:
-            await _acquire(self._turn)
+            await acquire(self._turn)
             try:
                 code = await self._run(study)
             finally:
@@ -197,8 +197,8 @@ class LocalAdapters:
         self._refuse_unwanted(study.adapter_id)  # it may have been erased while it waited for its turn
         if self._revisions is not None:  # or before `keep` could know of it
             await asyncio.to_thread(self._revisions.digest, study.adapter_id)
-        parent = None if study.parent is None else await self._weights(study.parent)
-        handing.ask(study.workspace, Task.of(self._base, self._plan, study), parent=parent, cipher=_cipher(study))
+        parent = None if study.parent is None else await self.weights(study.parent)
+        handing.ask(study.workspace, Task.of(self._base, self._plan, study), parent=parent, cipher=cipher_of(study))
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "persona_memory.parametric", str(study.workspace),
             stdin=PIPE, stdout=PIPE, stderr=DEVNULL,
@@ -213,7 +213,7 @@ class LocalAdapters:
         finally:
             await _end(process)
 
-    async def _weights(self, adapter_id: str) -> Weights:
+    async def weights(self, adapter_id: str) -> Weights:
         """The revision's weights, checked as for serving."""
         reading = self.pool.submit([adapter_id], lambda slots, taken: slots.read(taken[0]))
         return await asyncio.wrap_future(reading)
@@ -252,14 +252,15 @@ def _told(line: bytes) -> tuple[float, float] | None:
 
 
 def _result(study: Study, code: int) -> Studied:
-    done = handing.answer(study.workspace, cipher=_cipher(study)) if study.workspace.is_dir() else ""
+    done = handing.answer(study.workspace, cipher=cipher_of(study)) if study.workspace.is_dir() else ""
     if isinstance(done, Studied):
         return done
     how = f"was killed by signal {-code}: is there enough memory?" if code < 0 else f"ended with {code}"
     raise TrainingError(0, done or f"its process {how}")
 
 
-def _cipher(study: Study) -> DataKey | None:
+def cipher_of(study: Study) -> DataKey | None:
+    """What encrypts the study's workspace; None where the memory is not encrypted."""
     return None if study.key is None else DataKey(study.key)
 
 
@@ -271,7 +272,8 @@ async def _say_key(process: Process, study: Study) -> None:
         await process.stdin.drain()
 
 
-async def _acquire(turn: threading.BoundedSemaphore) -> None:
+async def acquire(turn: threading.BoundedSemaphore) -> None:
+    """Wait for a turn without holding up the event loop."""
     while not turn.acquire(blocking=False):  # workers of several memories may share it, each with a loop of its own
         await asyncio.sleep(0.1)
 

@@ -31,8 +31,10 @@ PAGES = [
             "learning",
             "backends",
             "operating",
+            "ray",
             "reference-model",
             "reliability",
+            "scale",
             "serve",
             "vllm",
             "wrap",
@@ -95,6 +97,7 @@ def test_the_blocks_of_a_page_run(page: str, tmp_path: Path) -> None:
         "mcp": "from mcp",
         "openai": "from openai",
         "peft": "persona_memory.parametric",
+        "ray": "persona_memory_ray",
     }.items():
         if used in code:
             pytest.importorskip(package)

@@ -41,6 +41,7 @@ DOORS = {
         "token_server",
     ],
     "persona_memory_openai": ["ROUTE_EXTENSION", "AsyncMemoryTransport", "Memorising", "MemoryTransport", "wrap"],
+    "persona_memory_ray": ["Fleet", "Progress"],
     "persona_memory_serve": ["ApiKeys", "Settings", "add_key", "create_app"],
     "persona_memory_vllm": [
         "AsyncVllmTransport",
