@@ -4,14 +4,17 @@
 
 Three processes on this machine: a model's server that streams twenty words at once, `persona-memory serve` in front of
 it with a memory of many people (FULL: every turn is on the disk when it is passed on), and this client, which keeps N
-streams open at a time. Requests to the upstream and through the proxy alternate in laps. Everything shares the
-machine's cores, so that at many streams the queue for them is measured, too. Vectors are free (hashed words).
+streams open at a time: as soon as one ends, the next begins, which is the most that so many chats can ask for. Requests
+to the upstream and through the proxy alternate in laps. Everything shares the machine's cores, so that at many streams
+the queue for them is measured, too; what waits longer than `--memory-timeout` goes on without memory, and is counted.
+Vectors are free (hashed words).
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import subprocess
 import sys
 import tempfile
@@ -40,16 +43,19 @@ with FakeOpenAI(lambda request: "word " * 20) as server:
 """
 ROOT = Path(__file__).parent.parent
 PLACES = [str(ROOT), str(ROOT / "integrations")]
+LOST = "without memory"
 COLUMNS = ("upstream p50", "upstream p95", "proxy p50", "proxy p95", "added p50", "added p95")
 PEOPLE = 64
+LAPS = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Took:
-    """Milliseconds of one stream."""
+    """Milliseconds of one stream, and whether it went on without its memory."""
 
     first: float
     whole: float
+    without: bool
 
 
 def main() -> None:
@@ -57,7 +63,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, model() as upstream:
         fill(Path(folder))
         with proxy(Path(folder), upstream) as served:
-            taken = {n: asyncio.run(alternating(upstream, served, n, args.requests)) for n in args.streams}
+            taken = {}
+            for streams in args.streams:
+                print(f"  {streams} at a time", file=sys.stderr, flush=True)
+                taken[streams] = asyncio.run(alternating(upstream, served, streams, args.requests))
     report = as_report(taken, args)
     print(report.to_markdown())
     if args.markdown:
@@ -81,8 +90,10 @@ def model() -> Iterator[str]:
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stdin is not None
-        yield process.stdout.readline().strip()
-        process.stdin.close()
+        try:
+            yield process.stdout.readline().strip()
+        finally:
+            process.stdin.close()
 
 
 @contextmanager
@@ -92,11 +103,11 @@ def proxy(home: Path, upstream: str) -> Iterator[str]:
     command = [sys.executable, "-c", start, "serve", *options]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
-        for line in process.stderr:
-            if line.startswith("listening on "):
-                yield f"{line.split()[2].rstrip(';')}/v1"
-                break
-        process.terminate()
+        try:
+            listening = next(line for line in process.stderr if line.startswith("listening on "))
+            yield f"{listening.split()[2].rstrip(';')}/v1"
+        finally:
+            process.terminate()
 
 
 async def alternating(upstream: str, served: str, streams: int, requests: int) -> dict[str, list[Took]]:
@@ -107,11 +118,10 @@ async def alternating(upstream: str, served: str, streams: int, requests: int) -
         urls = {"upstream": upstream, "proxy": served}
         for url in urls.values():  # connections and caches are warm
             await asyncio.gather(*(one(client, url, number, "warm") for number in range(min(streams, PEOPLE))))
-        laps = 4
-        for lap in range(laps):
+        for lap in range(LAPS):
             for name in sorted(urls, reverse=lap % 2 == 1):
                 gate = asyncio.Semaphore(streams)
-                each = max(streams, requests // laps)
+                each = max(streams, requests // LAPS)
                 runs = (gated(gate, client, urls[name], number, f"{lap}") for number in range(each))
                 taken[name] += await asyncio.gather(*runs)
     return taken
@@ -129,9 +139,10 @@ async def one(client: httpx2.AsyncClient, url: str, number: int, lap: str) -> To
     started, first = time.perf_counter(), 0.0
     async with client.stream("POST", f"{url}/chat/completions", json=body, headers=headers) as answer:
         answer.raise_for_status()
+        without = answer.headers.get("x-persona-memory") == "failed"
         async for _ in answer.aiter_bytes():
             first = first or time.perf_counter()
-    return Took((first - started) * 1e3, (time.perf_counter() - started) * 1e3)
+    return Took((first - started) * 1e3, (time.perf_counter() - started) * 1e3, without)
 
 
 def as_report(taken: dict[int, dict[str, list[Took]]], args: argparse.Namespace) -> Report:
@@ -145,10 +156,12 @@ def as_report(taken: dict[int, dict[str, list[Took]]], args: argparse.Namespace)
                 for p in (50, 95)
             }
             numbers |= {f"added p{p}": numbers[f"proxy p{p}"] - numbers[f"upstream p{p}"] for p in (50, 95)}
-            rows.append(Row(f"{streams} at a time", {name: f"{number:.1f}" for name, number in numbers.items()}))
-        tables.append(Table(f"Milliseconds {title}", COLUMNS, tuple(rows)))
-    count = {streams: len(found["proxy"]) for streams, found in taken.items()}
-    notes = (f"Streams measured of each, by streams at a time: {count}.", f"People known to the memory: {PEOPLE}.")
+            cells = {name: f"{number:,.0f}" for name, number in numbers.items()}
+            lost = sum(one.without for one in found["proxy"])
+            rows.append(Row(f"{streams} at a time", {**cells, LOST: f"{lost} of {len(found['proxy'])}"}))
+        tables.append(Table(f"Milliseconds {title}", (*COLUMNS, LOST), tuple(rows)))
+    load = f"Load average at the end: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores."
+    notes = (f"People known to the memory: {PEOPLE}.", load)
     command = ["python", "benchmarks/serve.py", "--requests", str(args.requests), "--streams", *map(str, args.streams)]
     return Report("serve", "A proxy with memory", tuple(tables), notes=notes, provenance=provenance(command))
 

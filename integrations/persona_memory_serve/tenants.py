@@ -15,6 +15,12 @@ from persona_memory_serve.settings import Settings
 CONNECT = 10.0
 """Seconds after which an upstream that accepts no connection counts as down."""
 
+IDLE = 2.0
+"""Seconds after which an idle connection to the upstream is not used again.
+
+Many servers close theirs after 5, and what is sent at that very moment is lost.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Tenant:
@@ -48,7 +54,7 @@ class Tenants:
         self._lock = threading.Lock()
         self._tenants: dict[str, Tenant] = {}
         timeout = httpx2.Timeout(settings.upstream_timeout, connect=CONNECT)
-        limits = httpx2.Limits(max_connections=None, max_keepalive_connections=256)
+        limits = httpx2.Limits(max_connections=None, max_keepalive_connections=256, keepalive_expiry=IDLE)
         self._sender = httpx2.AsyncClient(timeout=timeout, limits=limits, transport=transport)
 
     def known(self) -> list[Tenant]:

@@ -45,6 +45,9 @@ SECRET_VARIABLE = "PERSONA_MEMORY_SESSION_SECRET"  # nosec B105 # the name of a 
 
 LOCAL = ("127.0.0.1", "::1", "localhost")
 
+KEEP_ALIVE = 75
+"""Seconds that an idle connection is kept: longer than clients keep theirs, so that none sends into one that closes."""
+
 
 def serve(
     upstream: Annotated[
@@ -237,8 +240,9 @@ def _run(app: Any, *, host: str, port: int, shutdown_timeout: int) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):  # uvicorn raises them once more when it has ended
         signal.signal(number, lambda *_: None)
     config = uvicorn.Config(
-        app, log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=shutdown_timeout
-    )
+        app, log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=shutdown_timeout,
+        timeout_keep_alive=KEEP_ALIVE,
+    )  # fmt: skip
 
     class Server(uvicorn.Server):
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:

@@ -21,6 +21,9 @@ from starlette.routing import Route
 
 MODEL = "fake-1"
 
+KEEP_ALIVE = 75
+"""Seconds; longer than clients wait, so that none of them sends into a connection that is being closed."""
+
 
 @dataclass(frozen=True, slots=True)
 class Failure:
@@ -79,7 +82,13 @@ class FakeOpenAI:
         self._socket = socket.socket()
         self._socket.bind(("127.0.0.1", 0))
         self.base_url = f"http://127.0.0.1:{self._socket.getsockname()[1]}/v1"
-        config = uvicorn.Config(self._app(routes), log_level="critical", lifespan="off", timeout_graceful_shutdown=1)
+        config = uvicorn.Config(
+            self._app(routes),
+            log_level="critical",
+            lifespan="off",
+            timeout_graceful_shutdown=1,
+            timeout_keep_alive=KEEP_ALIVE,
+        )
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=lambda: self._server.run(sockets=[self._socket]), daemon=True)
 
