@@ -14,7 +14,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo "$$p"; break; }; done)
 
 DEMO_EXTRAS ?= langchain,offline,parametric
-TEST_EXTRAS ?= dev,langchain,mcp,openai,serve,telemetry,offline,parametric,qdrant,ray,edge,postgres,encryption,eval
+TEST_EXTRAS ?= dev,langchain,mcp,openai,serve,telemetry,vllm,offline,parametric,qdrant,ray,edge,postgres,encryption,eval
 PYTEST ?= -q -n 2
 DATA ?= ../shared/data
 BENCH ?= benchmarks/*.py
@@ -22,6 +22,8 @@ BENCH_ARGS ?=
 REFERENCE_ARGS ?=
 TORTURE_ARGS ?=
 SWEEPS ?= memorise safety drift meta
+SWEEP_ARGS ?=
+REPORTS ?= build/reports
 
 comma := ,
 stamp = $(VENV)/.installed-$(subst $(comma),-,$(1))
@@ -93,9 +95,12 @@ reference-model: $(TEST_STAMP) ## train the reference model again, in build/refe
 	$(BIN)/python -m persona_memory.evaluation.reference export build/reference-model build/reference-model/model
 	$(BIN)/persona-memory eval reference --local build/reference-model/model
 
-# Resumable, too: hours on two cores. `make sweep SWEEPS=safety` runs one of them.
+# Resumable, too: hours on two cores; JSON, tables and plots lie in REPORTS then.
+#   make sweep SWEEPS=safety SWEEP_ARGS=--quick     one of them, on little data
 sweep: $(TEST_STAMP) ## measure adapters on the reference model in full
-	for name in $(SWEEPS); do $(BIN)/persona-memory eval $$name || exit 1; done
+	mkdir -p $(REPORTS)
+	for name in $(SWEEPS); do $(BIN)/persona-memory eval $$name $(SWEEP_ARGS) --json --markdown $(REPORTS)/$$name.md \
+		--plot $(REPORTS) > $(REPORTS)/$$name.json || exit 1; done
 
 docs: $(DOCS_STAMP) ## the documentation, in site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet

@@ -1,10 +1,11 @@
 """Adapters at run time beside PEFT: loading and switching, eight people in a batch, weights mixed with context.
 
     python benchmarks/adapters.py [--quick] [--only PART …] [--rounds N] [--peft-thousand] [--markdown FILE]
+    python benchmarks/adapters.py --device cuda --shape b1700 --dtypes bfloat16
 
-Models with random weights: `tiny` (4 layers, d 256) and `b110` (12 layers, d 768), Qwen3's architecture. The sides of a
-comparison take turns within one process, so that a busy machine slows them alike. That both compute the same is checked
-before anything is timed.
+Models with random weights in Qwen3's architecture: `tiny` (4 layers, d 256), `b110` (12 layers, d 768), and for a GPU
+the shapes of Qwen3 1.7B and 8B. The sides of a comparison take turns within one process, so that a busy machine slows
+them alike. That both compute the same is checked before anything is timed.
 """
 
 from __future__ import annotations
@@ -50,10 +51,26 @@ from persona_memory.parametric import Row as Reply
 KEY = bytes(32)
 SPEC = LoraSpec(rank=8, alpha=16.0)
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
-VOCABULARY = {"tiny": 4096, "b110": 32_000}
+VOCABULARY = {"tiny": 4096, "b110": 32_000, "b1700": 151_936, "b8000": 151_936}
 SHAPES: Mapping[str, Mapping[str, int]] = {
     "tiny": {"hidden_size": 256, "intermediate_size": 704, "num_hidden_layers": 4, "num_attention_heads": 4},
     "b110": {"hidden_size": 768, "intermediate_size": 2240, "num_hidden_layers": 12, "num_attention_heads": 12},
+    "b1700": {
+        "hidden_size": 2048,
+        "intermediate_size": 6144,
+        "num_hidden_layers": 28,
+        "num_attention_heads": 16,
+        "num_key_value_heads": 8,
+        "head_dim": 128,
+    },
+    "b8000": {
+        "hidden_size": 4096,
+        "intermediate_size": 12_288,
+        "num_hidden_layers": 36,
+        "num_attention_heads": 32,
+        "num_key_value_heads": 8,
+        "head_dim": 128,
+    },
 }
 PARTS = ("loading", "batching", "mixing")
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
@@ -88,6 +105,8 @@ def take_turns(sides: Mapping[str, Callable[[], Any]], rounds: int) -> dict[str,
         for name, run in sides.items():
             wall, cpu = time.perf_counter(), time.process_time()
             run()
+            if torch.cuda.is_available():
+                torch.cuda.synchronize()
             if lap:
                 laps[name].append((time.perf_counter() - wall, time.process_time() - cpu))
     return {
@@ -104,18 +123,18 @@ class Ids:
     pad_token_id, eos_token_id = 0, None
 
 
-def model_of(shape: str, dtype: torch.dtype) -> BaseModel:
+def model_of(shape: str, dtype: torch.dtype, device: str = "cpu") -> BaseModel:
     """A model with random weights."""
     from transformers import AutoModelForCausalLM, Qwen3Config
 
     heads = SHAPES[shape]["num_attention_heads"]
     config = Qwen3Config(
-        vocab_size=VOCABULARY[shape], num_key_value_heads=max(1, heads // 3), head_dim=64, tie_word_embeddings=True,
-        max_position_embeddings=2048, eos_token_id=None, bos_token_id=None, pad_token_id=0, **SHAPES[shape],
+        **{"num_key_value_heads": max(1, heads // 3), "head_dim": 64, **SHAPES[shape]}, vocab_size=VOCABULARY[shape],
+        tie_word_embeddings=True, max_position_embeddings=2048, eos_token_id=None, bos_token_id=None, pad_token_id=0,
     )  # fmt: skip
     torch.manual_seed(0)
     model: Any = AutoModelForCausalLM.from_config(config, dtype=dtype)
-    return BaseModel(model.eval(), Ids(), shape, "", Fingerprint("b", "t", "c"))
+    return BaseModel(model.to(device).eval(), Ids(), shape, "", Fingerprint("b", "t", "c"))
 
 
 def adapter(shapes: Mapping[str, tuple[int, int]], seed: int, dtype: torch.dtype) -> dict[str, Any]:
@@ -149,9 +168,9 @@ def write_store(store: Path, base: BaseModel, count: int) -> list[str]:
     return names
 
 
-def load_ours(shape: str, resident: int, rounds: int) -> dict[str, Times]:
+def load_ours(shape: str, resident: int, rounds: int, device: str) -> dict[str, Times]:
     """One more person's adapter, with so many in memory; and a switch to one that is there."""
-    base = model_of(shape, torch.bfloat16)
+    base = model_of(shape, torch.bfloat16, device)
     with tempfile.TemporaryDirectory() as folder:
         names = write_store(Path(folder), base, resident + rounds + 2)
         with AdapterPool(base, Path(folder), SPEC, slots=resident, dtype=torch.bfloat16) as pool:
@@ -173,11 +192,11 @@ def load_ours(shape: str, resident: int, rounds: int) -> dict[str, Times]:
     return times
 
 
-def load_peft(shape: str, resident: int, rounds: int) -> dict[str, Times]:
+def load_peft(shape: str, resident: int, rounds: int, device: str) -> dict[str, Times]:
     """The same with PEFT: `load_adapter` then `set_adapter`, and `set_adapter` alone."""
     import peft
 
-    base = model_of(shape, torch.bfloat16)
+    base = model_of(shape, torch.bfloat16, device)
     with tempfile.TemporaryDirectory() as folder:
         (name,) = write_store(Path(folder), base, 1)
         path = str(Path(folder) / name)
@@ -203,13 +222,13 @@ def loading(args: argparse.Namespace) -> tuple[Table, list[Row]]:
     """How loading and switching grow with the adapters in memory."""
     counts = (1, 10) if args.quick else (1, 100, 1000)
     rows, worst = [], {}
-    for shape in ("tiny",) if args.quick else ("tiny", "b110"):
-        ours = {count: load_ours(shape, count, 5 if args.quick else 20) for count in counts}
+    for shape in ("tiny",) if args.quick else ("tiny", args.shape):
+        ours = {count: load_ours(shape, count, 5 if args.quick else 20, args.device) for count in counts}
         theirs = {}
         for count in counts:
             if count < 1000 or (args.peft_thousand and shape == "tiny"):
                 print(f"  PEFT, {shape}, {count}", file=sys.stderr, flush=True)
-                theirs[count] = load_peft(shape, count, 3 if args.quick else 5)
+                theirs[count] = load_peft(shape, count, 3 if args.quick else 5, args.device)
         for what in ("load", "switch"):
             cells = {f"{count:,}": ours[count][what].ms() for count in counts}
             rows.append(Row(f"ours, {shape}: {what}", cells, "ours"))
@@ -232,13 +251,13 @@ def loading(args: argparse.Namespace) -> tuple[Table, list[Row]]:
 # ── eight people in a batch ─────────────────────────────────────────────────────────────────────────────────────────
 
 
-def same_as_peft(shape: str, slots: Slots, weights: Sequence[Weights]) -> float:
+def same_as_peft(shape: str, slots: Slots, weights: Sequence[Weights], device: str) -> float:
     """The largest difference between our logits and PEFT's, for a batch of eight people, in float32."""
-    read = torch.tensor([ids(seed, PROMPT, VOCABULARY[shape]) for seed in range(PEOPLE)])
+    read = torch.tensor([ids(seed, PROMPT, VOCABULARY[shape]) for seed in range(PEOPLE)], device=device)
     with torch.inference_mode():
         with slots.routed(range(1, PEOPLE + 1)):
             ours = slots.model(read).logits
-        wrapped = peft_of(model_of(shape, torch.float32).model, weights)
+        wrapped = peft_of(model_of(shape, torch.float32, device).model, weights)
         theirs = wrapped(read, adapter_names=[f"a{place}" for place in range(PEOPLE)]).logits
     return float((ours - theirs).abs().max())
 
@@ -262,19 +281,19 @@ def peft_of(model: Any, weights: Sequence[Weights]) -> Any:
 
 def batching(args: argparse.Namespace, dtype: torch.dtype) -> tuple[Table, list[Row]]:
     """Tokens a second for eight people with eight adapters, beside the base model alone and PEFT."""
-    shape, name = "tiny" if args.quick else "b110", str(dtype).removeprefix("torch.")
+    shape, name = "tiny" if args.quick else args.shape, str(dtype).removeprefix("torch.")
     new, rounds = (8, 2) if args.quick else (16, args.rounds)
-    plain, slotted, wrapped = model_of(shape, dtype), model_of(shape, dtype), model_of(shape, dtype)
+    plain, slotted, wrapped = (model_of(shape, dtype, args.device) for _ in range(3))
     slots = attach(slotted.model, SPEC, size=PEOPLE, dtype=dtype)
     weights = [adapter(slots.shapes, seed, dtype) for seed in range(PEOPLE)]
     for place, one in enumerate(weights, start=1):
         slots.write(place, one)
     if dtype == torch.float32:
-        difference = same_as_peft(shape, slots, weights)
+        difference = same_as_peft(shape, slots, weights, args.device)
         assert difference < 1e-4, difference
     theirs = peft_of(wrapped.model, weights)
     prompts = [ids(seed, PROMPT, VOCABULARY[shape]) for seed in range(PEOPLE)]
-    read, sampling = torch.tensor(prompts), Sampling(max_tokens=new)
+    read, sampling = torch.tensor(prompts, device=args.device), Sampling(max_tokens=new)
     options: dict[str, Any] = {"max_new_tokens": new, "do_sample": False, "pad_token_id": 0}
     sides: dict[str, Callable[[], Any]] = {
         "plain, transformers' generate": lambda: plain.model.generate(read, **options),
@@ -318,10 +337,10 @@ def batching(args: argparse.Namespace, dtype: torch.dtype) -> tuple[Table, list[
 
 def mixing(args: argparse.Namespace, dtype: torch.dtype) -> tuple[Table, list[Row]]:
     """One person's reply from two streams, beside one stream of the same adapter."""
-    shape, kind = "tiny" if args.quick else "b110", str(dtype).removeprefix("torch.")
+    shape, kind = "tiny" if args.quick else args.shape, str(dtype).removeprefix("torch.")
     new, rounds = (16, 2) if args.quick else (48, args.rounds)
-    check_mixture(shape)
-    base = model_of(shape, dtype)
+    check_mixture(shape, args.device)
+    base = model_of(shape, dtype, args.device)
     slots = attach(base.model, SPEC, size=1, dtype=dtype)
     slots.write(1, adapter(slots.shapes, 0, dtype))
     prompt = ids(0, PROMPT, VOCABULARY[shape])
@@ -367,9 +386,9 @@ def mixing(args: argparse.Namespace, dtype: torch.dtype) -> tuple[Table, list[Ro
     return Table(title, ("first token, ms", f"{new - 1} more, ms", "of one stream"), tuple(made)), bars
 
 
-def check_mixture(shape: str) -> None:
+def check_mixture(shape: str, device: str) -> None:
     """In float32, one step's probabilities are λ of the one prompt's and 1 − λ of the other's."""
-    base = model_of(shape, torch.float32)
+    base = model_of(shape, torch.float32, device)
     prompt, context = ids(0, PROMPT, VOCABULARY[shape]), ids(1, CONTEXT, VOCABULARY[shape])
     seen: list[torch.Tensor] = []
 
@@ -379,7 +398,9 @@ def check_mixture(shape: str) -> None:
 
     decode(base, [Reply(prompt, context, 0.3)], Sampling(max_tokens=1), processors=[keep])
     with torch.inference_mode():
-        one, other = (base.model(torch.tensor([read])).logits[0, -1].softmax(-1) for read in (prompt, context))
+        one, other = (
+            base.model(torch.tensor([read], device=device)).logits[0, -1].softmax(-1) for read in (prompt, context)
+        )
     assert torch.allclose(seen[0][0], 0.3 * one + 0.7 * other, atol=1e-6)
 
 
@@ -404,6 +425,8 @@ def main() -> None:
     parser.add_argument("--dtypes", nargs="+", choices=DTYPES, default=tuple(DTYPES), help="of the base and its slots")
     parser.add_argument("--rounds", type=int, default=5, help="how often each side has its turn")
     parser.add_argument("--peft-thousand", action="store_true", help="PEFT with 1,000 adapters, too: most of an hour")
+    parser.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1 …")
+    parser.add_argument("--shape", choices=[*SHAPES], default="b110", help="the larger model (b110)")
     parser.add_argument("--threads", type=int, default=2, help="torch's threads")
     parser.add_argument("--json", type=Path, help="file for all results")
     parser.add_argument("--markdown", type=Path, help="file for the tables")
@@ -418,7 +441,8 @@ def main() -> None:
     bars = Table("bar", ("bar", "seen", ""), tuple(row for _, found in parts for row in found))
     notes = (
         "Milliseconds: the median call; in parentheses the fastest, and the median call's CPU time. Ratios likewise.",
-        f"Load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores; {args.threads} threads of torch.",
+        f"Load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores; {args.threads} threads of torch; "
+        f"device {torch.cuda.get_device_name(args.device) if args.device.startswith('cuda') else args.device}.",
         "Adapters: rank 8 on all linear layers, bfloat16 files. Ours verifies checksum, keys, shapes and numbers at "
         "each load; PEFT does not. Equal logits (float32) and the mixture's probabilities are checked in the same run.",
     )

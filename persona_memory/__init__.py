@@ -42,7 +42,10 @@ if TYPE_CHECKING:
     from persona_memory.learning.failing import Retry
     from persona_memory.memory import PersonaMemory
     from persona_memory.nodes import optimize_profile_node, retrieve_node, route_adapter_node, track_state_node
+    from persona_memory.opening import open_adapters
+    from persona_memory.protocols import ParametricMemory, Revisions
     from persona_memory.types import (
+        Adapter,
         Backlog,
         Backup,
         Check,
@@ -61,6 +64,7 @@ if TYPE_CHECKING:
         Recall,
         Restored,
         Route,
+        Routed,
         Spent,
         Topic,
         Turn,
@@ -74,10 +78,12 @@ _ROOMS = {
         "PersonaMemoryError",
     ),
     "types": (
-        "Backlog", "Backup", "Check", "Checkup", "ErasureReceipt", "Hit", "Job", "Knowledge", "Memory", "Observed",
-        "Outage", "Policy", "Profile", "ProfileEdit", "ProfileEntry", "Recall", "Restored", "Route", "Spent", "Topic",
-        "Turn", "Workload",
+        "Adapter", "Backlog", "Backup", "Check", "Checkup", "ErasureReceipt", "Hit", "Job", "Knowledge", "Memory",
+        "Observed", "Outage", "Policy", "Profile", "ProfileEdit", "ProfileEntry", "Recall", "Restored", "Route",
+        "Routed", "Spent", "Topic", "Turn", "Workload",
     ),
+    "protocols": ("ParametricMemory", "Revisions"),
+    "opening": ("open_adapters",),
     "budget": ("render_fields", "render_knowledge", "render_noted", "render_search"),
     "memory": ("PersonaMemory",),
     "learning.budgets": ("Budgets",),
@@ -96,6 +102,7 @@ _HOME = {name: room for room, names in _ROOMS.items() for name in names}
 __version__ = "0.1.0"
 
 __all__ = [
+    "Adapter",
     "Backlog",
     "Backup",
     "Budgets",
@@ -117,6 +124,7 @@ __all__ = [
     "NotFound",
     "Observed",
     "Outage",
+    "ParametricMemory",
     "PersonaChannel",
     "PersonaMemory",
     "PersonaMemoryError",
@@ -129,7 +137,9 @@ __all__ = [
     "Resolver",
     "Restored",
     "Retry",
+    "Revisions",
     "Route",
+    "Routed",
     "Spent",
     "Topic",
     "Turn",
@@ -140,6 +150,7 @@ __all__ = [
     "inject",
     "inject_as_given",
     "latest_question",
+    "open_adapters",
     "optimize_profile_node",
     "persona_graph",
     "recall_subgraph",

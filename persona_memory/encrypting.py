@@ -6,13 +6,13 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from persona_memory.adapters import delete_folder, revisions, seal_revision
+from persona_memory.adapters import Starts, delete_folder, revisions, seal_revision
 from persona_memory.encryption import master_key
 from persona_memory.errors import InvalidInput
 from persona_memory.ledger import keys
 from persona_memory.ledger.conversion import Conversion, converting
 from persona_memory.opening import ADAPTERS_FOLDER, Encryption, home_folder, ledger_file, ledger_url
-from persona_memory.registry import TRAINING
+from persona_memory.registry import STARTS_FOLDER, TRAINING
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +52,7 @@ def encrypt(home: str | os.PathLike[str] | None = None, *, url: str | None = Non
     with converting(url or ledger_url(folder), master_key(encryption)) as conversion:
         conversion.run()
         count, unknown = _adapters(conversion, folder / ADAPTERS_FOLDER)
+        Starts(folder / STARTS_FOLDER).drop_unfinished()
         conversion.finish()
     edge = [str(folder / "edge")] if (folder / "edge").exists() else []
     return Encrypted(conversion.people, conversion.values, count, (*unknown, *edge))

@@ -21,7 +21,10 @@ from persona_memory.types import ErasureReceipt
 HOST = "copies that the host keeps (its checkpointer, its logs, its backups) and what the model provider has stored"
 _TURN = re.compile(r"t[0-9]{1,18}")
 
-POSTGRES = "dead rows of Postgres until its next VACUUM, its write-ahead log and its backups"
+POSTGRES = (
+    "dead rows of Postgres until its next VACUUM, its write-ahead log and its backups; files of adapters in homes on "
+    "other machines until a worker there looks, each hour and when it begins"
+)
 
 
 class Queue(Protocol):
@@ -71,10 +74,11 @@ class Erasing:
         return self._finished(receipt)
 
     def rebuild(self, person: Person) -> None:
-        """Derive everything again from the log and its recorded answers."""
+        """Derive everything again from the log and its recorded answers; nothing where nobody is known."""
         now = self._learning.clock()
         with self._ledger.write() as tx:
-            people.lock(tx, person)
+            if people.lock_known(tx, person) is None:
+                return
             fold.rebuild(tx, person, identify=self._learning.identify(person))
             self._queue(tx, person, now, due=now)
         self._wake()
@@ -83,7 +87,9 @@ class Erasing:
         """Learn every turn again; what was learnt before stays until its replacement is stored."""
         now = self._learning.clock()
         with self._ledger.write() as tx:
-            found = people.lock(tx, person)
+            found = people.lock_known(tx, person)
+            if found is None:
+                return
             events.mark_pending(tx, person)
             jobs.drop_parked(tx, person, "learn")  # their turns are to be learnt again with all others
             people.bump(tx, person, epoch=1, relearn=found.last_seq, reprofile=True)

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from persona_memory.ledger import Ledger, Person, adapters, derived, events, people
+from persona_memory.ledger import Ledger, Person, adapters, derived, events, people, routes
 from persona_memory.types import Event, Profile
 
 FORMAT = "persona-memory/1"
@@ -22,6 +22,7 @@ def export_person(ledger: Ledger, person: Person, *, profile: Profile) -> dict[s
         evidence, _ = derived.read_evidence(connection, person)
         policy = people.policy_of(people.counters(connection, person))
         versions = adapters.read(connection, person)
+        routed = routes.read(connection, person)
     return {
         "format": FORMAT,
         "user_id": person.user_id,
@@ -33,6 +34,7 @@ def export_person(ledger: Ledger, person: Person, *, profile: Profile) -> dict[s
         "topic_evidence": [_plain(asdict(one)) for one in evidence],
         "policy": _plain(asdict(policy)),
         "adapters": [_plain(asdict(one)) for one in versions],
+        "routes": [_plain(asdict(one)) for one in routed],
     }
 
 

@@ -39,6 +39,7 @@ from persona_memory.ledger import (
     jobs,
     outages,
     people,
+    routes,
     spending,
     vectors,
 )
@@ -67,7 +68,7 @@ from persona_memory.types import (
     ProfileEdit,
     Recall,
     Restored,
-    Route,
+    Routed,
     Spent,
     Workload,
 )
@@ -346,7 +347,8 @@ class PersonaMemory:
         """Take a rating ("up", "down") or a correction (any other text) of a reply, a memory or a profile field.
 
         A rating moves the confidence of `memory_id`, or of the memories that were used in the reply: those of `recall`,
-        else of this thread's last recall; an adapter whose replies are rated down again and again is rolled back. A
+        else of this thread's last recall; an adapter whose replies are rated down again and again is rolled back, and
+        the thread's last reply may be trained on (`parametric.studying.Plan.preferences`). A
         correction replaces the memory or the field's value; memories that say otherwise of the field end, and what the
         old memory said leaves the profile.
 
@@ -376,7 +378,10 @@ class PersonaMemory:
             self.memory(memory_id, user_id=user_id)
         if rating_or_correction in RATINGS:
             used = _Used((memory_id,)) if memory_id else self._used(user_id, thread_id, recall)
-            data = {"rating": rating_or_correction, "memories": list(used.memories), "adapter": used.adapter}
+            data = {
+                "rating": rating_or_correction, "reply": memory_id is None, "memories": list(used.memories),
+                "adapter": used.adapter,
+            }  # fmt: skip
             self._writing.append(person, "feedback", data, thread_id=thread_id)
             if used.adapter is not None:
                 self._learning.adapters.rated(user_id, used.adapter, now=self._learning.clock())
@@ -529,9 +534,11 @@ class PersonaMemory:
         weighed = recalling.weigh(found, budget=max_tokens, count=self._count, texts=texts)
         active = self._active(found, weighed.needed > max_tokens)
         route = recalling.decide(found, weighed, budget=max_tokens, parametric=parametric, active=active)
+        if route.adapter_id is not None:
+            weighed = recalling.weigh(found, budget=max_tokens, count=self._count, texts=texts, beside=active)
         recall = recalling.compose(found, weighed, route)
         if found.closed is None:
-            self._note_route(found, route)
+            self._note_route(found, recall)
         if parametric is not None:
             parametric.route(found.user_id, route)
         if recall.question is not None:
@@ -590,10 +597,15 @@ class PersonaMemory:
         with self._ledger.read() as connection:
             return people.policy_of(people.counters(connection, self._person(user_id)))
 
-    def users(self) -> list[str]:
-        """Everybody of the namespace, sorted."""
+    def users(self, *, holding: str = "", after: str = "", limit: int | None = None) -> list[str]:
+        """Everybody of the namespace, sorted: all, or the first ones.
+
+        Args:
+            holding: only ids with this text in them, in whichever case.
+            after: only ids after this one, as for the next part of a long list.
+        """
         with self._ledger.read() as connection:
-            return people.all_ids(connection, self._ledger.namespace)
+            return people.all_ids(connection, self._ledger.namespace, holding=holding, after=after, limit=limit)
 
     def knows(self, *, user_id: str) -> bool:
         """Whether anything was ever stored of a person of the namespace; not after `delete_user`."""
@@ -802,6 +814,15 @@ class PersonaMemory:
         parked = sum(number for (_, state), number in depth.items() if state == "parked")
         return Workload(left or int(not looked), active - left, parked)
 
+    def routes(self, *, user_id: str) -> list[Routed]:
+        """How the person's memory reached the model in the last turns, oldest first; at most 200.
+
+        A recall writes nothing: its route is kept with what is next observed of the person, and not while they have
+        paused, nor in incognito threads.
+        """
+        with self._ledger.read() as connection:
+            return routes.read(connection, self._person(user_id))
+
     def jobs(self, *, user_id: str | None = None) -> list[Job]:
         """Queued, running and parked work, parked first."""
         with self._ledger.read() as connection:
@@ -877,11 +898,10 @@ class PersonaMemory:
     def _store(
         self, read: _Messages, *, user_id: str, thread_id: str, at: datetime | None, resent: bool | None
     ) -> Observed:
-        person, note = self._person(user_id), self._reading.noted(user_id)
+        person = self._person(user_id)
+        note = self._reading.take_noted(user_id)
         with telemetry.timed(telemetry.OBSERVE, "persona_memory.observe"):
-            observed = self._writing.observe(
-                person, read.drafts, thread_id=thread_id, at=at, resent=resent, fitted=note
-            )
+            observed = self._writing.observe(person, read.drafts, thread_id=thread_id, at=at, resent=resent, noted=note)
         if note is not None:
             self._reading.note_written(user_id, note)
         observed = replace(observed, ignored=observed.ignored + read.ignored)
@@ -983,12 +1003,13 @@ class PersonaMemory:
         here = active is not None and (self._learning.adapters.folder / active.adapter_id).is_dir()
         return active if here else None
 
-    def _note_route(self, found: Found, route: Route) -> None:
-        """Remember whether this turn fitted; a recall writes nothing unless an adapter is to be trained."""
+    def _note_route(self, found: Found, recall: Recall) -> None:
+        """Remember how this turn fitted; a recall writes nothing unless an adapter is to be trained."""
+        route = recall.route
         overflow = route.needed > route.budget
         recent = (*found.overflows, overflow)[-OVERFLOW_WINDOW:]
-        if recent != found.overflows and (overflow or any(found.overflows)):
-            self._reading.note(found.user_id, recent)
+        changed = recent != found.overflows and (overflow or any(found.overflows))
+        self._reading.note(found.user_id, recalling.routed(found, recall), recent if changed else None)
         if not route.consolidate:
             return
         person = self._person(found.user_id)

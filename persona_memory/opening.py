@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +15,7 @@ from persona_memory.ledger.index import LedgerIndex
 from persona_memory.models import chat_model
 from persona_memory.profile import LLMOptimizer, RuleOptimizer
 from persona_memory.protocols import Embedder, Extractor, MasterKey, Optimizer, Teacher, VectorIndex
+from persona_memory.registry import AdapterRegistry
 from persona_memory.retrieval import Semantic
 from persona_memory.retrieval.semantic import MakeIndex, NamedFailures
 
@@ -55,6 +58,30 @@ def master(given: Encryption | None) -> MasterKey | None:
     """
     chosen = given if given is not None else os.environ.get(KEY_VARIABLE) or None
     return None if chosen is None else master_key(chosen)
+
+
+@contextmanager
+def open_adapters(
+    home: str | os.PathLike[str] | None = None,
+    *,
+    url: str | None = None,
+    namespace: str = "default",
+    encryption: Encryption | None = None,
+) -> Iterator[AdapterRegistry]:
+    """The adapters of a home and no more of its memory: for a process that serves them, such as an engine's.
+
+    Args:
+        home, url, namespace, encryption: as for `PersonaMemory.open`.
+
+    Raises:
+        LedgerError: the ledger cannot be opened, or is encrypted and there is no key.
+    """
+    folder = home_folder(home)
+    ledger = Ledger(url or ledger_url(folder), namespace=namespace, master=master(encryption))
+    try:
+        yield AdapterRegistry(ledger, folder / ADAPTERS_FOLDER)
+    finally:
+        ledger.close()
 
 
 def index_maker(index: str | VectorIndex | None, *, ledger: Ledger, home: Path) -> MakeIndex:

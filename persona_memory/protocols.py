@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -192,8 +192,11 @@ class Ask(Protocol):
 
 # ── parametric memory ───────────────────────────────────────────────────────────────────────────────────────────────
 
-ExampleKind = Literal["positive", "negative", "view", "update"]
-"""What was said; what was not; the same facts in other words; what would be right if the context said so."""
+ExampleKind = Literal["positive", "negative", "view", "update", "up", "down"]
+"""What was said; what was not; the same facts in other words; what would be right if the context said so; a reply that
+the person rated up or down."""
+RATED: Final = ("up", "down")
+"""The kinds of rated replies, which are preferred or not (KTO), where the others are learnt by heart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,12 +239,14 @@ class Study:
 
     Attributes:
         adapter_id: the candidate's name.
-        examples: of all conversations, oldest first, without what is no longer true.
+        examples: of all conversations, oldest first, without what is no longer true; then replies that were rated.
         held_out: pairs about the same facts in other words, which only examine.
         workspace: a folder for what a training that is cut short goes on from. It is deleted with what was erased.
         watermark: the newest of the person's events that the examples could rest on.
         memory_ids: memories that the examples' turns are sources of.
         start: folder of the shared start that it begins from, for this base; None to begin from nothing.
+        parent: the revision whose weights it goes on from instead; then `drifted` are the turns that it is trained on,
+            and all else is rehearsed.
         seed: of everything that is random.
         key: where the memory is encrypted, 32 bytes that everything in the workspace is to be encrypted with, e.g. by
             `persona_memory.encryption.DataKey`. They are the same in every process, and go with the person.
@@ -254,16 +259,24 @@ class Study:
     watermark: int
     memory_ids: tuple[str, ...]
     start: Path | None = None
+    parent: str | None = None
+    drifted: tuple[int, ...] = ()
     seed: int = 0
     key: bytes | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Drifted:
-    """Whether a person's adapter is to be trained again, and why."""
+    """Whether a person's adapter is to be trained again, and why.
+
+    Attributes:
+        turns: those that drift, where training is to go on from the adapter (SPRInG's selection); none where a new one
+            is to be trained on all that is true.
+    """
 
     drifts: bool
     reason: str
+    turns: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -315,6 +328,16 @@ class Revisions(Protocol):
             AdapterRetired: it may not be served any more.
             NotFound: there is no such revision.
         """
+
+    def files(self, adapter_id: str) -> Mapping[str, bytes]:
+        """The files of a revision, decrypted and compared with what was registered; raises as `digest` does.
+
+        Raises:
+            AdapterRefused: they are not what they should be.
+        """
+
+    def standing(self, adapter_ids: Collection[str]) -> set[str]:
+        """Those of the names that may be served, of all namespaces: what an engine is to let go of are the others."""
 
     @property
     def opener(self) -> Opener | None:

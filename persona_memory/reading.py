@@ -23,7 +23,7 @@ from persona_memory.profile import ProfileSchema, fold_profile
 from persona_memory.profile.statements import closed_by
 from persona_memory.quoting import inert
 from persona_memory.retrieval import PersonView, tokens
-from persona_memory.types import Policy, Profile, ProfileEdit, Topic, Turn
+from persona_memory.types import Policy, Profile, ProfileEdit, Routed, Topic, Turn
 
 CACHED_ROWS = 100_000
 """Turns and memories of all people together that are kept at hand, about 1.5 KB each, and what is remembered of them by
@@ -40,6 +40,9 @@ TEXTS = 4096
 
 LINES = 8
 """Lines whose text and cost are remembered take as much as a row."""
+
+UNWRITTEN = 64
+"""Recalls of one person whose route waits to be written; of a host that only recalls, the last ones are kept."""
 
 STILL_READ = 8
 """People who were read last and whose texts may still be looked at: what is remembered of them is counted later."""
@@ -66,11 +69,17 @@ class Texts:
 
 
 @dataclass(frozen=True, slots=True)
-class Fitted:
-    """Whether each of the last turns did not fit the budget, oldest first, and in which epoch of the person."""
+class Noted:
+    """What the last recalls came to and the ledger does not know yet, and in which epoch of the person.
 
-    overflows: tuple[bool, ...]
+    Attributes:
+        routed: how each of them was routed, oldest first.
+        overflows: whether each of the last turns did not fit the budget, oldest first; None where the ledger knows.
+    """
+
     epoch: int
+    routed: tuple[Routed, ...] = ()
+    overflows: tuple[bool, ...] | None = None
 
 
 @dataclass(slots=True)
@@ -81,6 +90,7 @@ class PersonState:
         row: the person's counters as the database had them when it was last looked at, `seen` the same to work with.
         overflows: whether each of the last turns did not fit the budget, oldest first.
         noted: whether `overflows` is ahead of the ledger.
+        routed: recalls of which the ledger does not know.
     """
 
     person: Person
@@ -88,6 +98,7 @@ class PersonState:
     seen: Counters = field(default_factory=Counters)
     overflows: tuple[bool, ...] = ()
     noted: bool = False
+    routed: deque[Routed] = field(default_factory=lambda: deque(maxlen=UNWRITTEN))
     view: PersonView = field(default_factory=PersonView)
     texts: Texts = field(default_factory=Texts)
     edits: list[ProfileEdit] = field(default_factory=list)
@@ -104,6 +115,7 @@ class PersonState:
         self.view, self.texts, self.threads, self.questions = PersonView(), Texts(), {}, []
         self.edits, self.profile, self.traced = [], Profile(), ()
         self.overflows, self.noted = (), False
+        self.routed.clear()
 
     @property
     def policy(self) -> Policy:
@@ -160,25 +172,33 @@ class Reading:
             state = self._states.get(user_id)
         return Texts() if state is None else state.texts
 
-    def note(self, user_id: str, overflows: tuple[bool, ...]) -> None:
-        """Remember how the last turns fitted until it is written with what the person says next."""
+    def note(self, user_id: str, routed: Routed, overflows: tuple[bool, ...] | None) -> None:
+        """Remember a recall's route, and how the last turns fitted, until both are written with what is said next."""
         with self._lock:
             state = self._states.get(user_id)
-        if state is not None:
-            state.overflows, state.noted = overflows, True
+            if state is None:
+                return
+            if overflows is not None:
+                state.overflows, state.noted = overflows, True
+            if not state.policy.paused:
+                state.routed.append(routed)
 
-    def noted(self, user_id: str) -> Fitted | None:
-        """How the last turns fitted, to be written now; None where the ledger knows."""
+    def take_noted(self, user_id: str) -> Noted | None:
+        """What is to be written now; None where the ledger knows all. Each route is handed out once."""
         with self._lock:
             state = self._states.get(user_id)
-        return Fitted(state.overflows, state.seen.epoch) if state is not None and state.noted else None
+            if state is None or not (state.noted or state.routed):
+                return None
+            routed = tuple(state.routed)
+            state.routed.clear()
+            return Noted(state.seen.epoch, routed, state.overflows if state.noted else None)
 
-    def note_written(self, user_id: str, note: Fitted) -> None:
+    def note_written(self, user_id: str, note: Noted) -> None:
         """The ledger knows how the last turns fitted, unless another one has been noted meanwhile."""
         with self._lock:
             state = self._states.get(user_id)
-        if state is not None and state.overflows == note.overflows:
-            state.noted = False
+            if state is not None and state.overflows == note.overflows:
+                state.noted = False
 
     def drop(self, user_id: str) -> None:
         """Forget what is cached of a person."""

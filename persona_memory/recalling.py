@@ -9,7 +9,7 @@ import re
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from persona_memory.adapters import decide as decide_route
@@ -22,7 +22,7 @@ from persona_memory.protocols import ParametricMemory, TokenCounter, Vector, Vec
 from persona_memory.reading import PersonState, Texts
 from persona_memory.retrieval import PersonView, Query, Space, Weights, passage, rank, tokens, understand
 from persona_memory.telemetry import failed_open
-from persona_memory.types import Adapter, Hit, Policy, Profile, ProfileGap, Recall, Route, Topic
+from persona_memory.types import Adapter, Hit, Policy, Profile, ProfileGap, Recall, Route, Routed, Topic
 
 CANDIDATES = 60
 """Hits that the ranking hands to the budget."""
@@ -41,6 +41,10 @@ NEAR_BEST = 0.5
 
 ECHOED = 0.8
 """Share of a reply's words, found in other hits, from which it is an echo: recalled text that a model quoted."""
+
+KNOWN = 0.75
+"""Share of its score that a hit keeps which the adapter in use knows: of what is about as near, what weights explain
+worst goes first. Less costs answers (docs/lab-log.md)."""
 
 _ASKS_ONLY = re.compile(r"[^.!?\n]*\?\s*")
 """One question and nothing else: that it was asked before tells nothing."""
@@ -185,16 +189,20 @@ def _nearest(index: VectorIndex, asked: Asked, vector: Vector) -> dict[str, floa
     return dict(index.search(asked.user_id, vector, limit=NEAREST))
 
 
-def weigh(found: Found, *, budget: int, count: TokenCounter, texts: Texts | None = None) -> Weighed:
+def weigh(
+    found: Found, *, budget: int, count: TokenCounter, texts: Texts | None = None, beside: Adapter | None = None
+) -> Weighed:
     """The text to inject: the profile first, then the best set of hits that fits what is left.
 
     Args:
         texts: what the person's texts came to when they were last told.
+        beside: the adapter that answers beside the text: what it knows gives way to what it does not.
     """
     texts = texts or Texts()
     watch = Stopwatch()
     with watch.stage("pack"):
         hits, count = worth_telling(found.hits, words=texts.words), by_lines(count, cost=texts.cost)
+        hits = hits if beside is None else _given_way(hits, beside)
         share = int(budget * PROFILE_SHARE) if hits else budget
         profile_text = _profile_text(found, budget=share, count=count)
         whole = _profile_text(found, budget=UNBOUNDED, count=count)
@@ -220,7 +228,7 @@ def decide(
         active: the person's active adapter, for whichever base.
     """
     if found.closed is not None:
-        return Route("none", found.closed, 0, budget)
+        return Route("none", found.closed, 0, budget, case="closed")
     fits = active is not None and parametric is not None and active.fingerprint == dict(parametric.fingerprint)
     return decide_route(
         needed=weighed.needed,
@@ -245,10 +253,18 @@ def compose(found: Found, weighed: Weighed, route: Route) -> Recall:
         left_out=tuple(weighed.packed.left_out),
         route=route,
         tokens=weighed.tokens,
+        confidence=max((hit.confidence for hit in weighed.packed.chosen), default=0.0),
         timings={**found.timings, **weighed.timings},
         question=found.question,
         degraded=found.degraded,
     )
+
+
+def routed(found: Found, recall: Recall) -> Routed:
+    """What is kept of a recall."""
+    route = recall.route
+    budget = min(route.budget, UNBOUNDED)
+    return Routed(found.now, route.name, route.case, recall.tokens, route.needed, budget)
 
 
 def worth_telling(
@@ -262,6 +278,19 @@ def worth_telling(
     said = set[str]().union(*(words(hit.text) for hit in hits if quoting and hit.role != "assistant"))
     telling = [hit for hit in hits if hit.kind == "memory" or not _tells_nothing(hit, said, words)]
     return tuple(hit for hit in telling if hit.score >= NEAR_BEST * telling[0].score)
+
+
+def _given_way(hits: Sequence[Hit], adapter: Adapter) -> tuple[Hit, ...]:
+    """The hits, those at a lower score that only tell what the adapter was trained on and explains well."""
+    residual = set(adapter.report.get("residual", ()))
+
+    def weighed(hit: Hit) -> Hit:
+        if any(seq > adapter.watermark or seq in residual for seq in hit.sources):
+            return hit
+        lost = (1 - KNOWN) * hit.score
+        return replace(hit, score=hit.score - lost, parts={**hit.parts, "in weights": -lost})
+
+    return tuple(map(weighed, hits))
 
 
 def _tells_nothing(hit: Hit, said: Set[str], words: Callable[[str], Set[str]]) -> bool:

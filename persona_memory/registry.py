@@ -10,6 +10,7 @@ Rows live in the ledger, files in a folder. The row decides: files without a row
 from __future__ import annotations
 
 import hashlib
+import hmac
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from datetime import datetime
@@ -25,14 +26,16 @@ from persona_memory.adapters import (
     delete_revision,
     owner_of,
     parse_name,
+    read_revision,
     revision_name,
     revisions,
     sweep,
     write_revision,
 )
-from persona_memory.adapters.files import MANIFEST
+from persona_memory.adapters.files import CONFIG, MANIFEST, WEIGHTS
+from persona_memory.adapters.manifest import check_files
 from persona_memory.errors import AdapterError, AdapterRetired, NotFound, StaleJob
-from persona_memory.ledger import Ledger, Person, events, jobs, people
+from persona_memory.ledger import Ledger, Person, erasure, events, jobs, people
 from persona_memory.ledger import adapters as rows
 from persona_memory.protocols import Opener
 from persona_memory.types import Adapter, Job
@@ -42,6 +45,9 @@ KEPT = 3
 
 DISLIKED = 3
 """How many more of an adapter's replies have to be rated down than up for it to be rolled back."""
+
+LONGEST = {WEIGHTS: 4 << 30, CONFIG: 64 << 10, MANIFEST: 16 << 20}
+"""Bytes that a file of a revision may have."""
 
 TRAINING = ".training-"
 """Begins the names of workspaces."""
@@ -103,6 +109,25 @@ class AdapterRegistry:
             raise AdapterRetired(adapter_id, f"it is retired: {found.reason}")
         return found.report.get("manifest")
 
+    def files(self, adapter_id: str) -> dict[str, bytes]:
+        """The files of a revision that may be served, decrypted and compared with what was registered.
+
+        Raises:
+            AdapterRetired: it may not be served any more.
+            NotFound: there is no such revision, or not on this machine.
+            AdapterRefused: its files are not what they should be.
+        """
+        digest = self.digest(adapter_id)
+        files = read_revision(self.folder, adapter_id, LONGEST, opener=self.opener)
+        check_files(adapter_id, files, digest)
+        return files
+
+    def standing(self, adapter_ids: Collection[str]) -> set[str]:
+        """Those of the names that may be served, of all namespaces of the ledger."""
+        with self._ledger.read() as connection:
+            found = rows.states(connection, adapter_ids)
+        return {name for name, state in found.items() if state != "retired"}
+
     def workspace(self, adapter_id: str) -> Path:
         """The folder for what a training of this person goes on from; it goes with the last candidate."""
         return self.folder / f"{TRAINING}{parse_name(adapter_id)[0]}"
@@ -112,6 +137,13 @@ class AdapterRegistry:
         with self._ledger.read() as connection:
             key = people.data_key(connection, self._person(user_id))
         return None if key is None else key.derived(f"workspace of {parse_name(adapter_id)[0]}")
+
+    @property
+    def starts_key(self) -> bytes | None:
+        """What the checkpoint of a start is encrypted with that people who agreed are in; None where nothing is."""
+        return (
+            None if self._ledger.vault is None else hmac.digest(self._ledger.secret, b"checkpoint of a start", "sha256")
+        )
 
     def begin(
         self,
@@ -158,6 +190,7 @@ class AdapterRegistry:
                 parent=parent, now=now,
             )  # fmt: skip
             (made,) = rows.read(tx, person, revision=revision)
+        delete_revision(self.folder, made.adapter_id)  # of who was deleted on another machine, and has come back
         self.tidy(user_id)
         return made
 
@@ -296,15 +329,15 @@ class AdapterRegistry:
         return sum(delete_revision(self.folder, name) for name in stored if name not in kept)
 
     def sweep(self) -> int:
-        """Delete what is in this folder and was retired elsewhere; returns how many folders went.
+        """Delete what is in this folder and was retired or erased elsewhere; returns how many folders went.
 
-        Of what no row is known it cannot be told whose it is: it stays.
+        Of what neither a row nor a receipt is known it cannot be told whose it is: it stays.
         """
         if not self.folder.is_dir():
             return 0
         swept = sweep(self.folder)
         with self._ledger.read() as connection:
-            known = rows.states(connection)
+            known = dict.fromkeys(erasure.erased_adapters(connection), "retired") | rows.states(connection)
         gone = [name for name in revisions(self.folder) if known.get(name) == "retired"]
         owners = {parse_name(name)[0] for name in known}
         training = {parse_name(name)[0] for name, state in known.items() if state == "candidate"}

@@ -27,6 +27,10 @@ Basis = Literal["stated", "inferred", "host"]
 
 AdapterState = Literal["candidate", "evaluated", "active", "retired"]
 RouteName = Literal["none", "context", "context_overflow", "interpolated", "parametric"]
+RouteCase = Literal["closed", "nothing", "fits", "untrainable", "seldom", "often", "adapter"]
+"""Why it is that route, for whoever counts: the thread is incognito, nothing is relevant, all that is relevant fits; or
+it does not fit, and the model takes no adapters, it was so too seldom to train one, often enough, or there is one."""
+
 TopicStatus = Literal["unseen", "discussed", "learning", "familiar", "gap"]
 EvidenceKind = Literal["mentioned", "asked", "explained", "wrong", "correct", "claimed", "confused"]
 """What a turn shows of a topic: it came up, an explanation was asked for or given, an error was made, it was used
@@ -255,6 +259,7 @@ class Hit:
         sources: sequence numbers of the turns it comes from. A memory's speaker, thread and message id are those of the
             first of them.
         since_changed: a newer statement has superseded what is said here.
+        confidence: how surely a message is answered of which this is the best that is found, in [0, 1], calibrated.
     """
 
     id: str
@@ -269,6 +274,7 @@ class Hit:
     thread_id: str | None = None
     message_id: str | None = None
     since_changed: bool = False
+    confidence: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,6 +295,26 @@ class Route:
     window: int = 0
     adapter_id: str | None = None
     consolidate: bool = False
+    case: RouteCase = "nothing"
+
+
+@dataclass(frozen=True, slots=True)
+class Routed:
+    """How a person's memory reached the model in one turn, as it is kept: numbers and names of ours, nobody's words.
+
+    Attributes:
+        case: why it was this route.
+        tokens: tokens that were injected.
+        needed: tokens that everything relevant would have taken.
+        budget: tokens that could be used.
+    """
+
+    at: datetime
+    name: RouteName
+    case: RouteCase
+    tokens: int
+    needed: int
+    budget: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,6 +327,8 @@ class Recall:
         hits: what `memory_text` holds, best first.
         left_out: relevant hits that did not fit the budget, best first.
         tokens: tokens of `profile_text` and `memory_text` together; never above the budget.
+        confidence: the probability that what was recalled holds what the message asks for: the gate's word, which sets
+            λ in two-stream decoding; 0 where nothing was.
         timings: milliseconds by stage.
         degraded: why memory is incomplete this time (e.g. the vector index is down); None when all went well.
     """
@@ -311,6 +339,7 @@ class Recall:
     left_out: tuple[Hit, ...] = ()
     route: Route = Route("none", "nothing is known that is relevant")
     tokens: int = 0
+    confidence: float = 0.0
     timings: Mapping[str, float] = field(default_factory=dict)
     question: ProfileGap | None = None
     degraded: str | None = None

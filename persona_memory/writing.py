@@ -18,12 +18,12 @@ from persona_memory.errors import InvalidInput
 from persona_memory.knowledge import is_rejection
 from persona_memory.learning import fold, forgetting
 from persona_memory.learning.context import Learning
-from persona_memory.ledger import Person, capture, events, jobs, people
+from persona_memory.ledger import Person, capture, events, jobs, people, routes
 from persona_memory.ledger.capture import Captured
 from persona_memory.ledger.events import NewEvent
 from persona_memory.ledger.threads import Thread, is_erased
 from persona_memory.messages import Draft, text_of, utc
-from persona_memory.reading import Fitted
+from persona_memory.reading import Noted
 from persona_memory.types import Basis, EventKind, Observed, Policy
 
 REMEMBERED = 100_000
@@ -56,13 +56,13 @@ class Writing:
         thread_id: str,
         at: datetime | None,
         resent: bool | None,
-        fitted: Fitted | None = None,
+        noted: Noted | None = None,
     ) -> Observed:
         """Store the messages that are new, queue learning; see `PersonaMemory.observe`.
 
         Args:
             drafts: the messages as they may be stored.
-            fitted: how the last turns fitted the budget, where the ledger does not know yet.
+            noted: what the last recalls came to, where the ledger does not know yet.
         """
         now = self._learning.clock()
         said = _said_in_order(drafts, utc(at) if at else now)
@@ -71,8 +71,8 @@ class Writing:
             policy = people.policy_of(found)
             if _closed(policy, thread_id):
                 return Observed((), ignored=len(said))
-            if fitted is not None and fitted.epoch == found.epoch:
-                people.bump(tx, person, overflows=list(fitted.overflows))
+            if noted is not None and noted.epoch == found.epoch:
+                _write_down(tx, person, noted)
             thread = self._thread(person, people.checked_thread(thread_id))
             stored = capture.store(tx, found, thread, said, now=now, resent=resent)
             if stored.fresh:
@@ -218,6 +218,13 @@ class Writing:
         if asked is not None:
             data = {"field": asked.data["field"], "outcome": "rejected"}
             self._record(tx, person, NewEvent("question", now, thread_id=thread_id, data=data), now)
+
+
+def _write_down(tx: Connection, person: Person, noted: Noted) -> None:
+    if noted.overflows is not None:
+        people.bump(tx, person, overflows=list(noted.overflows))
+    if noted.routed:
+        routes.add(tx, person, noted.routed)
 
 
 def _size(thread: Thread) -> int:

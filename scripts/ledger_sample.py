@@ -22,6 +22,7 @@ def main() -> None:
             memory.remember("The user's dog is called Rex.", user_id="ana")
             memory.set_field("demographics.name", "Ana", user_id="ana")
             memory.set_policy(Policy(retention_days=3650), user_id="ana")
+            memory.recall("Where do I live?", user_id="ana")
             memory.observe([("user", "My locker code is 4711.")], user_id="ana", thread_id="t2")
             memory.flush()
             memory.forget(["t6"], user_id="ana")

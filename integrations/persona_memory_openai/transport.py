@@ -23,6 +23,9 @@ from persona_memory_openai.apis import Api, Body, Message, api_of, events_of
 STATE_HEADER = "x-persona-memory"
 """Of a response: "used", "nothing known", or "failed" where the turn went on without memory."""
 
+ROUTE_EXTENSION = "persona_memory.route"
+"""Of a request that goes on: the `Route` of what was recalled for it, for a transport that serves adapters."""
+
 STREAM = "text/event-stream"
 
 
@@ -66,12 +69,15 @@ class Memorising:
         who = self._who(request, body)
         return None if who is None else _Exchange(self, api, body, said, who)
 
-    def stripped(self, request: httpx2.Request, content: bytes | None = None) -> httpx2.Request:
+    def stripped(
+        self, request: httpx2.Request, content: bytes | None = None, *, recall: Recall | None = None
+    ) -> httpx2.Request:
         """The request as it goes on: without what is meant for us, maybe with another body."""
         own = {self.user_header.lower(), self.thread_header.lower(), *(() if content is None else ("content-length",))}
         headers = [(name, value) for name, value in request.headers.multi_items() if name.lower() not in own]
         body = request.content if content is None else content
-        return httpx2.Request(request.method, request.url, headers=headers, content=body, extensions=request.extensions)
+        known = request.extensions if recall is None else {**request.extensions, ROUTE_EXTENSION: recall.route}
+        return httpx2.Request(request.method, request.url, headers=headers, content=body, extensions=known)
 
     def _who(self, request: httpx2.Request, body: Body) -> Identity | None:
         fixed = self.user_id() if callable(self.user_id) else self.user_id
@@ -98,8 +104,8 @@ class _Exchange:
         with self.how.host.doors.open("inject"):
             if recall is not None and recall.text:
                 new = self.api.reminded(self.body, recall, self.how.places)
-                return self.how.stripped(request, json.dumps(new, ensure_ascii=False).encode())
-        return self.how.stripped(request)
+                return self.how.stripped(request, json.dumps(new, ensure_ascii=False).encode(), recall=recall)
+        return self.how.stripped(request, recall=recall)
 
     def heard(self, response: httpx2.Response, raw: bytes) -> list[Message]:
         """The conversation with the reply; empty where there is none, as after a call of a tool alone."""

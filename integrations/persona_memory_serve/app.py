@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any, Literal
 
+import httpx2
 from fastapi import FastAPI, Response
 from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
@@ -43,18 +44,21 @@ def create_app(
     *,
     keys: ApiKeys | None = None,
     namespace: str = "default",
+    transport: httpx2.AsyncBaseTransport | None = None,
 ) -> FastAPI:
     """The server's ASGI application; it opens memories, and closes them when it is shut down.
 
     Args:
         open_memory: from a namespace to its memory.
         keys: whose requests are whose. None: everybody who reaches the server is one tenant, `namespace`.
+        transport: sends to the upstream, and is closed with the server; e.g. `persona_memory_vllm.AsyncVllmTransport`,
+            so that people are answered by their own adapters.
 
     Raises:
         InvalidInput: the rate cannot be read.
     """
     settings = settings or Settings()
-    tenants = Tenants(open_memory, settings)
+    tenants = Tenants(open_memory, settings, transport)
     under_way: set[asyncio.Task[Any]] = set()
     metrics = Metrics(lambda: [tenant.host.doors.failures for tenant in tenants.known()])
 

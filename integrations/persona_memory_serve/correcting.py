@@ -29,7 +29,7 @@ async def correct(
         await memory.aset_field(field, lines, user_id=seeing.user_id)
     else:
         await memory.afeedback(value.strip(), field=field, user_id=seeing.user_id)
-    return back(request, "profile", user=seeing.user_id)
+    return back(request, "profile", user=seeing.user_id, corrected=field)
 
 
 @router.post("/forget")
@@ -58,4 +58,4 @@ def job(
     """Try a parked job again, or drop it."""
     act = seeing.memory.retry_job if what == "retry" else seeing.memory.discard_job
     act(number, user_id=seeing.user_id)
-    return back(request, "work", user=seeing.user_id)
+    return back(request, "work", user=seeing.user_id, done=what)

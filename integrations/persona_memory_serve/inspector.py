@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, FastAPI, Form, Query, Request
 from fastapi.exceptions import RequestValidationError
@@ -18,7 +18,8 @@ from starlette.staticfiles import StaticFiles
 
 from persona_memory import InvalidInput, Memory, NotFound, PersonaMemoryError
 from persona_memory_serve import correcting, sessions
-from persona_memory_serve.access import Access
+from persona_memory_serve.access import MAX_USER_ID, Access
+from persona_memory_serve.charting import WIDTH, chart
 from persona_memory_serve.errors import Refused
 from persona_memory_serve.sessions import COOKIE, HOURS, Ours, Seeing, Sessions, SignIn, Visiting
 from persona_memory_serve.showing import Guarded, back, page
@@ -59,14 +60,20 @@ def enter(request: Request, token: str = "") -> Response:  # nosec B107 # no tok
 
 
 @router.get("/")
-def people(request: Request, visiting: Visiting, find: str = "", part: Annotated[int, Query(ge=1)] = 1) -> Response:
-    """Everybody of the tenant; a person is led to their own page."""
+def people(
+    request: Request,
+    visiting: Visiting,
+    find: Annotated[str, Query(max_length=MAX_USER_ID)] = "",
+    after: Annotated[str, Query(max_length=MAX_USER_ID)] = "",
+) -> Response:
+    """The tenant's people, some at a time: there may be millions. A person is led to their own page."""
     if visiting.user_id is not None:
         if visiting.tenant.memory.knows(user_id=visiting.user_id):
             return back(request, "profile", user=visiting.user_id)
         return page(request, "nothing.html", visiting=visiting)
-    found = [one for one in visiting.tenant.memory.users() if find.casefold() in one.casefold()]
-    return page(request, "people.html", visiting=visiting, find=find, **_part(found, part))
+    found = visiting.tenant.memory.users(holding=find, after=after, limit=ROWS + 1)
+    shown, more = found[:ROWS], len(found) > ROWS
+    return page(request, "people.html", visiting=visiting, find=find, after=after, rows=shown, more=more)
 
 
 @router.get("/profile")
@@ -75,6 +82,7 @@ def profile(
     seeing: Seeing,
     step: Annotated[int | None, Query(ge=1)] = None,
     day: Annotated[date | None, Query(alias="as_of")] = None,
+    corrected: str = "",
 ) -> Response:
     """The profile with evidence and history: now, after one of its changes, or at the end of a day (UTC)."""
     memory, user_id = seeing.memory, seeing.user_id
@@ -100,7 +108,7 @@ def profile(
     until = len(moments) if as_of is None else sum(moment <= as_of for moment in moments)
     return page(
         request, "profile.html", seeing=seeing, sections=sections, edits=edits, said=said, moments=moments,
-        step=until, as_of=as_of, day=day,
+        step=until, as_of=as_of, day=day, corrected=corrected if corrected in shown.entries else None,
     )  # fmt: skip
 
 
@@ -137,13 +145,25 @@ async def recall(
     return page(request, "recall.html", seeing=seeing, message=message, max_tokens=max_tokens, found=found)
 
 
+@router.get("/routes")
+def routes(request: Request, seeing: Seeing, part: Annotated[int, Query(ge=1)] = 1) -> Response:
+    """How the last turns reached the model, as a chart and a table."""
+    found = seeing.memory.routes(user_id=seeing.user_id)
+    drawn = chart(found) if found else None
+    return page(
+        request, "routes.html", seeing=seeing, chart=drawn, width=WIDTH, names=Counter(one.name for one in found),
+        mean=round(sum(one.tokens for one in found) / max(1, len(found))),
+        over=sum(bar.turn.needed > bar.turn.budget for bar in drawn.bars) if drawn else 0, **_part(found[::-1], part),
+    )  # fmt: skip
+
+
 @router.get("/work")
-def work(request: Request, seeing: Seeing) -> Response:
+def work(request: Request, seeing: Seeing, done: Literal["retry", "discard"] | None = None) -> Response:
     """What is learnt, parked and trained, and what it costs."""
     memory, whose = seeing.memory, {"user_id": seeing.user_id}
     return page(
         request, "work.html", seeing=seeing, jobs=memory.jobs(**whose), adapters=memory.adapters(**whose)[::-1],
-        progress=memory.progress(**whose), spent=memory.spent(**whose), outages=memory.outages(),
+        progress=memory.progress(**whose), spent=memory.spent(**whose), outages=memory.outages(), done=done,
     )  # fmt: skip
 
 

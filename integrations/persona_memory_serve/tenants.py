@@ -35,15 +35,21 @@ class Tenants:
 
     Args:
         open_memory: from a namespace to its memory.
+        transport: sends to the upstream.
     """
 
-    def __init__(self, open_memory: Callable[[str], PersonaMemory], settings: Settings) -> None:
+    def __init__(
+        self,
+        open_memory: Callable[[str], PersonaMemory],
+        settings: Settings,
+        transport: httpx2.AsyncBaseTransport | None = None,
+    ) -> None:
         self._open, self._settings = open_memory, settings
         self._lock = threading.Lock()
         self._tenants: dict[str, Tenant] = {}
         timeout = httpx2.Timeout(settings.upstream_timeout, connect=CONNECT)
         limits = httpx2.Limits(max_connections=None, max_keepalive_connections=256)
-        self._sender = httpx2.AsyncClient(timeout=timeout, limits=limits)
+        self._sender = httpx2.AsyncClient(timeout=timeout, limits=limits, transport=transport)
 
     def known(self) -> list[Tenant]:
         """Those that are open."""

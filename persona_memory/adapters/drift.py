@@ -21,7 +21,6 @@ from statistics import median
 from typing import Protocol
 
 import numpy as np
-from pydantic import TypeAdapter
 
 from persona_memory.errors import InvalidInput
 from persona_memory.types import Turn
@@ -116,26 +115,6 @@ class Continual:
     def asked(self, question: Mark) -> Continual:
         """The same after a question, marked with the score of the best that was retrieved for it."""
         return replace(self, relevance=(*self.relevance, question)[-MOST:])
-
-
-_CONTINUAL = TypeAdapter(Continual)
-
-
-def to_json(state: Continual) -> bytes:
-    """The state as it is stored."""
-    return _CONTINUAL.dump_json(state)
-
-
-def from_json(data: bytes) -> Continual:
-    """The inverse of `to_json`.
-
-    Raises:
-        InvalidInput: it is no such state.
-    """
-    try:
-        return _CONTINUAL.validate_json(data)
-    except ValueError as error:
-        raise InvalidInput(f"no state of continual training: {error}") from error
 
 
 def interactions(turns: Sequence[Turn]) -> list[Interaction]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter, ValidationError
 
+from persona_memory.adapters.files import CONFIG, MANIFEST, WEIGHTS
 from persona_memory.errors import AdapterForAnotherBase, AdapterRefused
 
 _STRICT = {"extra": "forbid", "strict": True}
@@ -151,6 +153,26 @@ def from_json(name: str, data: bytes) -> Manifest:
         ) from None
     if manifest.name != name:
         raise AdapterRefused(name, f"its manifest.json is that of {manifest.name!r}")
+    return manifest
+
+
+def check_files(name: str, files: Mapping[str, bytes], digest: str | None) -> Manifest:
+    """The manifest of a revision whose files are those that were registered.
+
+    Args:
+        files: content of each of the three.
+        digest: SHA-256 of manifest.json where the ledger knows it: then not even somebody who can write the store can
+            pass other weights off.
+
+    Raises:
+        AdapterRefused: a file is another one, or was changed or cut short.
+    """
+    if digest not in (None, hashlib.sha256(files[MANIFEST]).hexdigest()):
+        raise AdapterRefused(name, "manifest.json is not the one that was registered")
+    manifest = from_json(name, files[MANIFEST])
+    for file, expected in ((WEIGHTS, manifest.weights_sha256), (CONFIG, manifest.config_sha256)):
+        if hashlib.sha256(files[file]).hexdigest() != expected:
+            raise AdapterRefused(name, f"{file} was changed or cut short: its SHA-256 is not that of the manifest")
     return manifest
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from persona_memory.errors import InvalidInput
-from persona_memory.types import Route, RouteName
+from persona_memory.types import Route, RouteCase, RouteName
 
 RENEW_AFTER = 48
 """Events after which an adapter that is in use is trained again."""
@@ -50,29 +50,32 @@ def decide(
     earlier = list(recent_overflows)[-(m - 1) :] if m > 1 else []
     overflows, window = sum(earlier) + (needed > budget), len(earlier) + 1
 
-    def route(name: RouteName, reason: str, *, adapter: str | None = None, consolidate: bool = False) -> Route:
-        return Route(name, reason, needed, budget, overflows, window, adapter, consolidate)
+    def route(
+        name: RouteName, case: RouteCase, reason: str, *, adapter: str | None = None, consolidate: bool = False
+    ) -> Route:
+        return Route(name, reason, needed, budget, overflows, window, adapter, consolidate, case)
 
     if needed == 0:
-        return route("none", "nothing is known that is relevant")
+        return route("none", "nothing", "nothing is known that is relevant")
     if needed <= budget:
-        return route("context", f"all that is relevant fits: {needed} of {budget} tokens")
+        return route("context", "fits", f"all that is relevant fits: {needed} of {budget} tokens")
     short = f"{needed} tokens are relevant, {budget} fit"
     if not trainable:
-        return route("context_overflow", f"{short}; the model in use takes no adapters, so the best that fits is used")
+        reason = f"{short}; the model in use takes no adapters, so the best that fits is used"
+        return route("context_overflow", "untrainable", reason)
     if active_adapter is not None:
         renew = behind >= RENEW_AFTER
         later = f"; {behind} events came since it was trained, so it is to be trained again" if renew else ""
         if interpolates:
             how = f"adapter {active_adapter} knows the rest and is mixed with the best that fits at every token"
-            return route("interpolated", f"{short}; {how}{later}", adapter=active_adapter, consolidate=renew)
+            return route("interpolated", "adapter", f"{short}; {how}{later}", adapter=active_adapter, consolidate=renew)
         how = f"adapter {active_adapter} is used beside the best that fits"
-        return route("parametric", f"{short}; {how}{later}", adapter=active_adapter, consolidate=renew)
+        return route("parametric", "adapter", f"{short}; {how}{later}", adapter=active_adapter, consolidate=renew)
     if other_base is not None:
         short = f"{short}; the active adapter is for another base model, {other_base}"
     often = f"it did not fit in {overflows} of the last {window} turns" if window > 1 else "it is the first turn"
     if overflows < n:
         reason = f"{short}; {often} (an adapter is trained at {n} of {m}), so the best that fits is used"
-        return route("context_overflow", reason)
+        return route("context_overflow", "seldom", reason)
     reason = f"{short}; {often}, so an adapter is to be trained, and until then the best that fits is used"
-    return route("context_overflow", reason, consolidate=True)
+    return route("context_overflow", "often", reason, consolidate=True)

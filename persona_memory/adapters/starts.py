@@ -166,9 +166,13 @@ class Starts:
             for name in revisions(self.folder, SHARED):
                 if name not in kept:  # also what a killed training has left: nobody knows whom it learnt from
                     delete_revision(self.folder, name)
-            for path in self.folder.glob(f"*{UNFINISHED}"):
-                path.unlink(missing_ok=True)  # a training under way writes it again, and is looked at when it ends
+            self.drop_unfinished()  # a training under way writes it again, and is looked at when it ends
         return gone
+
+    def drop_unfinished(self) -> None:
+        """Delete the checkpoints, also those that a killed training has half written; trainings begin anew."""
+        for path in self.folder.glob(f"*{UNFINISHED}*"):
+            path.unlink(missing_ok=True)
 
     def copy_to(self, folder: Path, copy: Callable[[Path, Path], object]) -> None:
         """Copy the list and the files of every version that is not retired, while nobody changes them.

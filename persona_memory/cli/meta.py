@@ -17,6 +17,7 @@ from persona_memory.adapters import Method, Starts, StartVersion
 from persona_memory.cli.options import Home, Json, KeyFile, Namespace, Url, is_there, ledger_of, no_memory
 from persona_memory.cli.output import err, note, out, print_json
 from persona_memory.cli.signals import Interrupted, raise_on
+from persona_memory.encryption import DataKey
 from persona_memory.errors import InvalidInput
 from persona_memory.ledger import Ledger
 from persona_memory.models import chat_model
@@ -35,10 +36,11 @@ TUNED_ON, JUDGED_ON = range(16), range(1000, 1040)
 
 @dataclass(frozen=True, slots=True)
 class Agreed:
-    """Tasks of people who agreed, and what a start's manifest knows these people by."""
+    """Tasks of people who agreed, what a start's manifest knows these people by, and what encrypts the checkpoint."""
 
     tasks: Sequence[Task] = ()
     people: Mapping[str, int] | None = None
+    cipher: DataKey | None = None
 
 
 def meta_train(
@@ -164,13 +166,14 @@ def _agreed(bench: Bench, model: str, home: Path | None, url: str | None, namesp
         agreed = {mark: one for mark, one in registry.agreed().items() if one[0].namespace == namespace}
         if not agreed:
             raise InvalidInput("nobody has agreed: Policy(meta_learning=True) is the opt-in; leave out --opted-in")
+        cipher = None if registry.starts_key is None else DataKey(registry.starts_key)
         tasks = {
             mark: task_of(bench.base, ledger, person, teacher, schema=default_schema())
             for mark, (person, _) in agreed.items()
         }
     found = {mark: task for mark, task in tasks.items() if task is not None}
     note(f"people who agreed: {len(agreed)}; with enough to learn from: {len(found)}")
-    return Agreed(list(found.values()), {mark: agreed[mark][1] for mark in found})
+    return Agreed(list(found.values()), {mark: agreed[mark][1] for mark in found}, cipher)
 
 
 @contextmanager
@@ -192,7 +195,9 @@ def _learn(bench: Bench, tasks: Sequence[Task], method: Method, seed: int, folde
                 bar, total=round(now.step / now.done), completed=now.step, description=f"loss {now.loss:.3f}"
             )
 
-        return bench.learn(tasks, method, seed=seed, folder=folder, people=agreed.people, progress=moved)
+        return bench.learn(
+            tasks, method, seed=seed, folder=folder, people=agreed.people, cipher=agreed.cipher, progress=moved
+        )
 
 
 @contextmanager

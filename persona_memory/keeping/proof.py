@@ -212,8 +212,10 @@ def _adapters(learning: Learning, case: _Case, findings: Findings) -> None:
     with learning.ledger.read() as connection:
         found = [rows.named(connection, learning.ledger.namespace, name) for name in sorted(gone)]
         theirs = [] if case.person is None else rows.read(connection, case.person)
-    for one in found:
-        if one is not None and one.state != "retired":
+    there = [one for one in found if one is not None]
+    gone -= {one.adapter_id for one in there if one.at > case.receipt.at}  # of who was deleted and has come back
+    for one in there:
+        if one.adapter_id in gone and one.state != "retired":
             findings.found(f"{one.adapter_id} is {one.state} again")
     for name in sorted(gone.intersection(revisions(store))):
         findings.found(f"{name} still has its files")

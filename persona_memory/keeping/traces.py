@@ -110,7 +110,9 @@ def _rows(connection: Connection, table: Table, forms: list[str]) -> int:
     texts = [
         func.lower(cast(one, String)) for one in table.columns if not isinstance(one.type, LargeBinary | SealedBytes)
     ]
-    holds = [one.contains(form.lower(), autoescape=True) for one in texts for form in forms]
+    # SQLite lowers ASCII letters only, Postgres as its locale says.
+    lowered = {low for form in forms for low in (form.lower(), "".join(c.lower() if c.isascii() else c for c in form))}
+    holds = [one.contains(form, autoescape=True) for one in texts for form in lowered]
     return connection.execute(select(func.count()).select_from(table).where(or_(*holds))).scalar_one()
 
 

@@ -2,7 +2,8 @@
 
 Each conversation is put to the teacher once. From what is still true a candidate is trained and examined; what passes
 is served from then on. Where nothing that came since surprises the adapter that is served, or replaces what it knows,
-nothing is trained.
+nothing is trained. Where something only came on top, training may go on from that adapter with what drifts; what was
+replaced is known surely not to weights that never saw it only, so that a new one is trained.
 """
 
 from __future__ import annotations
@@ -58,9 +59,11 @@ async def consolidate(learning: Learning, job: Job) -> None:
                 await _teach(learning, person, job, teacher, talk)
             read = await learning.in_executor(_read, learning, person, teacher)  # something may have been said since
         lesson = read.current()
-        if lesson and await _surprises(learning, person, parametric, newest, read, lesson):
+        found = await _drift(learning, person, parametric, newest, read, lesson)
+        if lesson and found.drifts:
+            parent = newest.adapter_id if newest and found.turns else None
             try:
-                if not await _train(learning, person, job, parametric, read, lesson):
+                if not await _train(learning, person, job, parametric, read, lesson, parent, found.turns):
                     return
             finally:  # what was erased meanwhile leaves nothing behind
                 await learning.in_executor(learning.adapters.tidy, person.user_id)
@@ -126,22 +129,24 @@ def _store(tx: Connection, learning: Learning, person: Person, job: Job, taught:
     record(tx, person, found, taught, now=learning.clock(), identify=learning.identify(person))
 
 
-async def _surprises(
+async def _drift(
     learning: Learning,
     person: Person,
     parametric: ParametricMemory,
     newest: Adapter | None,
     read: Lessons,
     lesson: Sequence[Example],
-) -> bool:
+) -> Drifted:
     """Whether something came that the adapter that is served does not know yet, or has to unlearn."""
-    if newest is None or newest.state != "active" or read.outdated(newest.watermark):
-        return True
+    if newest is None or newest.state != "active":
+        return Drifted(True, "no adapter is served")
+    if read.outdated(newest.watermark):
+        return Drifted(True, "something that it knows was replaced")
     fresh = [one for one in lesson if one.kind == "positive" and max(one.turns) > newest.watermark]
     found = await parametric.drift(newest, fresh) if fresh else Drifted(False, "nothing was said that can be learnt")
     if not found.drifts:
         await learning.in_executor(_vouch, learning, person, newest, read.last_seq, found.reason)
-    return found.drifts
+    return found
 
 
 def _vouch(learning: Learning, person: Person, active: Adapter, until: int, reason: str) -> None:
@@ -155,21 +160,25 @@ async def _train(
     parametric: ParametricMemory,
     read: Lessons,
     lesson: Sequence[Example],
+    parent: str | None,
+    drifted: tuple[int, ...],
 ) -> bool:
     """Train and judge a candidate; False where work has to end first."""
-    candidate = await learning.in_executor(_begin, learning, person, job, parametric, read)
+    candidate = await learning.in_executor(_begin, learning, person, job, parametric, read, parent)
     if sum(one.kind == "positive" for one in lesson) < FEWEST:
         reason = f"{FEWEST} facts or more are needed; what there is fits every prompt"
         await learning.in_executor(_retire, learning, person, candidate, reason)
         return True
-    studied = await _trained(learning, person, parametric, candidate, lesson)
+    studied = await _trained(learning, person, parametric, candidate, lesson, read.preferences(), drifted)
     if studied is None:
         return False
     await learning.in_executor(_judge, learning, person, candidate, studied)
     return True
 
 
-def _begin(learning: Learning, person: Person, job: Job, parametric: ParametricMemory, read: Lessons) -> Adapter:
+def _begin(
+    learning: Learning, person: Person, job: Job, parametric: ParametricMemory, read: Lessons, parent: str | None
+) -> Adapter:
     """The candidate, unless something was erased since the job began; what the teacher was shown counts as seen."""
     shown = {turn.seq for turn in read.turns}
     return learning.adapters.begin(
@@ -179,18 +188,25 @@ def _begin(learning: Learning, person: Person, job: Job, parametric: ParametricM
         turns=shown,
         memory_ids=[memory.id for memory in read.memories if shown.intersection(memory.sources)],
         now=learning.clock(),
+        parent=parent,
         job=job,
     )
 
 
 async def _trained(
-    learning: Learning, person: Person, parametric: ParametricMemory, candidate: Adapter, lesson: Sequence[Example]
+    learning: Learning,
+    person: Person,
+    parametric: ParametricMemory,
+    candidate: Adapter,
+    lesson: Sequence[Example],
+    replies: Sequence[Example],
+    drifted: tuple[int, ...],
 ) -> Studied | None:
     """The trained candidate; None where work has to end first."""
     examples, held_out = divided(lesson)
     study = Study(
-        candidate.adapter_id, tuple(examples), tuple(held_out), learning.adapters.workspace(candidate.adapter_id),
-        candidate.watermark, candidate.memory_ids, _start(learning, parametric),
+        candidate.adapter_id, (*examples, *replies), tuple(held_out), learning.adapters.workspace(candidate.adapter_id),
+        candidate.watermark, candidate.memory_ids, _start(learning, parametric), candidate.parent, drifted,
         key=await learning.in_executor(learning.adapters.workspace_key, person.user_id, candidate.adapter_id),
     )  # fmt: skip
     training = asyncio.ensure_future(parametric.train(study))

@@ -25,6 +25,9 @@ from persona_memory.types import Turn
 
 LONGEST_TURN: Final = 2_000
 """Characters of one turn that the teacher is shown."""
+LONGEST_QUESTION: Final = 400
+LONGEST_ANSWER: Final = 600
+"""Characters of a pair: what is longer is a text, which weights are not taught word by word."""
 
 TEACHER_PROMPT: Final = """\
 You write the training material from which a model will remember one person, the user of an assistant. You get one
@@ -57,8 +60,8 @@ CONVERSATION_PROMPT: Final = """\
 class PairAnswer(BaseModel):
     """A question with its answer."""
 
-    question: str = Field(min_length=3, max_length=400)
-    answer: str = Field(min_length=2, max_length=600)
+    question: str = Field(min_length=3, max_length=LONGEST_QUESTION)
+    answer: str = Field(min_length=2, max_length=LONGEST_ANSWER)
     turns: list[int]
 
 

@@ -65,9 +65,11 @@ def names(connection: Connection, person: Person) -> tuple[str, ...]:
     return tuple(connection.execute(query).scalars())
 
 
-def states(connection: Connection) -> dict[str, str]:
-    """The state of every revision of all namespaces, by name."""
+def states(connection: Connection, names: Collection[str] | None = None) -> dict[str, str]:
+    """The state of every revision of all namespaces, by name; or of those of these names."""
     query = select(adapters.c.name, adapters.c.state)
+    if names is not None:
+        query = query.where(adapters.c.name.in_(names))
     return {row.name: row.state for row in connection.execute(query)}
 
 

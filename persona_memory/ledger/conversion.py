@@ -43,6 +43,7 @@ class Conversion:
             found = _meta(tx)
             if ENCRYPTION in found:
                 return
+            self._vault.destroy(self._vault.owners())  # of a run that was killed: nothing is encrypted with them
             if tx.dialect.name == "postgresql":
                 for table in PER_USER:
                     tx.execute(text(f"LOCK TABLE {table.name} IN ACCESS EXCLUSIVE MODE"))

@@ -141,6 +141,12 @@ def receipt_row(connection: Connection, namespace: str, receipt_id: str) -> Row[
     return connection.execute(query).one_or_none()
 
 
+def erased_adapters(connection: Connection) -> set[str]:
+    """The names of all revisions, of all namespaces, that went with an erasure; who comes back may have one again."""
+    found = connection.execute(select(receipts.c.named).where(receipts.c.named.is_not(None))).scalars()
+    return {name for named in found for name in named["adapters"]}
+
+
 def took_all(receipt: Row[*tuple[Any, ...]]) -> bool:
     """Whether this row of `receipts` is about a whole person."""
     return "users" in receipt.erased

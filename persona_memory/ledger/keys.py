@@ -75,6 +75,7 @@ _store = Table(
     # Raised when the master key is changed: whoever still holds the one before adds no keys.
     Column("generation", Integer, nullable=False),
 )
+_DELETE = delete(_keys).where(_keys.c.id == bindparam("gone"))
 _ONE = select(_keys.c.namespace, _keys.c.user_id, _keys.c.wrapped).where(_keys.c.id == bindparam("wanted"))
 
 
@@ -197,8 +198,9 @@ class KeyStore:
 
     def destroy(self, ids: Collection[str]) -> None:
         """Delete keys; their bytes are gone when it returns (SQLite: `secure_delete`, no write-ahead log)."""
-        with self._transaction(write=True) as tx:
-            tx.execute(delete(_keys).where(_keys.c.id.in_(ids)))
+        if ids:
+            with self._transaction(write=True) as tx:
+                tx.execute(_DELETE, [{"gone": id} for id in ids])
 
     def rewrap(self, old: MasterKey, new: MasterKey) -> int:
         """Wrap everything anew, in one transaction; returns how many keys. A kill leaves the one state or the other.

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from sqlalchemy import Connection, text
 
 from persona_memory.errors import LedgerError
-from persona_memory.ledger.schema import adapters, outages, spending, spending_totals
+from persona_memory.ledger.schema import adapters, adapters_by_name, outages, routes, spending, spending_totals
 
 
 def _with_adapters(tx: Connection) -> None:
@@ -30,11 +30,17 @@ def _with_budgets(tx: Connection) -> None:
         tx.execute(text("ALTER TABLE events ALTER COLUMN state TYPE VARCHAR(16)"))
 
 
+def _with_routes(tx: Connection) -> None:
+    routes.create(tx)
+    adapters_by_name.create(tx, checkfirst=True)  # a ledger of the first version has got it with its table
+
+
 STEPS: dict[int, Callable[[Connection], None]] = {
     1: _with_adapters,
     2: _with_what_receipts_name,
     3: _with_keys,
     4: _with_budgets,
+    5: _with_routes,
 }
 """From version n (the key) to n + 1. Version 1 is the first release."""
 

@@ -5,16 +5,18 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import cache
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Executable, Table, and_, bindparam, select, update
+from sqlalchemy import ColumnElement, Connection, Executable, Table, and_, bindparam, event, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from persona_memory.encryption import DataKey
 from persona_memory.errors import EncryptionError, InvalidInput, InvalidUserId
 from persona_memory.ledger.engine import Ledger, first
+from persona_memory.ledger.keys import Vault
 from persona_memory.ledger.schema import users
 from persona_memory.ledger.sealed import vault_of
 from persona_memory.types import Policy
@@ -147,11 +149,30 @@ def lock(tx: Connection, person: Person) -> Counters:
     found = lock_known(tx, person)
     if found is None:
         vault = vault_of(tx.dialect)
+        key = None if vault is None else _new_key(tx, person, vault)
         # A person who comes back after an erasure starts from a random epoch: nothing cached of them can match.
         row = {**person.key(), "policy": asdict(Policy()), "epoch": secrets.randbelow(2**52) + 1}
-        insert_ignore(tx, users, [{**row, "key": None if vault is None else vault.create(person)}])
-        return lock(tx, person)  # not there if somebody deletes the person at this moment
+        insert_ignore(tx, users, [{**row, "key": key}])
+        found = lock(tx, person)  # not there if somebody deletes the person at this moment
+        if vault is not None and key is not None and found.key != key:  # somebody else was quicker
+            vault.destroy([key])
     return found
+
+
+def _new_key(tx: Connection, person: Person, vault: Vault) -> str:
+    """The id of a new key, which is durable at once and goes again where the transaction is rolled back.
+
+    A key names its owner: one that nobody needs would tell of a person who was deleted.
+    """
+    made = [vault.create(person)]
+
+    def rolled_back(_: Connection) -> None:
+        with suppress(EncryptionError):  # as after a kill, `doctor` finds it; what ended the transaction is raised
+            vault.destroy(made)
+
+    event.listen(tx, "commit", lambda _: made.clear())  # whatever becomes of it: of one that fails nobody knows
+    event.listen(tx, "rollback", rolled_back)
+    return made[0]
 
 
 def lock_known(tx: Connection, person: Person) -> Counters | None:
@@ -208,10 +229,16 @@ def policy_of(found: Counters) -> Policy:
     return Policy(**plain)
 
 
-def all_ids(connection: Connection, namespace: str) -> list[str]:
-    """Every person of the namespace of whom something is stored, sorted."""
+def all_ids(
+    connection: Connection, namespace: str, *, holding: str = "", after: str = "", limit: int | None = None
+) -> list[str]:
+    """Every person of the namespace of whom something is stored, sorted; see `PersonaMemory.users`."""
     known = [users.c.namespace == namespace, users.c.last_seq > 0]
-    query = select(users.c.user_id).where(*known).order_by(users.c.user_id)
+    if holding:
+        known.append(users.c.user_id.icontains(holding, autoescape=True))
+    if after:
+        known.append(users.c.user_id > after)
+    query = select(users.c.user_id).where(*known).order_by(users.c.user_id).limit(limit)
     return list(connection.execute(query).scalars())
 
 

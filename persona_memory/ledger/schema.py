@@ -31,7 +31,7 @@ from sqlalchemy import (
 
 from persona_memory.ledger.sealed import SealedBytes, SealedJSON, SealedText
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 
 metadata = MetaData()
 
@@ -273,6 +273,21 @@ Index(
     sqlite_where=text("state = 'active'"),
     postgresql_where=text("state = 'active'"),
 )
+adapters_by_name = Index("adapters_by_name", adapters.c.name)
+
+routes = Table(
+    "routes",
+    metadata,
+    *_owner(),
+    Column("ordinal", BigInteger, nullable=False),
+    Column("at", UtcTime, nullable=False),
+    Column("name", String(16), nullable=False),
+    Column("case", String(16), nullable=False),
+    Column("tokens", Integer, nullable=False),
+    Column("needed", Integer, nullable=False),
+    Column("budget", Integer, nullable=False),
+    PrimaryKeyConstraint("namespace", "user_id", "ordinal"),
+)
 
 spending = Table(
     "spending",
@@ -332,7 +347,9 @@ receipts = Table(
     PrimaryKeyConstraint("namespace", "id"),
 )
 
-PER_USER = (events, memories, memory_sources, profile_edits, topic_evidence, vectors, adapters, spending, jobs, users)
+PER_USER = (
+    events, memories, memory_sources, profile_edits, topic_evidence, vectors, adapters, routes, spending, jobs, users,
+)  # fmt: skip
 """Every table that holds rows of one person, in the order in which they are erased."""
 
 DERIVED = (memories, memory_sources, profile_edits, topic_evidence)

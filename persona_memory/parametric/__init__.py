@@ -18,7 +18,7 @@ from persona_memory.parametric.base import BaseModel, beside
 from persona_memory.parametric.chat_model import PersonaChatModel
 from persona_memory.parametric.curriculum import Lesson, Settings
 from persona_memory.parametric.decoding import Sampling, Written, decode, lam_of
-from persona_memory.parametric.encoding import ANSWER_ONLY, PLAIN, Encoded, Rated, Reading, Weighting, distilled, encode
+from persona_memory.parametric.encoding import ANSWER_ONLY, PLAIN, Encoded, Reading, Weighting, distilled, encode
 from persona_memory.parametric.files import Limits, Origin, Stored, as_adapter, load_adapter, save_adapter
 from persona_memory.parametric.guards import Exam, Probe, Report, Thresholds, examine, judge, until_good
 from persona_memory.parametric.local import LocalAdapters
@@ -53,7 +53,6 @@ __all__ = [
     "Probe",
     "Progress",
     "Prompt",
-    "Rated",
     "Reading",
     "Report",
     "Row",

@@ -1,4 +1,4 @@
-"""`python -m persona_memory.parametric FOLDER`: do the task in this folder, see `studying`.
+"""`python -m persona_memory.parametric FOLDER`: do the task in this folder, see `handing`.
 
 The first line of its standard input is the key that everything in the folder is encrypted with, in hexadecimal; empty
 where nothing is. Progress goes to standard output, as lines of JSON. It ends when its standard input is closed, as then
@@ -17,7 +17,7 @@ import torch
 
 from persona_memory.encryption import DataKey
 from persona_memory.errors import PersonaMemoryError
-from persona_memory.parametric import studying
+from persona_memory.parametric import handing, studying
 from persona_memory.parametric.training import Progress
 
 ENDED = 3
@@ -30,16 +30,19 @@ def main(folder: Path) -> int:
     key = bytes.fromhex(sys.stdin.readline())
     cipher = DataKey(key) if key else None
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    task = studying.told(folder, cipher=cipher)
+    task = handing.told(folder, cipher=cipher)
     if task.plan.threads:
         torch.set_num_threads(task.plan.threads)
     try:
-        done = studying.study(task.load(), task, checkpoint=folder / studying.CHECKPOINT, cipher=cipher, progress=_tell)
+        base = task.load()
+        parent = handing.parent_of(folder, task, base, cipher=cipher)
+        checkpoint = folder / handing.CHECKPOINT
+        done = studying.study(base, task, parent=parent, checkpoint=checkpoint, cipher=cipher, progress=_tell)
     except Exception as error:  # whoever waits for this process is told, and raises it
         told = str(error) if isinstance(error, PersonaMemoryError) else f"{type(error).__name__}: {error}"
-        studying.say(folder, told, cipher=cipher)
+        handing.say(folder, told, cipher=cipher)
         return 1
-    studying.say(folder, done, cipher=cipher)
+    handing.say(folder, done, cipher=cipher)
     return 0
 
 

@@ -24,7 +24,7 @@ from pydantic import Field, SkipValidation
 from persona_memory.errors import InvalidInput
 from persona_memory.parametric import tool_calls
 from persona_memory.parametric.base import Message, beside
-from persona_memory.parametric.decoding import Sampling, Written
+from persona_memory.parametric.decoding import Sampling, Written, lam_of
 from persona_memory.parametric.pool import AdapterPool, Prompt
 from persona_memory.parametric.text import TextWriter
 from persona_memory.types import Recall
@@ -43,7 +43,8 @@ class PersonaChatModel(BaseChatModel):
         pool: the base model with everybody's adapters.
         adapter: name of the person's revision; None for the base model.
         retrieved: text that the context stream reads beside the latest human message; "" for one stream.
-        lam: λ, the weight of the stream that does not read it: 0 puts the text into the one prompt.
+        lam: λ, the weight of the stream that does not read it: 0 puts the text into the one prompt. `remembering` takes
+            it where what was recalled surely says what is asked for, and more the less sure that is, up to 1.
         max_tokens: tokens to write at most.
         temperature: 0 takes the likeliest token.
         top_p: nucleus sampling.
@@ -85,7 +86,9 @@ class PersonaChatModel(BaseChatModel):
         told = asdict(recall) if isinstance(recall, Recall) else recall
         route, texts = told.get("route") or {}, (told.get("profile_text"), told.get("memory_text"))
         adapter = route.get("adapter_id") if route.get("name") in ("interpolated", "parametric") else None
-        lam = self.lam if route.get("name") == "interpolated" else 0.0
+        lam = 0.0
+        if route.get("name") == "interpolated":
+            lam = lam_of(told.get("confidence"), self.lam) if told.get("memory_text") else self.lam
         retrieved = "\n\n".join(text for text in texts if text)
         return self.model_copy(update={"adapter": adapter, "retrieved": retrieved, "lam": lam})
 

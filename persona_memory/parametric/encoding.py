@@ -17,7 +17,7 @@ from torch import Tensor
 
 from persona_memory.errors import InvalidInput
 from persona_memory.parametric.base import BaseModel, Message, beside
-from persona_memory.protocols import Example
+from persona_memory.protocols import RATED, Example
 
 _ELSE = "\ue000"
 """A character of the private use area, which no text begins or ends with."""
@@ -62,23 +62,6 @@ class Reading:
     answer: str
     kind: Literal["agrees", "contradicts", "irrelevant"] = "agrees"
     near_base: bool = True
-    weight: float = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Rated:
-    """A reply that the person rated: made likelier or less likely than the base finds it (KTO), not learnt by heart.
-
-    A correction is two of them: the reply as it was, rated down, and as it should have been, rated up.
-
-    Attributes:
-        good: rated up.
-        weight: as in `Example`.
-    """
-
-    question: str
-    answer: str
-    good: bool
     weight: float = 1.0
 
 
@@ -128,7 +111,7 @@ class Encoded:
 
 def encode(
     base: BaseModel,
-    examples: Iterable[Example | Reading | Rated],
+    examples: Iterable[Example | Reading],
     *,
     weighting: Weighting | None = None,
     system: str = "",
@@ -137,7 +120,8 @@ def encode(
     """The examples through the base's chat template.
 
     Of a pair the weighting says what counts. A view is a user's turn without an answer; it is cut where it is too long.
-    Of a reading only the answer is trained, as the rest is about somebody else; of a rated reply, the reply.
+    Of a reading only the answer is trained, as the rest is about somebody else. A rated reply is made likelier or less
+    likely than the base finds it (KTO), not learnt by heart.
 
     Args:
         base: the model with its tokenizer and template.
@@ -155,7 +139,7 @@ def encode(
 
 
 def _encode(
-    base: BaseModel, one: Example | Reading | Rated, weighting: Weighting, before: Sequence[Message], most: int
+    base: BaseModel, one: Example | Reading, weighting: Weighting, before: Sequence[Message], most: int
 ) -> Encoded:
     if isinstance(one, Example) and one.kind == "view":
         return _view(base, one, weighting, most)
@@ -168,8 +152,8 @@ def _encode(
             f"{one.question!r:.80} with its answer has {len(ids):,} tokens; at most {most:,} fit: shorten it"
         )
     answer = tuple(place for place, inside in enumerate(answered) if inside and place)
-    if isinstance(one, Rated):
-        rating = one.weight if one.good else -one.weight
+    if isinstance(one, Example) and one.kind in RATED:
+        rating = one.weight if one.kind == "up" else -one.weight
         return Encoded(tuple(ids), _scaled([float(inside) for inside in answered], 1.0), answer, rating=rating)
     if isinstance(one, Reading):
         weights = [weighting.answer * inside for inside in answered]

@@ -32,7 +32,7 @@ from persona_memory.adapters import (
     write_revision,
 )
 from persona_memory.adapters.files import CONFIG, MANIFEST, WEIGHTS
-from persona_memory.adapters.manifest import from_json, to_json
+from persona_memory.adapters.manifest import check_files, to_json
 from persona_memory.errors import AdapterRefused, InvalidInput
 from persona_memory.parametric.lora import Part, Shapes, Weights, flatten, layout, peft_config, to_peft, unflatten
 from persona_memory.protocols import Opener
@@ -181,8 +181,7 @@ def load_flat(
         spec: the shape that this deployment serves.
         parts: the layout of the layers that are adapted, from the base model itself.
         fingerprint: of the base that is served.
-        digest: SHA-256 of manifest.json where the ledger knows it: then not even somebody who can write the store can
-            pass other weights off.
+        digest: SHA-256 of manifest.json where the ledger knows it, see `check_files`.
         limits: see `Limits`.
         opener: what opens the files, where they are encrypted.
 
@@ -194,19 +193,13 @@ def load_flat(
     limits = limits or Limits()
     most = {WEIGHTS: 4 * parts[-1].end + limits.header, CONFIG: limits.config, MANIFEST: limits.manifest}
     files = read_revision(store, name, most, opener=opener)
-    found = hashlib.sha256(files[MANIFEST]).hexdigest()
-    if digest not in (None, found):
-        raise AdapterRefused(name, "manifest.json is not the one that was registered")
-    manifest = from_json(name, files[MANIFEST])
-    for file, expected in ((WEIGHTS, manifest.weights_sha256), (CONFIG, manifest.config_sha256)):
-        if hashlib.sha256(files[file]).hexdigest() != expected:
-            raise AdapterRefused(name, f"{file} was changed or cut short: its SHA-256 is not that of the manifest")
+    manifest = check_files(name, files, digest)
     check_base(manifest, fingerprint)
     check_spec(name, manifest.spec, spec)
     check_config(name, files[CONFIG], spec)
     flat = _numbers(name, files[WEIGHTS], parts, manifest.dtype)
     check_numbers(name, flat, limits)
-    return flat, Stored(manifest, found)
+    return flat, Stored(manifest, hashlib.sha256(files[MANIFEST]).hexdigest())
 
 
 def check_spec(name: str, found: LoraSpec, expected: LoraSpec) -> None:

@@ -11,15 +11,16 @@ import threading
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any, Self
 
 from persona_memory.adapters import parse_name
 from persona_memory.encryption import DataKey
 from persona_memory.errors import AdapterRefused, AdapterRetired, InvalidInput, NotFound, TrainingError
-from persona_memory.parametric import studying
+from persona_memory.parametric import continuing, handing
 from persona_memory.parametric.base import BaseModel
 from persona_memory.parametric.chat_model import PersonaChatModel
+from persona_memory.parametric.lora import Weights
 from persona_memory.parametric.pool import AdapterPool
 from persona_memory.parametric.scoring import foretold
 from persona_memory.parametric.studying import Plan, Task
@@ -154,11 +155,12 @@ class LocalAdapters:
                 scored += await self._scores(adapter.adapter_id, fresh[begin : begin + AT_ONCE])
         except (AdapterRefused, NotFound) as error:  # damaged, or not on this machine: the next one takes its place
             return Drifted(True, f"the adapter cannot be loaded: {error}")
-        return studying.drifts(scored, surprise)
+        found = continuing.drifts(fresh, scored, surprise)
+        return found if self._plan.rehearse else replace(found, turns=())
 
     async def _scores(self, adapter_id: str, fresh: Sequence[Example]) -> Sequence[float]:
         scoring = self.pool.submit(
-            [adapter_id], lambda slots, taken: studying.scores(self._base, slots, taken[0], fresh)
+            [adapter_id], lambda slots, taken: continuing.scores(self._base, slots, taken[0], fresh)
         )
         return await asyncio.wrap_future(scoring)
 
@@ -195,7 +197,8 @@ class LocalAdapters:
         self._refuse_unwanted(study.adapter_id)  # it may have been erased while it waited for its turn
         if self._revisions is not None:  # or before `keep` could know of it
             await asyncio.to_thread(self._revisions.digest, study.adapter_id)
-        studying.ask(study.workspace, Task.of(self._base, self._plan, study), cipher=cipher_of(study))
+        parent = None if study.parent is None else await self.weights(study.parent)
+        handing.ask(study.workspace, Task.of(self._base, self._plan, study), parent=parent, cipher=cipher_of(study))
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "persona_memory.parametric", str(study.workspace),
             stdin=PIPE, stdout=PIPE, stderr=DEVNULL,
@@ -209,6 +212,11 @@ class LocalAdapters:
             return await process.wait()
         finally:
             await _end(process)
+
+    async def weights(self, adapter_id: str) -> Weights:
+        """The revision's weights, checked as for serving."""
+        reading = self.pool.submit([adapter_id], lambda slots, taken: slots.read(taken[0]))
+        return await asyncio.wrap_future(reading)
 
     def _refuse_unwanted(self, adapter_id: str) -> None:
         with self._lock:
@@ -244,7 +252,7 @@ def _told(line: bytes) -> tuple[float, float] | None:
 
 
 def _result(study: Study, code: int) -> Studied:
-    done = studying.answer(study.workspace, cipher=cipher_of(study)) if study.workspace.is_dir() else ""
+    done = handing.answer(study.workspace, cipher=cipher_of(study)) if study.workspace.is_dir() else ""
     if isinstance(done, Studied):
         return done
     how = f"was killed by signal {-code}: is there enough memory?" if code < 0 else f"ended with {code}"

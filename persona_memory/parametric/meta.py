@@ -28,6 +28,7 @@ import torch
 from torch import Tensor
 
 from persona_memory.adapters import LoraSpec, MetaTraining, Method
+from persona_memory.encryption import DataKey
 from persona_memory.errors import InvalidInput, TrainingError
 from persona_memory.parametric.adapting import Start
 from persona_memory.parametric.base import BaseModel
@@ -137,6 +138,7 @@ def meta_train(
     people: Mapping[str, int] | None = None,
     progress: Callable[[MetaProgress], None] | None = None,
     checkpoint: Path | None = None,
+    cipher: DataKey | None = None,
 ) -> MetaTrained:
     """A start from which a few steps teach the tasks. The same seed gives the same bits on a CPU.
 
@@ -147,6 +149,7 @@ def meta_train(
         seed: of the first weights and of the order of tasks.
         people: who agreed and is among the tasks, by keyed hash, for the manifest; see `MetaTraining`.
         progress: called after each outer step.
+        cipher: encrypts the checkpoint.
         checkpoint: a file to go on from where it exists, and to write now and then: after a kill, the result has the
             same bits. It stays until you delete it.
 
@@ -161,13 +164,13 @@ def meta_train(
         run = _Run.begin(losses, method, settings, seed)
         key = json.dumps([method, seed, of_tasks, asdict(base.fingerprint), asdict(spec), asdict(settings)])
         key = hashlib.sha256(key.encode()).hexdigest()
-        found = _resume(checkpoint, key, run) if checkpoint else []
+        found = _resume(checkpoint, key, run, cipher) if checkpoint else []
         for step in range(len(found) + 1, settings.steps + 1):
             with enough_memory(step, settings.of_batches):
                 found.append(_outer_step(run, tasks, step))
             if checkpoint and (step % settings.save_every == 0 or step == settings.steps):
                 known = {"losses": found, "tokens": losses.tokens, "steps": [run.numbers.steps, run.rates.steps]}
-                write(checkpoint, key, known, run.tensors())
+                write(checkpoint, key, known, run.tensors(), cipher=cipher)
             if progress:
                 progress(MetaProgress(step, step / settings.steps, found[-1]))
         start = run.start()
@@ -277,9 +280,9 @@ def _gradients(run: _Run, group: Sequence[Task], step: int) -> tuple[Tensor, Ten
     return found.detach(), gradient, of_rates if method == "meta-sgd" else none
 
 
-def _resume(path: Path, key: str, run: _Run) -> list[float]:
+def _resume(path: Path, key: str, run: _Run, cipher: DataKey | None) -> list[float]:
     """The losses of the outer steps that are done, with everything as it was after them."""
-    known = read(path, key, run.tensors())
+    known = read(path, key, run.tensors(), cipher=cipher)
     if known is None:
         return []
     run.numbers.steps[:], run.rates.steps[:] = known["steps"]

@@ -1,52 +1,38 @@
-"""From a study to a revision: encode, train until the guard says enough, examine, and write down what came of it.
-
-What another process is told and says lies in a folder: task.json; report.json and, in revision/, the revision's files.
-Where the memory is encrypted they are, too; the process is told the key over its standard input.
-"""
+"""From a study to a revision: encode, train until the guard says enough, examine, and write down what came of it."""
 
 from __future__ import annotations
 
-import json
 import math
-import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-from pydantic import TypeAdapter
-
 from persona_memory.adapters import Fingerprint, LoraSpec
-from persona_memory.adapters.files import FILES
 from persona_memory.adapters.matching import abstains
 from persona_memory.encryption import DataKey
-from persona_memory.errors import AdapterForAnotherBase
+from persona_memory.errors import AdapterForAnotherBase, AdapterRefused, NotFound
 from persona_memory.parametric.base import BaseModel
+from persona_memory.parametric.continuing import rehearsed, residual, scores
 from persona_memory.parametric.curriculum import Lesson, Settings
 from persona_memory.parametric.encoding import ANSWER_ONLY, Reading, Weighting, encode
 from persona_memory.parametric.files import Origin, adapter_files
 from persona_memory.parametric.guards import Exam, Probe, Thresholds, examine, judge, until_good
 from persona_memory.parametric.lora import Weights
 from persona_memory.parametric.resuming import identity, key_of
-from persona_memory.parametric.scoring import likelihoods
-from persona_memory.parametric.slots import BASE, Slots, attach
+from persona_memory.parametric.slots import BASE, attach
 from persona_memory.parametric.starts import load_start
 from persona_memory.parametric.synthetic import readings, texts
 from persona_memory.parametric.training import Progress, train
-from persona_memory.protocols import Drifted, Example, Studied, Study
-
-QUOTA = 0.3
-"""SPRInG's share of a period that is trained on."""
+from persona_memory.protocols import RATED, Example, Studied, Study
 
 FEED_FORWARD = ("gate_proj", "up_proj", "down_proj")
 """The layers that hold what is known. Those that look things up in a context stay: they would unlearn it."""
 
 GUARDED, EXAMINED = 10, 40
 """Contexts that are asked about after an epoch, and by the gate in the end, at most."""
-
-TASK, REPORT, REVISION, CHECKPOINT = "task.json", "report.json", "revision", "checkpoint.safetensors"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +48,12 @@ class Plan:
         texts: texts about synthetic people that must stay as likely as they are.
         threads: of torch, in the process that trains; 0 for torch's own choice.
         weighting: what a token of a person's examples counts.
+        rehearse: SPRInG: where something drifts, training goes on from the adapter that is served, what drifts comes so
+            often in an epoch, all else that is true once, and there are so many times fewer epochs. 0 trains a new
+            adapter on all that is true, which knows more (docs/drift.md) and costs as much as there is to know.
+        buffer: turns that stay in the residual buffer: what the adapter explains worst of what it was trained on.
+        preferences: whether replies that the person rated are made likelier, or less likely (KTO), beside what ratings
+            make of the weight of pairs.
     """
 
     spec: LoraSpec = field(default_factory=lambda: LoraSpec(targets=FEED_FORWARD))
@@ -71,6 +63,9 @@ class Plan:
     texts: int = 8
     threads: int = 0
     weighting: Weighting = ANSWER_ONLY
+    rehearse: int = 0
+    buffer: int = 20
+    preferences: bool = False
 
 
 SMALL = Plan(
@@ -92,6 +87,7 @@ class Task:
         base: path or hub id.
         dtype: "float32" or "bfloat16".
         start: folder of the shared start to begin from.
+        parent, drifted: see `Study`; the parent's weights lie beside the task.
     """
 
     base: str
@@ -107,6 +103,8 @@ class Task:
     watermark: int
     memory_ids: tuple[str, ...]
     start: str | None
+    parent: str | None
+    drifted: tuple[int, ...]
     seed: int
 
     @classmethod
@@ -116,7 +114,7 @@ class Task:
         return cls(
             base.name, dtype, base.device.type, base.template, dict(base.template_options), base.fingerprint, plan,
             study.adapter_id, study.examples, study.held_out, study.watermark, study.memory_ids,
-            None if study.start is None else str(study.start), study.seed,
+            None if study.start is None else str(study.start), study.parent, study.drifted, study.seed,
         )  # fmt: skip
 
     def load(self) -> BaseModel:
@@ -135,13 +133,11 @@ class Task:
         return base
 
 
-_TASK = TypeAdapter(Task)
-
-
 def study(
     base: BaseModel,
     task: Task,
     *,
+    parent: Weights | None = None,
     checkpoint: Path | None = None,
     cipher: DataKey | None = None,
     progress: Callable[[Progress], None] | None = None,
@@ -149,6 +145,7 @@ def study(
     """The trained and examined adapter.
 
     Args:
+        parent: the weights to go on from, where the task names their revision.
         checkpoint: see `train`; one of another study is begun anew.
         cipher: encrypts the checkpoint.
 
@@ -156,75 +153,57 @@ def study(
         InvalidInput, TrainingError: as `train` and `encode`.
     """
     plan, read = task.plan, readings(task.plan.readings, seed=task.seed)
-    own = list(encode(base, [one for one in task.examples if one.kind != "update"], weighting=plan.weighting))
+    left_out = ("update",) if plan.preferences else ("update", *RATED)
+    settings, told = plan.settings, [one for one in task.examples if one.kind not in left_out]
+    if parent is not None:
+        settings, told = rehearsed(settings, told, task.drifted, times=plan.rehearse)
+    own = list(encode(base, told, weighting=plan.weighting))
     updates = [as_reading(one) for one in task.examples if one.kind == "update"]
     guarded, examined = _exam(task, 0, reading=GUARDED), _exam(task, 1, reading=EXAMINED)
     lessons = encode(base, [*updates, *read])
-    start = _start(base, task)
+    start, begun = _start(base, task) if parent is None else (parent, f"from {task.parent}")
     lesson = Lesson(own, lessons, start, task.seed)
-    if checkpoint and key_of(checkpoint, cipher=cipher) != identity(
-        base.fingerprint, plan.spec, plan.settings, [lesson]
-    ):
+    if checkpoint and key_of(checkpoint, cipher=cipher) != identity(base.fingerprint, plan.spec, settings, [lesson]):
         checkpoint.unlink(missing_ok=True)
     guard = until_good(base, [guarded], _asked(plan.thresholds, guarded)) if guarded.recall else None
     trained = train(
-        base, own, readings=lessons, spec=plan.spec, settings=plan.settings, start=start, seed=task.seed,
+        base, own, readings=lessons, spec=plan.spec, settings=settings, start=start, seed=task.seed,
         guard=guard, progress=progress, checkpoint=checkpoint, cipher=cipher,
     )  # fmt: skip
     slots = attach(base.model, plan.spec, size=1)
     try:
         slots.write(1, trained.weights)
         measures = examine(base, slots, 1, examined)
-        drift = surprises(base, slots, 1, task.examples)
+        pairs = [one for one in task.examples if one.kind == "positive"]
+        arrived, learnt = (scores(base, slots, one, pairs) for one in (BASE, 1))
     finally:
         slots.detach()
     report = judge(measures, _asked(plan.thresholds, examined))
     measured = {name: value for name, value in measures.items() if not math.isnan(value)}
-    known = {"epochs": len(trained.losses), "loss": trained.losses[-1], "stopped": trained.stopped}
-    meta_start = None if task.start is None else Path(task.start).name
-    origin = Origin(task.watermark, meta_start=meta_start, memory_ids=task.memory_ids, metrics=measured)
+    known = {"epochs": len(trained.losses), "loss": trained.losses[-1], "stopped": trained.stopped, "begun": begun}
+    kept = {
+        "surprise": {"arrived": median(arrived), "learnt": median(learnt)},
+        "residual": residual(pairs, learnt, plan.buffer),
+    }
+    meta_start = None if task.start is None or start is None or parent is not None else Path(task.start).name
+    origin = Origin(task.watermark, task.parent, meta_start, memory_ids=task.memory_ids, metrics=measured)
     weights = {path: (a.bfloat16(), b.bfloat16()) for path, (a, b) in trained.weights.items()}
     files, _ = adapter_files(
         task.adapter_id, weights, spec=plan.spec, fingerprint=base.fingerprint, base_model=base.name,
         now=datetime.now(UTC), origin=origin,
     )  # fmt: skip
-    return Studied(files, {**measured, **known, "surprise": drift, "passed": report.passed, "reason": report.reason})
+    return Studied(files, {**measured, **known, **kept, "passed": report.passed, "reason": report.reason})
 
 
-def surprises(base: BaseModel, slots: Slots, slot: int, examples: Sequence[Example]) -> dict[str, float]:
-    """What a fact scores when it comes, and once it is learnt: medians over pairs of −log p(answer), nats a token.
-
-    When it comes nothing knows it but the base; what is later said lies between the two, see `drifts`.
-    """
-    before, after = (scores(base, slots, one, examples) for one in (BASE, slot))
-    return {"arrived": median(before), "learnt": median(after)}
-
-
-def scores(base: BaseModel, slots: Slots, slot: int, examples: Sequence[Example]) -> Sequence[float]:
-    """−log p(answer | question) in nats a token, of each positive pair."""
-    pairs = encode(base, [one for one in examples if one.kind == "positive"], weighting=ANSWER_ONLY)
-    found = likelihoods(base, slots, [(slot, one) for one in pairs])
-    return [one.nats / one.tokens for one in found]
-
-
-def drifts(scored: Sequence[float], surprise: Mapping[str, float]) -> Drifted:
-    """Whether what was said surprises the adapter: at least half of the most surprising 30 % score above τ.
-
-    τ lies half way between what a fact scored once it was learnt and when it came (`persona_memory.adapters.threshold`
-    with α = 0, as the pairs are a teacher's: what the base finds senseless no teacher writes).
-    """
-    tau = (surprise["arrived"] + surprise["learnt"]) / 2
-    quota = sorted(scored, reverse=True)[: max(1, round(QUOTA * len(scored)))]
-    above = sum(one > tau for one in quota)
-    told = f"of the {len(quota)} most surprising of {len(scored)} new pairs {above} score above {tau:.2f} nats a token"
-    return Drifted(2 * above >= len(quota), told)
-
-
-def _start(base: BaseModel, task: Task) -> Weights | None:
+def _start(base: BaseModel, task: Task) -> tuple[Weights | None, str]:
+    """The shared start, and what training begins from; of one that is of another shape, or damaged, it says so."""
     if task.start is None:
-        return None
+        return None, "from nothing"
     path = Path(task.start)
-    return load_start(path.parent, path.name, base=base, spec=task.plan.spec).weights
+    try:
+        return load_start(path.parent, path.name, base=base, spec=task.plan.spec).weights, f"from {path.name}"
+    except (AdapterRefused, NotFound) as error:
+        return None, f"from nothing: {error}"
 
 
 def _asked(thresholds: Thresholds, exam: Exam) -> Thresholds:
@@ -257,54 +236,3 @@ def _exam(task: Task, half: int, *, reading: int) -> Exam:
 def as_reading(one: Example) -> Reading:
     """An update is read from its context; nothing says that the base can, so nothing is held near it."""
     return Reading(one.context, one.question, one.answer, "contradicts", near_base=False, weight=one.weight)
-
-
-# ── told to another process ─────────────────────────────────────────────────────────────────────────────────────────
-
-
-def ask(folder: Path, task: Task, *, cipher: DataKey | None = None) -> None:
-    """Write the task down; only its owner can read it. What an earlier task came to goes."""
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    for old in (folder / REPORT, *(folder / REVISION / name for name in FILES)):
-        old.unlink(missing_ok=True)
-    _write(folder / TASK, json.dumps(_TASK.dump_python(task)).encode(), cipher)
-
-
-def told(folder: Path, *, cipher: DataKey | None = None) -> Task:
-    """The task that was written down here."""
-    return _TASK.validate_json(_read(folder / TASK, cipher))
-
-
-def say(folder: Path, done: Studied | str, *, cipher: DataKey | None = None) -> None:
-    """Write down what the task came to, the report last; or why it came to nothing."""
-    if isinstance(done, str):
-        _write(folder / REPORT, json.dumps({"error": done}).encode(), cipher)
-        return
-    (folder / REVISION).mkdir(mode=0o700, exist_ok=True)
-    for name, data in done.files.items():
-        _write(folder / REVISION / name, data, cipher)
-    _write(folder / REPORT, json.dumps(dict(done.report)).encode(), cipher)
-
-
-def answer(folder: Path, *, cipher: DataKey | None = None) -> Studied | str:
-    """What the task came to: a revision, or why there is none ("" where the process has said nothing)."""
-    try:
-        report = json.loads(_read(folder / REPORT, cipher))
-    except FileNotFoundError:
-        return ""
-    if "error" in report:
-        return str(report["error"])
-    return Studied({name: _read(folder / REVISION / name, cipher) for name in sorted(FILES)}, report)
-
-
-def _write(path: Path, data: bytes, cipher: DataKey | None) -> None:
-    """Whole or not at all: a process that is killed while it writes has said nothing."""
-    stored, aside = data if cipher is None else cipher.seal(path.name, data), path.with_name(f".{path.name}")
-    with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-        file.write(stored)
-    os.replace(aside, path)
-
-
-def _read(path: Path, cipher: DataKey | None) -> bytes:
-    data = path.read_bytes()
-    return data if cipher is None else cipher.open(path.name, data)

@@ -12,9 +12,10 @@ import torch
 
 from persona_memory.adapters import parse_name
 from persona_memory.errors import AdapterRetired
-from persona_memory.parametric import studying
+from persona_memory.parametric import handing, studying
 from persona_memory.parametric.base import BaseModel
 from persona_memory.parametric.local import LocalAdapters, acquire, cipher_of
+from persona_memory.parametric.lora import Weights
 from persona_memory.parametric.studying import Plan, Task
 from persona_memory.parametric.training import Progress
 from persona_memory.protocols import Drifted, Example, Revisions, Studied, Study
@@ -116,8 +117,9 @@ class Trainer:
         with self._lock:
             self._ends[study.adapter_id] = end
         try:
+            parent = None if study.parent is None else await self._weights(study.parent)
             await acquire(self._turn)
-            training = asyncio.ensure_future(asyncio.to_thread(self._study, study, end))
+            training = asyncio.ensure_future(asyncio.to_thread(self._study, study, parent, end))
             try:
                 return await asyncio.shield(training)
             except asyncio.CancelledError:
@@ -128,7 +130,11 @@ class Trainer:
             with self._lock:
                 del self._ends[study.adapter_id]
 
-    def _study(self, study: Study, end: threading.Event) -> Studied:
+    async def _weights(self, adapter_id: str) -> Weights:
+        async with self._asking() as local:
+            return await local.weights(adapter_id)
+
+    def _study(self, study: Study, parent: Weights | None, end: threading.Event) -> Studied:
         def go_on(progress: Progress | None = None) -> None:
             if end.is_set():
                 raise AdapterRetired(study.adapter_id, "something that it is trained on was erased")
@@ -141,8 +147,8 @@ class Trainer:
             go_on()
             study.workspace.mkdir(parents=True, exist_ok=True, mode=0o700)
             return studying.study(
-                self._base, Task.of(self._base, self._plan, study),
-                checkpoint=study.workspace / studying.CHECKPOINT, cipher=cipher_of(study), progress=go_on,
+                self._base, Task.of(self._base, self._plan, study), parent=parent,
+                checkpoint=study.workspace / handing.CHECKPOINT, cipher=cipher_of(study), progress=go_on,
             )  # fmt: skip
         finally:
             self._turn.release()

@@ -26,6 +26,11 @@ COVERED, COVERED_ALONE, COVERED_FAINT, COVERED_FLOOR = 0.50, 0.30, 0.20, 0.10
 
 FEW = 3
 
+SURE, SURE_ALONE = (-5.9, 8.5, 6.1), (-3.2, 6.6)
+"""A logistic's intercept and weights of cosine and coverage; ALONE without a cosine: whether what is recalled holds
+the evidence of a question, fitted on LoCoMo's development dialogues (scripts/fit_confidence.py prints how well it is
+calibrated on the others)."""
+
 UNRELATED = (
     "The train to the coast leaves at noon.",
     "He prefers his coffee without sugar.",
@@ -68,3 +73,19 @@ def relevant(cosines: Floats, coverage: Floats, *, background: float) -> tuple[N
     if surely.any():
         return (coverage >= COVERED_FLOOR) | (known >= above(FLOOR, background)), True
     return (coverage >= COVERED_FAINT) | (known >= above(FAINT, background)), False
+
+
+def confidence(cosines: Floats, coverage: Floats, *, background: float) -> Floats:
+    """The probability that what is recalled says what is asked for, if a row like this one is its best, shape (n,).
+
+    SPRInG's learned gate (arXiv 2601.09974 has a quantile): it depends on nothing that came before or comes later, and
+    two-stream decoding takes λ from it.
+
+    Args:
+        cosines, coverage, background: as for `relevant`.
+    """
+    (bias, meaning, words), (alone, covered) = SURE, SURE_ALONE
+    near = np.clip((cosines - background) / (1.0 - background), 0.0, 1.0)
+    logits = np.where(np.isnan(cosines), alone + covered * coverage, bias + meaning * near + words * coverage)
+    found: Floats = (0.5 * (1.0 + np.tanh(0.5 * logits))).astype(np.float32)
+    return found

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from persona_memory.retrieval.gate import FEW, FULL, above, relevant
+from persona_memory.retrieval.gate import FEW, FULL, above, confidence, relevant
 from persona_memory.retrieval.query import Query
 from persona_memory.retrieval.superseding import superseded
 from persona_memory.retrieval.view import ROLES, PersonView
@@ -107,7 +107,7 @@ def rank(
         keep = _kept(view, exclude)
         if not keep.any() or not (query.terms or query.embed_text):
             return []
-        near = _neighbours(view.table)
+        near = neighbours(view.table)
         shares = (weights.near, weights.near, weights.far, weights.far)
         found, coverage = view.words.match(query.terms, windows=tuple(zip(near, shares, strict=True)), keep=keep)
         cosines, then = _cosines(view, dense, waiting), _said_then(view.table, query)
@@ -122,7 +122,9 @@ def rank(
         if changed:
             parts["newer"] = _in_place_of(changed, np.sum(list(parts.values()), axis=0))
             best = _by_score(parts, best, most=limit)
-        return _hits(view, best[:limit], parts, changed)
+        best = best[:limit]
+        sure = confidence(cosines[best], coverage[best], background=weights.background)
+        return _hits(view, best, parts, changed, sure)
 
 
 def _kept(view: PersonView, exclude: Collection[int]) -> NDArray[np.bool_]:
@@ -135,7 +137,7 @@ def _kept(view: PersonView, exclude: Collection[int]) -> NDArray[np.bool_]:
     return keep
 
 
-def _neighbours(table: NDArray[np.void]) -> tuple[Rows, Rows, Rows, Rows]:
+def neighbours(table: NDArray[np.void]) -> tuple[Rows, Rows, Rows, Rows]:
     """Each row's turn before, after, two before, two after in its session, or −1; four arrays of shape (n,)."""
     before, after = table["before"], table["after"]
     # −1 picks the place appended last, which holds −1 again.
@@ -245,16 +247,18 @@ def _in_place_of(changed: Mapping[int, int], scores: Floats) -> Floats:
     return lift
 
 
-def _hits(view: PersonView, rows: NDArray[np.intp], parts: _Parts, changed: Container[int]) -> list[Hit]:
-    """The hits of these rows, in their order; `changed` are superseded."""
+def _hits(view: PersonView, rows: NDArray[np.intp], parts: _Parts, changed: Container[int], sure: Floats) -> list[Hit]:
+    """The hits of these rows, in their order; `changed` are superseded, `sure` is each one's confidence."""
     summands = zip(*(part[rows].tolist() for part in parts.values()), strict=True)
     return [
-        _hit(view, view.items[row], dict(zip(parts, values, strict=True)), since_changed=row in changed)
-        for row, values in zip(rows.tolist(), summands, strict=True)
+        _hit(view, view.items[row], dict(zip(parts, values, strict=True)), since_changed=row in changed, confidence=p)
+        for row, values, p in zip(rows.tolist(), summands, sure.tolist(), strict=True)
     ]
 
 
-def _hit(view: PersonView, item: Turn | Memory, parts: dict[str, float], *, since_changed: bool) -> Hit:
+def _hit(
+    view: PersonView, item: Turn | Memory, parts: dict[str, float], *, since_changed: bool, confidence: float
+) -> Hit:
     score = min(max(sum(parts.values()), 0.0), 1.0)
     if isinstance(item, Turn):
         return Hit(
@@ -270,6 +274,7 @@ def _hit(view: PersonView, item: Turn | Memory, parts: dict[str, float], *, sinc
             thread_id=item.thread_id,
             message_id=item.message_id,
             since_changed=since_changed or item.seq in view.changed,
+            confidence=confidence,
         )
     source = view.turn(item.sources[0]) if item.sources else None
     return Hit(
@@ -283,4 +288,5 @@ def _hit(view: PersonView, item: Turn | Memory, parts: dict[str, float], *, sinc
         speaker=source.speaker if source else None,
         thread_id=source.thread_id if source else None,
         message_id=source.message_id if source else None,
+        confidence=confidence,
     )

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from persona_memory.testing.chat import Answer, Hang, ScriptedCall, ScriptedChatModel
 from persona_memory.testing.faults import FAULTS, Fault, Faulty, ProviderError, rate_limit
+from persona_memory.testing.untrained import UntrainedAdapters, untrained_files
 
 if TYPE_CHECKING:
+    from persona_memory.testing.engine import FakeVllm
     from persona_memory.testing.indexes import VectorIndexConformance
     from persona_memory.testing.upstream import Cut, Failure, FakeOpenAI
 
@@ -18,18 +20,24 @@ __all__ = [
     "Cut",
     "Failure",
     "FakeOpenAI",
+    "FakeVllm",
     "Fault",
     "Faulty",
     "Hang",
     "ProviderError",
     "ScriptedCall",
     "ScriptedChatModel",
+    "UntrainedAdapters",
     "VectorIndexConformance",
     "rate_limit",
+    "untrained_files",
 ]
 
 
-_LATE = {"VectorIndexConformance": "indexes", "Cut": "upstream", "Failure": "upstream", "FakeOpenAI": "upstream"}
+_LATE = {
+    "VectorIndexConformance": "indexes", "Cut": "upstream", "Failure": "upstream", "FakeOpenAI": "upstream",
+    "FakeVllm": "engine",
+}  # fmt: skip
 """Names that need what running code does not: pytest, or a server."""
 
 

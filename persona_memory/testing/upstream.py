@@ -53,6 +53,7 @@ class FakeOpenAI:
         replies: in order, then "Noted."; or a function from a request's JSON to its reply.
         delay: seconds before each answer.
         pace: seconds between two parts of a stream; each part is a word.
+        routes: further routes, which go before its own.
 
     Attributes:
         base_url: what a client takes for it, e.g. "http://127.0.0.1:40001/v1".
@@ -67,6 +68,7 @@ class FakeOpenAI:
         *,
         delay: float = 0.0,
         pace: float = 0.0,
+        routes: Sequence[Route] = (),
     ) -> None:
         self.delay, self.pace = delay, pace
         self.requests: list[dict[str, Any]] = []
@@ -77,7 +79,7 @@ class FakeOpenAI:
         self._socket = socket.socket()
         self._socket.bind(("127.0.0.1", 0))
         self.base_url = f"http://127.0.0.1:{self._socket.getsockname()[1]}/v1"
-        config = uvicorn.Config(self._app(), log_level="critical", lifespan="off", timeout_graceful_shutdown=1)
+        config = uvicorn.Config(self._app(routes), log_level="critical", lifespan="off", timeout_graceful_shutdown=1)
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=lambda: self._server.run(sockets=[self._socket]), daemon=True)
 
@@ -92,20 +94,25 @@ class FakeOpenAI:
         self._thread.join()
         self._socket.close()
 
-    def _app(self) -> Starlette:
+    def _app(self, routes: Sequence[Route]) -> Starlette:
         return Starlette(
             routes=[
-                Route("/v1/chat/completions", self._chat, methods=["POST"]),
-                Route("/v1/responses", self._responses, methods=["POST"]),
+                *routes,
+                Route("/v1/chat/completions", self.chat, methods=["POST"]),
+                Route("/v1/responses", self.respond, methods=["POST"]),
                 Route("/v1/models", _models),
-                Route("/v1/models/{model:path}", lambda request: JSONResponse(_model(request.path_params["model"]))),
+                Route(
+                    "/v1/models/{model:path}", lambda request: JSONResponse(model_card(request.path_params["model"]))
+                ),
             ]
         )
 
-    async def _chat(self, request: Request) -> Response:
+    async def chat(self, request: Request) -> Response:
+        """A chat completion, as the script says."""
         return await self._answer(request, "messages", _chat_whole, _chat_events)
 
-    async def _responses(self, request: Request) -> Response:
+    async def respond(self, request: Request) -> Response:
+        """A response, as the script says."""
         return await self._answer(request, "input", _response_whole, _response_events)
 
     async def _answer(
@@ -154,10 +161,11 @@ def _invalid(message: str) -> Response:
 
 
 def _models(request: Request) -> Response:
-    return JSONResponse({"object": "list", "data": [_model(MODEL)]})
+    return JSONResponse({"object": "list", "data": [model_card(MODEL)]})
 
 
-def _model(name: str) -> dict[str, Any]:
+def model_card(name: str) -> dict[str, Any]:
+    """A model as it is listed."""
     return {"id": name, "object": "model", "created": 0, "owned_by": "nobody"}
 
 

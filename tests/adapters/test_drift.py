@@ -26,7 +26,7 @@ from persona_memory.adapters import (
     threshold,
     worst_explained,
 )
-from persona_memory.adapters.drift import FEW, MOST, from_json, quantile, to_json
+from persona_memory.adapters.drift import FEW, MOST, quantile
 from persona_memory.errors import InvalidInput
 from persona_memory.types import Role, Turn
 
@@ -185,12 +185,8 @@ def test_a_training_renews_the_buffer_and_the_measure() -> None:
 
 
 def test_what_is_kept_names_turns_and_an_erasure_takes_them_out() -> None:
-    """As JSON and back; no text is in it."""
     state = Continual((Mark(1, 0.5), Mark(2, 1.5)), (Mark(2, 0.0),), (Mark(2, 2.5),), (Mark(3, 7.0),))
-    assert from_json(to_json(state)) == state
     assert state.without([2, 3]) == Continual((Mark(1, 0.5),))
-    with pytest.raises(InvalidInput, match="no state of continual training"):
-        from_json(b'{"arrived": 1}')
 
 
 def test_the_oldest_marks_go_first() -> None:

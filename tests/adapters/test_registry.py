@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from persona_memory import PersonaMemory
+from persona_memory import PersonaMemory, open_adapters
 from persona_memory.adapters import revisions
-from persona_memory.adapters.files import FILES
-from persona_memory.errors import AdapterError, NotFound, StaleJob
+from persona_memory.adapters.files import FILES, MANIFEST
+from persona_memory.adapters.files import WEIGHTS as WEIGHTS_FILE
+from persona_memory.errors import AdapterError, AdapterRefused, AdapterRetired, NotFound, StaleJob
 from persona_memory.ledger import Ledger, Person, people
 from persona_memory.registry import KEPT, AdapterRegistry, retire_erased
 from persona_memory.retrieval.hashing import HashingEmbedder
+from persona_memory.testing import untrained_files
 from persona_memory.types import Adapter
 
 NOW = datetime(2026, 3, 1, 9, tzinfo=UTC)
@@ -284,3 +287,64 @@ def test_what_a_killed_deletion_has_left_goes_with_the_next_one(registry: Adapte
     (registry.folder / one.adapter_id).rename(registry.folder / ".aside-half")  # and here it was killed
     registry.tidy("ana")
     assert [path.name for path in registry.folder.iterdir()] == []
+
+
+def test_the_files_of_what_may_be_served_are_those_that_were_registered(registry: AdapterRegistry) -> None:
+    """For an engine, which believes every file: one that was changed is refused, one that is retired is not read."""
+    name = begin(registry).adapter_id
+    files = untrained_files(name)
+    registry.evaluate("ana", name, files, report=PASSED)
+    assert registry.files(name) == files
+    weights = registry.folder / name / WEIGHTS_FILE
+    weights.write_bytes(files[WEIGHTS_FILE] + b"\0")
+    with pytest.raises(AdapterRefused, match="was changed or cut short"):
+        registry.files(name)
+    weights.write_bytes(files[WEIGHTS_FILE])
+    (registry.folder / name / MANIFEST).write_bytes(files[MANIFEST].replace(b"base-1", b"base-2"))
+    with pytest.raises(AdapterRefused, match="not the one that was registered"):
+        registry.files(name)
+    registry.retire("ana", name, reason="erased")
+    with pytest.raises(AdapterRetired):
+        registry.files(name)
+    with pytest.raises(NotFound):
+        registry.files(f"{'a' * 26}-r000001")
+
+
+def test_what_stands_is_told_of_all_namespaces(registry: AdapterRegistry) -> None:
+    """An engine serves them all: what one of them does not know may be another's, and what none knows is erased."""
+    served, gone = serve(registry), serve(registry, "ben")
+    registry.retire("ben", gone.adapter_id, reason="erased")
+    with closing(Ledger(registry._ledger.url, namespace=f"{registry._ledger.namespace}-other")) as ledger:
+        other = AdapterRegistry(ledger, registry.folder)
+        names = [served.adapter_id, gone.adapter_id, f"{'a' * 26}-r000001"]
+        assert other.standing(names) == registry.standing(names) == {served.adapter_id}
+        assert registry.standing([]) == set()
+
+
+def test_adapters_can_be_opened_without_their_memory(tmp_path: Path) -> None:
+    """As an engine's process does: nothing else of the home is opened."""
+    with PersonaMemory.open(tmp_path, embeddings=HashingEmbedder(), worker=False) as memory:
+        name = trained(memory._learning.adapters).adapter_id
+    with open_adapters(tmp_path) as adapters:
+        assert adapters.standing([name]) == {name}
+        assert len(adapters.digest(name) or "") == 64
+
+
+@pytest.mark.parametrize("back", [False, True], ids=["gone", "come back"])
+def test_what_was_erased_on_another_machine_goes_here(tmp_path: Path, back: bool) -> None:
+    """Machines share a ledger, not their folders: the weights of who was deleted leave both, and stop no new ones."""
+    with opened(tmp_path) as memory:
+        here, there = (AdapterRegistry(memory._ledger, tmp_path / name) for name in ("here", "there"))
+        for user_id in ("ana", "ben"):
+            memory.observe([("user", "I live in Porto.")], user_id=user_id)
+            serve(there, user_id)
+        there.workspace(begin(there).adapter_id).mkdir()
+        memory.delete_user(user_id="ana")
+        assert len(revisions(there.folder)) == 2
+        if back:
+            memory.observe([("user", "I live in Oslo.")], user_id="ana", thread_id="anew")
+            assert serve(there).adapter_id in revisions(there.folder)
+        assert [here.sweep(), there.sweep()] == [0, 0 if back else 2]
+        (bens,) = there.versions("ben")
+        assert {bens.adapter_id, *(one.adapter_id for one in there.versions("ana"))} == set(revisions(there.folder))
+        assert not list(there.folder.glob(".training-*"))

@@ -99,6 +99,10 @@ def test_a_decision_is_consistent(
     assert (found.adapter_id is not None) == (found.name in ("interpolated", "parametric"))
     assert not found.consolidate or (trainable and active is None and needed > budget and found.overflows >= 3)
     assert found.reason
+    assert (found.case == "often") == found.consolidate
+    assert (found.case == "adapter") == (found.adapter_id is not None)
+    assert {"none": "nothing", "context": "fits"}.get(found.name, found.case) == found.case
+    assert (found.case == "untrainable") == (needed > budget and not trainable)
 
 
 @pytest.mark.parametrize(

@@ -95,10 +95,11 @@ def test_who_withdraws_or_erases_takes_every_start_along(starts: Starts) -> None
 
 
 def test_what_a_killed_training_left_goes_too(starts: Starts) -> None:
-    """Files without an entry in the list, and checkpoints: nobody knows who is in them."""
+    """Files without an entry in the list, checkpoints, one that was half written: nobody knows who is in them."""
     added(starts)
     write_revision(starts.folder, "start-000002", dict.fromkeys(FILES, b"weights"))
-    (starts.folder / f"maml-0{UNFINISHED}").write_bytes(b"weights")
+    for name in (f"maml-0{UNFINISHED}", f".maml-0{UNFINISHED}.4711"):
+        (starts.folder / name).write_bytes(b"weights")
     assert starts.next_name() == "start-000003"
     assert starts.keep_agreed({}, now=NOW) == []
     assert sorted(path.name for path in starts.folder.iterdir()) == [".lock", "start-000001", LIST]

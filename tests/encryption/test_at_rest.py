@@ -88,13 +88,13 @@ def stored_vectors(memory: PersonaMemory, user_id: str) -> list[bytes]:
 def trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Path, PersonaMemory, list[Path]]]:
     """A home in which an adapter was trained, and what lay in its workspace when the training had ended."""
     pytest.importorskip("torch", reason='needs pip install "persona-memory[parametric]"')
-    from persona_memory.parametric import BaseModel, LocalAdapters, studying
+    from persona_memory.parametric import BaseModel, LocalAdapters, handing
     from tests.parametric.checkpoints import write
     from tests.parametric.test_local import PETS, PLAN, Pets
 
     base = write(tmp_path / "base", "qwen3", max_position_embeddings=2048)
     kept: list[Path] = []
-    answer = studying.answer
+    answer = handing.answer
 
     def looked(folder: Path, **options: object) -> object:
         for path in [*folder.rglob("*")] if folder.is_dir() else ():
@@ -104,7 +104,7 @@ def trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[P
                 kept[-1].write_bytes(path.read_bytes())
         return answer(folder, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(studying, "answer", looked)
+    monkeypatch.setattr(handing, "answer", looked)
     home = tmp_path / "home"
     with (
         LocalAdapters(BaseModel.load(base, dtype="float32"), plan=PLAN) as local,

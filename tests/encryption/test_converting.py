@@ -31,7 +31,7 @@ def opened(home: Path, key: Any = None) -> PersonaMemory:
 
 @pytest.fixture
 def plain(tmp_path: Path) -> Path:
-    """The home of a plain memory of two people, one with an adapter and a training that was cut short."""
+    """The home of a plain memory of two people, one with an adapter; two trainings, one of a start, were cut short."""
     home = tmp_path / "plain"
     with opened(home) as memory:
         memory.observe([("user", SAID)], user_id="ana", speaker="Ana")
@@ -45,6 +45,8 @@ def plain(tmp_path: Path) -> Path:
         workspace = registry.workspace(made.adapter_id)
         workspace.mkdir()
         (workspace / "task.json").write_text(SAID)
+        registry.starts.folder.mkdir()
+        (registry.starts.folder / "maml-0123456789abcdef.training").write_text(SAID)
     return home
 
 
@@ -119,6 +121,7 @@ def test_a_kill_in_the_middle_is_gone_on_from(plain: Path, step: str) -> None:
     assert files_with(plain, b"Rexcanary") == files_with(plain, b"weights of Ana") == []
     with opened(plain, KEY) as memory:
         assert everything(memory) == before
+        assert [one.problems for one in memory.doctor().checks if one.name == "keys"] == [()]
 
 
 def test_the_master_key_is_changed(plain: Path) -> None:

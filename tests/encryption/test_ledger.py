@@ -5,18 +5,21 @@ from __future__ import annotations
 import base64
 import shutil
 import sqlite3
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import insert
 
-from persona_memory import PersonaMemory
+from persona_memory import NotFound, PersonaMemory
 from persona_memory.encryption import KEY_VARIABLE, MAGIC, LocalKey, new_key
 from persona_memory.errors import EncryptionError, InvalidInput, KeyDestroyed, Tampered, WrongKey
 from persona_memory.ledger import Ledger, Person, events, keys, people
 from persona_memory.ledger.schema import events as table
 from persona_memory.retrieval.hashing import HashingEmbedder
+from persona_memory.testing import ScriptedChatModel
 from tests.memory.conftest import Open
 
 from .conftest import KEY
@@ -180,6 +183,24 @@ def test_who_comes_back_gets_another_key_in_every_process(open_memory: Open) -> 
     assert open_memory().recall("my dog", user_id="ana").hits[0].text == "My dog is called Rex."
 
 
+def test_what_is_rolled_back_leaves_no_key(open_memory: Open, tmp_path: Path) -> None:
+    """A call that finds nothing, and a job that was under way when its person was deleted, leave no name either."""
+    secret = "quetzalcoatl"
+
+    def answer(*_: object) -> dict[str, list[object]]:
+        receipts.append(memory.delete_user(user_id=secret).id)
+        return {"memories": [], "topics": [], "forget": []}
+
+    memory, receipts = open_memory(model=ScriptedChatModel(answers=answer)), list[str]()
+    memory.observe([("user", "I live in Porto.")], user_id=secret)
+    memory.flush(timeout=60)
+    with pytest.raises(NotFound):
+        memory.forget(["t1"], user_id=secret)
+    assert [memory.verify_erasure(one).ok for one in receipts] == [True]
+    assert memory.doctor().ok
+    assert not any(secret.encode() in path.read_bytes() for path in (tmp_path / "home").iterdir())
+
+
 def test_the_secret_of_the_hashes_is_not_in_the_ledger(open_memory: Open, tmp_path: Path) -> None:
     """With it, whoever has a copy could try whether somebody has said a sentence."""
     memory = open_memory()
@@ -237,7 +258,7 @@ def test_a_key_service_unwraps_each_key_once(tmp_path: Path) -> None:
 def test_on_postgres_the_keys_are_in_tables_of_their_own(postgres_url: str, tmp_path: Path) -> None:
     """A dump that leaves them out cannot be read, and a deleted person's key is gone."""
     psycopg: Any = pytest.importorskip("psycopg")
-    plain = postgres_url.replace("postgresql+psycopg://", "postgresql://")
+    plain = plain_url(postgres_url)
     name = f"encrypted_{abs(hash(str(tmp_path)))}"
     with psycopg.connect(plain, autocommit=True) as raw:
         raw.execute(f"CREATE DATABASE {name}")
@@ -267,6 +288,29 @@ def test_on_postgres_the_keys_are_in_tables_of_their_own(postgres_url: str, tmp_
         PersonaMemory.open(tmp_path, encryption=new_key(), **options)
 
 
+def test_two_who_store_somebody_at_the_same_moment_leave_one_key(postgres_url: str, tmp_path: Path) -> None:
+    """On Postgres they write side by side; the key of the slower one goes."""
+    name = f"twice_{abs(hash(str(tmp_path)))}"
+    with pytest.importorskip("psycopg").connect(plain_url(postgres_url), autocommit=True) as raw:
+        raw.execute(f"CREATE DATABASE {name}")
+    ledger = Ledger(postgres_url.replace("/postgres?", f"/{name}?"), master=LocalKey(bytes(32)))
+    ana, found = Person("default", "ana"), list[people.Counters]()
+
+    def second() -> None:
+        with ledger.write() as tx:
+            found.append(people.lock(tx, ana))
+
+    thread = threading.Thread(target=second)
+    with ledger.write() as tx:
+        found.append(people.lock(tx, ana))
+        thread.start()
+        time.sleep(0.5)  # it has looked, and waits for this transaction
+    thread.join()
+    assert ledger.vault is not None
+    assert {one.key for one in found} == ledger.vault.owners().keys()
+    ledger.close()
+
+
 def test_events_of_two_people_in_one_transaction_get_their_own_keys(tmp_path: Path) -> None:
     """Each opens for its owner only, as the worker stores results of several people together."""
     ledger = Ledger(f"sqlite:///{tmp_path / 'memory.db'}", master=LocalKey(bytes(32)))
@@ -280,6 +324,10 @@ def test_events_of_two_people_in_one_transaction_get_their_own_keys(tmp_path: Pa
     with ledger.read() as connection:
         assert [events.one(connection, one, 1).text for one in both] == ["ana lives in Porto.", "ben lives in Porto."]
     ledger.close()
+
+
+def plain_url(url: str) -> str:
+    return url.replace("postgresql+psycopg://", "postgresql://")
 
 
 def ledger_time() -> Any:

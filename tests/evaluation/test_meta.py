@@ -90,6 +90,15 @@ def test_feedback_weighs_what_was_misheard(base: BaseModel) -> None:
         )
         changed = [one.ids != other.ids for one, other in zip(right, none, strict=True)]
         assert 0 < sum(changed) < len(changed) / 2
+        preferred = asked_task(base, who, asked="dev", feedback="preferred").support
+        assert [one.weights for one in preferred[: len(known)]] == [one.weights for one in known]
+        replies = {one.ids: one.rating for one in preferred[len(known) :]}
+        assert replies == {
+            one.ids: -1.0 if is_wrong else 1.0
+            for one, is_wrong in zip(none, changed, strict=True)
+            if one.ids in replies
+        }
+        assert set(replies.values()) == {-1.0, 1.0}
         for one, other, is_wrong in zip(none, known, changed, strict=True):
             assert one.ids == other.ids
             factor = max(other.weights) / max(one.weights)
@@ -143,7 +152,8 @@ def measured(loss: float, **more: Any) -> dict[str, Any]:
     curve = [[loss], [loss / 2], [loss / 4], [loss / 6], [loss / 8]]
     return {
         "rates": [1.0] * 4, "tokens": 6000, "seconds": 2.0, "curve": curve, "a step": 100.0, "reading": [0.1],
-        "none": [1.0], "right": [0.5], "noisy": [0.6], **more,
+        "none": [1.0], "right": [0.5], "noisy": [0.6],
+        "preferred": [0.5], "preferred, noisy": [0.6], **more,
     }  # fmt: skip
 
 

@@ -42,13 +42,23 @@ def run(example: Path, tmp_path: Path, *arguments: str) -> str:
     environment["RAY_AUTH_MODE"] = "disabled"  # no token is written to the developer's home
     command = [sys.executable, str(example), *arguments]
     done = subprocess.run(
-        command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=100, check=False
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=600, check=False
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
 SHOWN = {
+    "erase.py": ["1 of fields", "complete: True", "after a replay: {}", "proven: True"],
+    "from_mem0.py": ["2026-02-01  Has a cat called Miso", "'diet': ['vegetarian']", "diet: vegetarian"],
+    "show_memory.py": ["/ui/profile says where she lives: True", "another person's page: 404"],
+    "tutor.py": ["recursion: gap", "loops: familiar", "loops: learning", "next: recursion", "worth asking: "],
+    "weights.py": [
+        "context_overflow, because",
+        "interpolated, because",
+        "(right)",
+        "after forgetting one turn: retired",
+    ],
     "agent.py": ["Miso", "I find nothing about that", "learnt of ana: ['"],
     "mcp_client.py": ["tools: recall, search_memory", "Remembered as m", "allergic to peanuts", "newest last"],
     "any_function.py": [
@@ -63,6 +73,12 @@ SHOWN = {
     "own_graph.py": ["route: context, because", "numerator", "failures of the memory: none"],
     "ray_fleet.py": ["done: 2 workers · 0 jobs left", "Has a cat", "jobs left: 0"],
     "store.py": ["ana: 4 new, 0 held already, 1 fields", "Miso", "written back: 2", "{'name': 'Ana'}"],
+    "vllm_adapters.py": [
+        "Hello!\n    → base-1",
+        "-r000001 speaking",
+        "completely: True",
+        "2 were loaded; failures: {}",
+    ],
     "subgraph.py": ["plan: ask the user", "plan: use ", "“I am allergic to peanuts.”"],
 }
 
@@ -72,10 +88,20 @@ NEEDS = {
     "mcp_client.py": ["mcp"],
     "openai_bot.py": ["openai", "uvicorn"],
     "ray_fleet.py": ["ray"],
+    "show_memory.py": ["fastapi", "httpx"],
+    "weights.py": ["torch", "transformers"],
+    "vllm_adapters.py": ["openai", "uvicorn"],
 }
 
 
-@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
+TRAINS = "weights.py"
+"""It trains an adapter."""
+
+
+@pytest.mark.parametrize(
+    "example",
+    [pytest.param(one, marks=pytest.mark.proof if one.name == TRAINS else (), id=one.name) for one in EXAMPLES],
+)
 def test_an_example_runs_offline(example: Path, tmp_path: Path) -> None:
     """It ends well, remembers what it was told, and keeps out of the user's own memory, as it says on top."""
     for package in NEEDS.get(example.name, ()):

@@ -39,11 +39,13 @@ def test_what_was_forgotten_is_proven_gone(known: PersonaMemory, clock: Clock) -
 
 
 def test_a_deletion_is_proven_and_the_return_of_the_person_is_none_of_it(known: PersonaMemory, clock: Clock) -> None:
-    """Nobody has to say who it was; what is said anew is no trace of what was."""
+    """Nobody has to say who it was; what is said and trained anew is no trace of what was."""
+    adapter(known, "ben")
     receipt = known.delete_user(user_id="ben")
     assert known.verify_erasure(receipt.id, text=SECRET).ok
     clock.move(minutes=1)
     say(known, "ben", "I am back.", thread="anew")
+    adapter(known, "ben")
     assert wrong(known.verify_erasure(receipt.id, text=SECRET)) == {}
 
 
@@ -127,6 +129,14 @@ def test_a_text_is_found_wherever_it_is(known: PersonaMemory, home: Path) -> Non
     assert "memory.db-wal" in found
     (home / "notes.tmp").write_bytes(b"." * ((1 << 22) - 5) + SECRET.encode() + b"." * 100)
     assert wrong(known.verify_erasure(receipt.id, text=SECRET))["text"] == "notes.tmp: the text, 1 time"
+
+
+def test_a_capital_that_the_database_does_not_lower_hides_no_row(known: PersonaMemory) -> None:
+    """SQLite knows the letters of ASCII only; a text that is broken over two pages is found in its row alone."""
+    receipt = known.forget(["t2"], user_id="ben")
+    say(known, "ana", "I live in Évora now.", thread="moved")
+    found = wrong(known.verify_erasure(receipt.id, text="Évora"))["text"]
+    assert "events: 3 rows with the text; memories: 1 row" in found
 
 
 def test_a_text_that_only_freed_pages_hold_is_found(known: PersonaMemory, home: Path) -> None:

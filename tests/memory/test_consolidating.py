@@ -71,6 +71,7 @@ class Trainer:
     routes: list[Route] = field(default_factory=list)
     failing: list[Exception] = field(default_factory=list)
     drifted: Drifted = field(default_factory=lambda: Drifted(True, "as told"))
+    residual: Sequence[int] = ()
     revisions: Revisions | None = None
 
     def trainable(self) -> bool:
@@ -101,7 +102,8 @@ class Trainer:
         if self.failing:
             raise self.failing.pop()
         files = {WEIGHTS: b"w", CONFIG: b"c", MANIFEST: study.adapter_id.encode()}
-        return Studied(files, {"passed": self.passes, "reason": "as told", "recall": 0.9})
+        report = {"passed": self.passes, "reason": "as told", "recall": 0.9, "residual": list(self.residual)}
+        return Studied(files, report)
 
 
 @pytest.fixture
@@ -131,6 +133,10 @@ def tell(memory: PersonaMemory, clock: Clock, *said: str, user_id: str = "ana") 
         clock.move(days=1)
         memory.observe([("user", text)], user_id=user_id, thread_id=f"t{clock.now:%j}")
     memory.flush()
+
+
+def turn_of(memory: PersonaMemory, text: str) -> int:
+    return next(seq for hit in memory.search(text[:-1], user_id="ana") if text in hit.text for seq in hit.sources)
 
 
 def overflow(memory: PersonaMemory, times: int = 1) -> Route:
@@ -266,6 +272,59 @@ def test_ratings_weigh_what_is_learnt(memory: PersonaMemory, clock: Clock, train
     assert weights["Your dog is called Basil."] == 1.5
     assert weights["You work as a baker."] == 0.5
     assert weights["You live in Porto."] == 1.0
+
+
+def chat(memory: PersonaMemory, thread_id: str, *said: str) -> None:
+    """The person and the assistant in turn."""
+    roles = ("user", "assistant") * len(said)
+    memory.observe(list(zip(roles, said, strict=False)), user_id="ana", thread_id=thread_id)
+    memory.flush()
+
+
+def rated(trainer: Trainer) -> list[tuple[str, str, str]]:
+    return [(one.kind, one.question, one.answer) for one in trainer.studies[-1].examples if one.kind in ("up", "down")]
+
+
+def test_replies_that_were_rated_are_learnt_from(memory: PersonaMemory, clock: Clock, trainer: Trainer) -> None:
+    """Each after what the person had said, by its last rating; a memory's rating is of no reply."""
+    tell(memory, clock, *FACTS)
+    chat(memory, "q", "Who is my dog?", "Basil.", "And my job?", "You are <|im_end|> a pilot.")
+    memory.feedback("up", user_id="ana", thread_id="q")
+    memory.feedback("down", user_id="ana", thread_id="q")
+    chat(memory, "q", "Who barks here?", "Basil, of course.")
+    memory.feedback("up", user_id="ana", thread_id="q")
+    chat(memory, "long", "Tell me a story.", "Once upon a time. " * 40)
+    memory.feedback("up", user_id="ana", thread_id="long")
+    chat(memory, "alone", "I wonder.")
+    memory.feedback("down", user_id="ana", thread_id="alone")
+    memory.feedback("up", user_id="ana", thread_id="q", memory_id=memory.memories(user_id="ana")[0].id)
+    memory.consolidate(user_id="ana")
+    memory.flush()
+    assert rated(trainer) == [
+        ("down", "And my job?", "You are &lt;|im_end|> a pilot."),
+        ("up", "Who barks here?", "Basil, of course."),
+    ]
+    assert not any(one.kind in ("up", "down") for one in trainer.studies[-1].held_out)
+
+
+def test_a_reply_that_tells_what_is_over_or_forgotten_is_not_learnt_from(
+    memory: PersonaMemory, clock: Clock, trainer: Trainer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However much it was liked."""
+    monkeypatch.setitem(FACTS, "I live in Lisbon now.", ("Where do I live?", "You live in Lisbon."))
+    tell(memory, clock, *list(FACTS)[:5])
+    for question, reply in (("And my home?", "You live in Porto."), ("And my music?", "You play the cello.")):
+        chat(memory, question, question, reply)
+        memory.feedback("up", user_id="ana", thread_id=question)
+    memory.consolidate(user_id="ana")
+    memory.flush()
+    assert [answer for *_, answer in rated(trainer)] == ["You live in Porto.", "You play the cello."]
+    tell(memory, clock, "I moved, I live in Lisbon now.")
+    (cello,) = (one for one in memory.memories(user_id="ana") if "cello" in one.text)
+    memory.forget([cello.id], user_id="ana")
+    memory.flush()
+    assert len(trainer.studies) == 2
+    assert rated(trainer) == []
 
 
 def test_what_the_person_has_closed_is_not_learnt(memory: PersonaMemory, clock: Clock, trainer: Trainer) -> None:
@@ -446,6 +505,76 @@ def test_what_was_replaced_is_unlearnt_though_little_else_is_new(
     memory.consolidate(user_id="ana")
     memory.flush()
     assert len(trainer.studies) == 2
+
+
+def test_what_ended_is_unlearnt_though_nothing_took_its_place(
+    memory: PersonaMemory, clock: Clock, trainer: Trainer
+) -> None:
+    tell(memory, clock, *FACTS)
+    memory.consolidate(user_id="ana")
+    memory.flush()
+    trainer.drifted = Drifted(False, "0 of 3 score above 1.00")
+    tell(memory, clock, "I no longer play the cello.", *[f"It rains, {day}." for day in range(8)])
+    memory.consolidate(user_id="ana")
+    memory.flush()
+    told = [" ".join(one.answer for one in study.examples) for study in trainer.studies]
+    assert ["cello" in one for one in told] == [True, False]
+    tell(memory, clock, *[f"It pours, {day}." for day in range(8)])
+    memory.consolidate(user_id="ana")
+    memory.flush()
+    assert len(trainer.studies) == 2  # once is enough
+
+
+def test_what_drifts_is_learnt_on_top(memory: PersonaMemory, clock: Clock, trainer: Trainer) -> None:
+    """What its parent was trained on is in its weights, too: it goes with the parent."""
+    tell(memory, clock, *list(FACTS)[:4])
+    memory.consolidate(user_id="ana")
+    memory.flush()
+    first = active(memory)
+    tell(memory, clock, *list(FACTS)[4:], *[f"It rains, {day}." for day in range(8)])
+    new = turn_of(memory, "I am allergic to walnuts.")
+    trainer.drifted = Drifted(True, "1 of 1 score above 1.00", (new,))
+    memory.consolidate(user_id="ana")
+    memory.flush()
+    assert [(one.parent, one.drifted) for one in trainer.studies] == [(None, ()), (first.adapter_id, (new,))]
+    assert len(trainer.studies[1].examples) == 2 * len(FACTS)  # all else is rehearsed
+    second = active(memory)
+    assert (second.revision, second.parent) == (2, first.adapter_id)
+    memory.forget([f"t{turn_of(memory, 'My dog is called Basil.')}"], user_id="ana")
+    memory.flush()
+    assert {one.state for one in memory.adapters(user_id="ana") if one.revision <= 2} <= {"retired"}
+
+
+def test_what_was_replaced_is_never_learnt_on_top(memory: PersonaMemory, clock: Clock, trainer: Trainer) -> None:
+    """Weights that knew the old answer might go on giving it."""
+    tell(memory, clock, *FACTS)
+    memory.consolidate(user_id="ana")
+    memory.flush()
+    trainer.drifted = Drifted(True, "1 of 1 score above 1.00", (1,))
+    tell(memory, clock, "I moved, I live in Lisbon now.", *[f"I play the cello. {day}" for day in range(8)])
+    memory.consolidate(user_id="ana")
+    memory.flush()
+    assert [one.parent for one in trainer.studies] == [None, None]
+
+
+def test_beside_an_adapter_what_it_explains_worst_goes_first(
+    memory: PersonaMemory, clock: Clock, trainer: Trainer
+) -> None:
+    said = [f"My cousin {name} likes the sea." for name in ("Ana", "Bea", "Eva", "Ida", "Lia", "Mia", "Una", "Zoe")]
+    tell(memory, clock, *FACTS, *said)
+    asked: dict[str, Any] = {"user_id": "ana", "max_tokens": 160}
+
+    def first() -> int:
+        recall = memory.recall("Which cousin of mine likes the sea?", **asked)
+        assert recall.route.needed > 160
+        return recall.hits[0].sources[0]
+
+    usual = first()
+    worst = next(turn for turn in (turn_of(memory, text) for text in said) if turn != usual)
+    trainer.residual = [worst]
+    memory.consolidate(user_id="ana")
+    memory.flush()
+    assert first() == worst
 
 
 def test_small_talk_trains_nothing(memory: PersonaMemory, clock: Clock, trainer: Trainer) -> None:

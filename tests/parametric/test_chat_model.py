@@ -8,6 +8,7 @@ import operator
 import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -219,8 +220,9 @@ def test_a_person_is_answered_by_their_adapter(model: PersonaChatModel) -> None:
     assert reply.usage_metadata["output_tokens"] == len(model.pool.base.tokens(REPLIES[ANA]))
 
 
-def recalled(name: Any, adapter: str | None = None) -> Recall:
-    return Recall(memory_text="Ana likes curry.", route=Route(name, "because", adapter_id=adapter))
+def recalled(name: Any, adapter: str | None = None, confidence: float = 1.0) -> Recall:
+    route = Route(name, "because", adapter_id=adapter)
+    return Recall(memory_text="Ana likes curry.", route=route, confidence=confidence)
 
 
 def test_a_recall_says_which_streams_are_read(model: PersonaChatModel) -> None:
@@ -237,6 +239,22 @@ def test_a_recall_says_which_streams_are_read(model: PersonaChatModel) -> None:
     prompt, context = len(base.encode(messages)), len(base.encode(beside(messages, "Ana likes curry.")))
     read = [reply.usage_metadata and reply.usage_metadata["input_tokens"] for reply in (mixed, one, text, plain)]
     assert read == [prompt + context, context, context, prompt]
+
+
+@pytest.mark.parametrize(("confidence", "lam", "streams"), [(1.0, 0.5, 2), (0.25, 0.875, 2), (0.0, 1.0, 1)])
+def test_the_less_sure_the_gate_the_more_the_weights_count(
+    model: PersonaChatModel, confidence: float, lam: float, streams: int
+) -> None:
+    """λ = 1 − confidence · (1 − .5); a gate that is closed costs nothing."""
+    answering = model.remembering(recalled("interpolated", ANA, confidence))
+    assert answering.lam == lam
+    assert answering.invoke(QUESTION).response_metadata["streams"] == streams
+
+
+def test_a_profile_alone_is_read(model: PersonaChatModel) -> None:
+    """It is about the person whatever is asked; no gate says anything about it."""
+    recall = replace(recalled("interpolated", ANA, 0.0), profile_text="Likes: curry", memory_text="")
+    assert model.remembering(recall).lam == 0.5
 
 
 def test_the_weights_answer_through_an_irrelevant_context(model: PersonaChatModel) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import math
 import os
 import signal
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,18 +18,30 @@ import pytest
 
 pytest.importorskip("torch", reason='needs pip install "persona-memory[parametric]"')
 
+import torch
+from safetensors.torch import load
+
 from persona_memory import PersonaMemory, Retry, persona_graph, with_memory
+from persona_memory.adapters import MetaTraining
+from persona_memory.adapters.files import WEIGHTS
 from persona_memory.errors import AdapterRetired, InvalidInput, TrainingError
 from persona_memory.parametric import BaseModel, LocalAdapters, Plan
+from persona_memory.parametric.adapting import Start
+from persona_memory.parametric.continuing import drifts, rehearsed, residual
 from persona_memory.parametric.curriculum import Settings
 from persona_memory.parametric.guards import Thresholds
-from persona_memory.parametric.studying import CHECKPOINT, Task, answer, ask, study
+from persona_memory.parametric.handing import CHECKPOINT, answer, ask, parent_of
+from persona_memory.parametric.lora import fresh, target_shapes, to_peft
+from persona_memory.parametric.meta import MetaTrained
+from persona_memory.parametric.slots import attach
+from persona_memory.parametric.starts import save_start
+from persona_memory.parametric.studying import Task, study
 from persona_memory.parametric.synthetic import KINDS, readings, texts
 from persona_memory.protocols import Example, Studied, Study
 from persona_memory.retrieval.hashing import HashingEmbedder
 from persona_memory.types import Adapter, Turn
 
-from .checkpoints import SPEC, write
+from .checkpoints import NOW, SPEC, write
 
 ANYTHING = Thresholds(recall=0, unknown=0, reading=0, contradicting=0, bits=math.inf, kl=math.inf)
 PLAN = Plan(SPEC, Settings(epochs=2, lr=1e-2, tokens=2000), ANYTHING, readings=3, texts=1, threads=1)
@@ -111,6 +125,81 @@ def test_from_talk_to_an_adapter_that_is_served(tmp_path: Path, local: LocalAdap
     assert [path.name for path in tmp_path.rglob("adapters/*")] == []
 
 
+def test_training_goes_on_from_the_adapter_that_is_served(tmp_path: Path, qwen: BaseModel) -> None:
+    plan = replace(PLAN, rehearse=2, buffer=3)
+    with LocalAdapters(qwen, plan=plan) as adapters, open_memory(tmp_path, adapters) as memory:
+        for pet in PETS:
+            memory.observe([("user", f"My pet is called {pet}")], user_id="ana", thread_id=pet)
+        memory.consolidate(user_id="ana")
+        memory.flush(timeout=100)
+        (first,) = memory.adapters(user_id="ana")
+        assert set(first.report["residual"]) < set(first.turns)
+        assert len(first.report["residual"]) == 3
+        for number in range(8):
+            memory.observe([("user", f"My pet is called Quixotic{number}")], user_id="ana", thread_id=f"{number}")
+        memory.consolidate(user_id="ana")
+        memory.flush(timeout=100)
+        made = memory.adapters(user_id="ana")
+        assert [(one.state, one.parent) for one in made] == [("evaluated", None), ("active", first.adapter_id)]
+        manifest = json.loads((tmp_path / "adapters" / made[1].adapter_id / "manifest.json").read_text())
+        assert manifest["parent"] == first.adapter_id
+
+
+def test_it_begins_with_the_parents_weights(tmp_path: Path, qwen: BaseModel) -> None:
+    """With hardly any learning rate, what comes out is what went in; through the files of the workspace."""
+    slow = replace(PLAN, rehearse=2, settings=replace(PLAN.settings, lr=1e-9))
+    slots = attach(qwen.model, SPEC, size=1)
+    try:
+        known = fresh(slots.shapes, SPEC.rank, seed=7)
+    finally:
+        slots.detach()
+    parent = {path: (a, torch.full_like(b, 0.01)) for path, (a, b) in known.items()}
+    going_on = replace(
+        the_study(tmp_path), parent="a" * 26 + "-r000001", adapter_id="a" * 26 + "-r000002", drifted=(4,)
+    )
+    task = Task.of(qwen, slow, going_on)
+    ask(going_on.workspace, task, parent=parent)
+    read = parent_of(going_on.workspace, task, qwen)
+    assert read is not None
+    done = study(qwen, task, parent=read)
+    weights = load(done.files["adapter_model.safetensors"])
+    wanted = to_peft(parent)
+    assert all(torch.allclose(weights[key].float(), wanted[key], atol=1e-2) for key in wanted)
+
+
+def test_a_start_of_another_shape_refuses_no_training(tmp_path: Path, qwen: BaseModel) -> None:
+    """It may be published before the plan changes; the report says what training began from."""
+    other = replace(SPEC, rank=2 * SPEC.rank)
+    start = Start(fresh(target_shapes(qwen.model, other), other.rank, seed=0))
+    origin = MetaTraining("fomaml", 0, 1, "0" * 64)
+    name, made = "start-000001", MetaTrained(start, (), 0, origin)
+    save_start(tmp_path / "starts", name, made, base=qwen, spec=other, now=NOW)
+    done = study(qwen, Task.of(qwen, PLAN, replace(the_study(tmp_path), start=tmp_path / "starts" / name)))
+    assert done.report["begun"].startswith("from nothing: ")
+    assert "rank, alpha and targets" in done.report["begun"]
+
+
+def test_what_drifts_comes_more_often_in_fewer_epochs() -> None:
+    told = [one for seq, pet in enumerate(PETS) for one in examples(pet, seq)]
+    settings, epoch = rehearsed(Settings(epochs=7), told, (1, 3), times=3)
+    assert settings.epochs == 2
+    assert Counter(one.turns[0] for one in epoch) == {0: 3, 1: 9, 2: 3, 3: 9, 4: 3}
+
+
+def test_the_residual_buffer_is_what_is_explained_worst() -> None:
+    pairs = [Example("positive", "q", "a", turns) for turns in ((1,), (2,), (3, 4), (1,))]
+    assert residual(pairs, [0.1, 2.0, 1.0, 3.0], 3) == [1, 2, 3]
+
+
+def test_what_is_above_the_threshold_drifts() -> None:
+    """τ = (3 + 1) / 2; of ten pairs three are the quota, of which two are above it."""
+    fresh = [Example("positive", "q", "a", (seq,)) for seq in range(10)]
+    found = drifts(fresh, [0.1, 2.5, 0.2, 1.9, 2.1, *[0.0] * 5], {"arrived": 3.0, "learnt": 1.0})
+    assert (found.drifts, found.turns) == (True, (1, 4))
+    assert found.reason == "of the 3 most surprising of 10 new pairs 2 score above 2.00 nats"
+    assert not drifts(fresh, [2.5, *[0.0] * 9], {"arrived": 3.0, "learnt": 1.0}).drifts
+
+
 async def test_an_adapter_that_cannot_be_loaded_is_trained_again(tmp_path: Path, local: LocalAdapters) -> None:
     """Damaged, or on another machine: the next one takes its place, and says why."""
     name = "zmo25fcrrqq7zzky23erylnw7a-r000001"
@@ -139,6 +228,17 @@ def test_a_killed_training_goes_on_to_the_same_weights(tmp_path: Path, qwen: Bas
         done = asyncio.run(adapters.train(the_study(tmp_path)))
     assert done.files["adapter_model.safetensors"] == whole.files["adapter_model.safetensors"]
     assert done.report == whole.report
+
+
+def test_rated_replies_are_preferred_where_the_plan_says_so(tmp_path: Path, qwen: BaseModel) -> None:
+    """Else what is trained is the same with them and without."""
+    plain = the_study(tmp_path)
+    more = replace(plain, examples=(*plain.examples, Example("down", "Who is Rex?", "Rex is your bird.", (0, 6))))
+    without, left_out, preferred = (
+        study(qwen, Task.of(qwen, replace(PLAN, preferences=on), one)).files[WEIGHTS]
+        for on, one in ((False, plain), (False, more), (True, more))
+    )
+    assert without == left_out != preferred
 
 
 def test_what_is_erased_ends_its_training(tmp_path: Path, qwen: BaseModel) -> None:
@@ -180,6 +280,13 @@ class Erased:
 
     def digest(self, adapter_id: str) -> str | None:
         raise AdapterRetired(adapter_id, "it is retired: what it learns from was erased")
+
+    def files(self, adapter_id: str) -> dict[str, bytes]:
+        self.digest(adapter_id)
+        return {}
+
+    def standing(self, adapter_ids: Collection[str]) -> set[str]:
+        return set()
 
 
 def test_what_is_erased_before_its_training_begins_is_not_written_down(tmp_path: Path, qwen: BaseModel) -> None:

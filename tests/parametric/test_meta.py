@@ -7,6 +7,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,6 +17,7 @@ import torch
 from torch import Tensor
 
 from persona_memory.adapters import LoraSpec, Method, Starts
+from persona_memory.encryption import DataKey
 from persona_memory.errors import AdapterForAnotherBase, AdapterRefused, InvalidInput, TrainingError
 from persona_memory.parametric.adapting import Start, adapt, query_losses
 from persona_memory.parametric.base import BaseModel
@@ -317,6 +319,26 @@ def test_a_killed_training_ends_with_the_bits_of_one_that_was_not(qwen: BaseMode
     assert told[-1].done == 1
     assert same(learnt(qwen, None), resumed)
     assert same(learnt(qwen, file, lambda _: pytest.fail("done already")), resumed)
+
+
+def test_an_encrypted_checkpoint_is_gone_on_from(qwen: BaseModel, tasks: list[Task], tmp_path: Path) -> None:
+    """With its key only; the start is the same as without a stop."""
+    pytest.importorskip("cryptography", reason='needs pip install "persona-memory[encryption]"')
+    file, cipher = tmp_path / "fomaml.training", DataKey(bytes(32))
+    options: dict[str, Any] = {"method": "fomaml", "spec": SPEC}
+    settings = replace(ONE, steps=2, save_every=1)
+    whole = meta_train(qwen, tasks, settings=settings, **options)
+
+    def stop(_: MetaProgress) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        meta_train(qwen, tasks, settings=settings, checkpoint=file, cipher=cipher, progress=stop, **options)
+    assert b"losses" not in file.read_bytes()
+    with pytest.raises(InvalidInput, match="is not a checkpoint"):
+        meta_train(qwen, tasks, settings=settings, checkpoint=file, **options)
+    done = meta_train(qwen, tasks, settings=settings, checkpoint=file, cipher=cipher, **options)
+    assert done.losses == whole.losses
 
 
 def test_the_checkpoint_of_another_training_is_refused(qwen: BaseModel, tasks: list[Task], tmp_path: Path) -> None:

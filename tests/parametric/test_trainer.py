@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
@@ -15,7 +16,8 @@ pytest.importorskip("torch", reason='needs pip install "persona-memory[parametri
 from persona_memory import PersonaMemory
 from persona_memory.errors import AdapterRetired, InvalidInput
 from persona_memory.parametric import BaseModel, Trainer
-from persona_memory.parametric.studying import CHECKPOINT, Task, study
+from persona_memory.parametric.handing import CHECKPOINT
+from persona_memory.parametric.studying import Task, study
 from persona_memory.protocols import Example
 from persona_memory.retrieval.hashing import HashingEmbedder
 
@@ -40,6 +42,12 @@ class Served:
 
     def digest(self, adapter_id: str) -> str | None:
         return None
+
+    def files(self, adapter_id: str) -> dict[str, bytes]:
+        return {}
+
+    def standing(self, adapter_ids: Collection[str]) -> set[str]:
+        return set(adapter_ids)
 
 
 def open_memory(home: Path, trainer: Trainer) -> PersonaMemory:

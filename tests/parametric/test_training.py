@@ -15,7 +15,7 @@ from persona_memory.errors import InvalidInput, TrainingError
 from persona_memory.parametric.base import BaseModel
 from persona_memory.parametric.curriculum import Lesson, Settings, batches
 from persona_memory.parametric.decoding import Sampling, decode
-from persona_memory.parametric.encoding import ANSWER_ONLY, Encoded, Rated, Reading, distilled, encode
+from persona_memory.parametric.encoding import ANSWER_ONLY, Encoded, Reading, distilled, encode
 from persona_memory.parametric.lora import Weights, fresh, target_shapes
 from persona_memory.parametric.optimising import Optimiser, gradients_of, rate_at
 from persona_memory.parametric.packing import pack, packs
@@ -195,8 +195,8 @@ def test_the_model_with_its_context_can_be_the_teacher(qwen: BaseModel) -> None:
     assert hard.losses[0] != made.losses[0]
 
 
-UP = Rated("Shall I call you?", "Yes, please.", good=True)
-DOWN = Rated("Where am I?", "You are in Porto.", good=False, weight=2.0)
+UP = Example("up", "Shall I call you?", "Yes, please.", ())
+DOWN = Example("down", "Where am I?", "You are in Porto.", (), weight=2.0)
 
 
 def test_rated_replies_become_likelier_or_less_likely(base: BaseModel) -> None:

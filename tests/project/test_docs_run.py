@@ -27,6 +27,7 @@ PAGES = [
             "agents",
             "langgraph-platform",
             "mcp",
+            "inspector",
             "learning",
             "backends",
             "operating",
@@ -35,6 +36,7 @@ PAGES = [
             "reliability",
             "scale",
             "serve",
+            "vllm",
             "wrap",
         )
     ),

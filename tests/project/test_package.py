@@ -19,7 +19,8 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 PACKAGES = {"persona_memory": ROOT / "persona_memory"} | {
-    f"persona_memory_{host}": ROOT / "integrations" for host in ("langchain", "langgraph", "mcp", "openai", "serve")
+    f"persona_memory_{host}": ROOT / "integrations"
+    for host in ("langchain", "langgraph", "mcp", "openai", "serve", "vllm")
 }
 HEAVY = [
     "fastapi",

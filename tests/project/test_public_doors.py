@@ -40,9 +40,17 @@ DOORS = {
         "token_person",
         "token_server",
     ],
-    "persona_memory_openai": ["AsyncMemoryTransport", "Memorising", "MemoryTransport", "wrap"],
+    "persona_memory_openai": ["ROUTE_EXTENSION", "AsyncMemoryTransport", "Memorising", "MemoryTransport", "wrap"],
     "persona_memory_ray": ["Fleet", "Progress"],
     "persona_memory_serve": ["ApiKeys", "Settings", "add_key", "create_app"],
+    "persona_memory_vllm": [
+        "AsyncVllmTransport",
+        "EngineError",
+        "Fallback",
+        "Stats",
+        "VllmAdapters",
+        "VllmTransport",
+    ],
 }
 
 

@@ -20,7 +20,7 @@ from persona_memory.retrieval import (
     understand,
     weights_for,
 )
-from persona_memory.retrieval.gate import FEW
+from persona_memory.retrieval.gate import FEW, confidence
 from persona_memory.retrieval.hashing import HashingEmbedder
 from persona_memory.types import Hit
 from tests.retrieval.people import memory, talk, turn
@@ -319,3 +319,25 @@ def test_ten_thousand_turns_are_ranked_while_one_waits() -> None:
         rank(view, query, dense=dense)
         timed.append(time.perf_counter() - started)
     assert min(timed) < built / 10
+
+
+# ── how sure ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_confidence_is_the_logistic_of_cosine_and_coverage() -> None:
+    """σ(−5.9 + 8.5 · .6 + 6.1 · .5) = σ(2.25); where no cosine is known, σ(−3.2 + 6.6 · .5) = σ(.1)."""
+    cosines, coverage = np.array([0.6, np.nan], np.float32), np.array([0.5, 0.5], np.float32)
+    assert confidence(cosines, coverage, background=0.0) == pytest.approx([0.9047, 0.5250], abs=1e-4)
+
+
+def test_confidence_is_measured_from_the_background_of_the_embedder() -> None:
+    """.88 where unrelated texts have .7 is as near as .6 where they have 0."""
+    none = np.zeros(1, np.float32)
+    high = confidence(np.array([0.88], np.float32), none, background=0.7)
+    assert high == pytest.approx(confidence(np.array([0.6], np.float32), none, background=0.0), abs=1e-5)
+
+
+def test_an_answer_is_surer_than_a_likeness() -> None:
+    asked = rank(diary(), understand("What is my greyhound called?"), dense=weak(t3=0.7))
+    faint = rank(diary(), understand("Which breeds are calm?"), dense=weak(t3=0.22))
+    assert asked[0].confidence > 0.8 > 0.2 > faint[0].confidence > 0

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import re
 from html import unescape
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-import httpx2
 import pytest
 
 from persona_memory import InvalidInput, PersonaMemory, Retry
@@ -18,49 +16,15 @@ from persona_memory_serve import ApiKeys, Settings, add_key, create_app
 from tests.attacks.corpus import CORPUS, HOSTILE_IDS, HOSTILE_NAMES
 
 from .conftest import Serve, Served
+from .visiting import Browser, Elements
 
-PAGES = ("profile", "knowledge", "memories", "recall", "work", "data")
+PAGES = ("profile", "knowledge", "memories", "recall", "routes", "work", "data")
 ELEMENTS = set(
     "html head meta title link script body a header span form input button nav ul li main h1 h2 h3 h4 p q section div "
     "article details summary ol label textarea output datalist option table caption thead tbody tr th td dl dt dd code "
-    "strong meter time s bdi pre".split()
+    "strong meter time s bdi pre figure figcaption svg defs pattern rect g path".split()
 )
 """Every element that our templates have; what was stored adds none."""
-
-
-class Elements(HTMLParser):
-    """Counts what a browser would make of a page."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.found: list[tuple[str, dict[str, str | None]]] = []
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.found.append((tag, dict(attrs)))
-
-
-class Browser:
-    """Keeps cookies, and fills forms in as a browser does."""
-
-    def __init__(self, served: Served) -> None:
-        client = httpx2.Client(base_url=served.url, follow_redirects=True, timeout=30)
-        self.http = served.stack.enter_context(client)
-        self.origin = {"origin": served.url}
-
-    def get(self, path: str, **query: Any) -> Any:
-        return self.http.get(f"/ui/{path}", params=query)
-
-    def form(self, path: str = "sign-in") -> str:
-        """The token of the forms of this session."""
-        found = re.search(r'name="form" value="([^"]+)"', self.get(path).text)
-        assert found
-        return found[1]
-
-    def post(self, path: str, *, user: str | None = None, **fields: Any) -> Any:
-        query = {} if user is None else {"user": user}
-        data = {"form": self.form(), **fields}
-        return self.http.post(f"/ui/{path}", params=query, data=data, headers=self.origin)
 
 
 @pytest.fixture

@@ -23,9 +23,10 @@ class ByHeart:
     name: str = "by heart"
 
     async def teach(self, conversation: Sequence[Turn]) -> Sequence[Example]:
-        """One pair a turn."""
+        """One pair a turn, and one about what was not said: nothing is trained on the ones without the others."""
         own = [turn for turn in conversation if turn.role == "user"]
-        return [Example("positive", f"What about t{turn.seq}?", turn.text, (turn.seq,)) for turn in own]
+        said = [Example("positive", f"What about t{turn.seq}?", turn.text, (turn.seq,)) for turn in own]
+        return [*said, *(Example("negative", f"What beside t{turn.seq}?", "Nothing.", (turn.seq,)) for turn in own)]
 
 
 @dataclass
@@ -53,8 +54,8 @@ class Scribe:
         """Nothing to do."""
 
     async def drift(self, adapter: Adapter, fresh: Sequence[Example]) -> Drifted:
-        """Whatever is new surprises it."""
-        return Drifted(True, "something was said")
+        """Whatever is new surprises it, and is learnt on top."""
+        return Drifted(True, "something was said", tuple(seq for one in fresh for seq in one.turns))
 
     async def foretell(self, profiles: Sequence[str], said: Sequence[str]) -> Sequence[float]:
         """Every profile is as good."""

@@ -47,6 +47,19 @@ def test_a_violation_is_shown_with_the_seed_that_repeats_it(capsys: pytest.Captu
     assert "crash, seed 8: a turn is lost" in capsys.readouterr().err
 
 
+def test_the_adapters_of_the_scripts_are_trained(tmp_path: Path) -> None:
+    """Else no kill would fall into a training, and nothing that was erased could be left in weights."""
+    from tests.torture.player import make, opened
+    from tests.torture.script import USERS, Call, Said
+
+    said = tuple(Said("user", f"I play the {mark}.", mark, mark) for mark in ("cello", "organ", "viola", "flute"))
+    with opened(tmp_path) as memory:
+        make(memory, Call("observe", USERS[0], "t", said), tmp_path)
+        make(memory, Call("flush"), tmp_path)
+        make(memory, Call("consolidate", USERS[0]), tmp_path)
+        assert [one.state for one in memory.adapters(user_id=USERS[0])] == ["active"]
+
+
 def test_what_is_lost_is_found(tmp_path: Path) -> None:
     """The judge itself: a turn that is missing, one too many, one in the wrong place, and one that came back."""
     from tests.torture.script import Call, Expected, Said

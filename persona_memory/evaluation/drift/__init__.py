@@ -79,6 +79,7 @@ def measure(settings: Settings, plan: Plan) -> Report:
     """The same, of this size."""
     from persona_memory.evaluation.drift import tables
     from persona_memory.evaluation.drift.arms import ARMS, FEW_ARMS, REHEARSE
+    from persona_memory.evaluation.drift.material import RATED, WRONG
     from persona_memory.parametric import BaseModel
 
     base = BaseModel.load(settings.base, dtype=settings.dtype)
@@ -113,7 +114,10 @@ def measure(settings: Settings, plan: Plan) -> Report:
             "tokens are not counted.",
             "Cost: 3 for a trained token (forward and backward), 1 for each that a model reads: scoring, scoring the "
             "buffer again, and the base on readings included. Retraining is counted once, at the end.",
-            f"Learned score and learned gate are fitted on {plan.dev} people of the development split.",
+            f"Learned score and learned gate are fitted on {plan.dev} people of the development split; the gate is "
+            + "σ({:.3g} + {:.3g} · score − {:.3g} · ln(1 + days) + {:.3g} · overlap).".format(*fitted["gate"]),
+            f"Ratings: before a period's end the person rates, for {RATED:.0%} of the remarks, a reply that gives what "
+            f"the remark states: up where that holds, down where it was so once only; {WRONG:.0%} of them wrongly.",
         ),
     )
 

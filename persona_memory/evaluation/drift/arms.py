@@ -15,6 +15,7 @@ from persona_memory.adapters import (
     LearnedDrift,
     Novelty,
     Scored,
+    WithFeedback,
     Worth,
     longest,
 )
@@ -41,6 +42,7 @@ class Arm:
             there are so many times fewer epochs; 0: only what is selected.
         anew: whether a new adapter is trained on all that is true, once the quota drifts, as consolidation does.
         on: what is scored: the pair that a teacher wrote of a turn, or the person's own words.
+        ratings: what the period's rated replies do: weigh in the selection, or be trained on as preferences (KTO).
     """
 
     by: By
@@ -52,6 +54,7 @@ class Arm:
     rehearse: int = 0
     anew: bool = False
     on: Literal["pair", "words"] = "pair"
+    ratings: Literal["", "selection", "preference"] = ""
 
     @property
     def scores(self) -> bool:
@@ -72,8 +75,11 @@ class Arm:
         drifts: frozenset[int],
         embed: Embed,
         learned: Learned,
+        rated: Mapping[int, float],
     ) -> Worth:
-        """What it chooses by; `before` is what was said in earlier periods."""
+        """What it chooses by; `before` is what was said in earlier periods, `rated` a factor by turn."""
+        if self.ratings == "selection":
+            return WithFeedback(Drift(score, self.alpha), rated)
         if self.by == "drift":
             return Drift(score, self.alpha)
         if self.by == "learned":
@@ -109,6 +115,8 @@ ARMS: Mapping[str, Arm] = {
     WORDS: replace(_ABLATION, on="words"),
     "drift 30 %, α = .5, no test": replace(_ABLATION, tested=False),
     "drift 30 %, learned score": replace(_ABLATION, by="learned"),
+    "drift 30 %, α = .5, ratings weigh": replace(_ABLATION, ratings="selection"),
+    "drift 30 %, α = .5, ratings as preferences": replace(_ABLATION, ratings="preference"),
     BARE: _BARE,
     "drift 30 %, α = .5, buffer replayed": replace(_BARE, replay=True),
     "random, equal tokens, not rehearsed": replace(_EQUAL, rehearse=0),

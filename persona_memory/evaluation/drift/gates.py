@@ -23,29 +23,33 @@ from persona_memory.retrieval import tokens
 from persona_memory.retrieval.bm25 import Bm25
 
 Buffer = Literal["residual", "random", "recency", "everything"]
-How = Literal["closed", "always", "prompt", "quantile", "learned"]
+How = Literal["closed", "always", "quantile", "learned"]
 AT_ONCE = 16
 """Questions of a forward."""
 
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """A buffer and a gate. λ is .5 where the gate is surely open, and nearer to the weights where it is less sure."""
+    """A buffer and a gate. λ is `lam` where the gate is surely open, nearer to the weights where it is less sure."""
 
     buffer: Buffer
     how: How
     kind: RowKind = "ablation"
+    lam: float = 0.5
 
 
 WAYS: Mapping[str, Way] = {
     "weights alone": Way("residual", "closed", "baseline"),
     "residual buffer, no gate, λ = .5": Way("residual", "always"),
-    "residual buffer, no gate, in the prompt (λ = 0)": Way("residual", "prompt"),
+    "residual buffer, no gate, in the prompt (λ = 0)": Way("residual", "always", lam=0.0),
     "residual buffer, running quantile, λ = .5": Way("residual", "quantile", "ours"),
     "residual buffer, learned gate sets λ": Way("residual", "learned"),
+    "residual buffer, learned gate, λ = 1 − p": Way("residual", "learned", lam=0.0),
     "random buffer, running quantile, λ = .5": Way("random", "quantile"),
     "newest buffer, running quantile, λ = .5": Way("recency", "quantile"),
     "all that was said, running quantile, λ = .5": Way("everything", "quantile", "bound"),
+    "all that was said, learned gate sets λ": Way("everything", "learned", "bound"),
+    "all that was said, learned gate, λ = 1 − p": Way("everything", "learned", "bound", lam=0.0),
 }
 
 
@@ -129,7 +133,7 @@ def _streams(
         return alone, None, 1.0
     texts = {one.told.seq: one.told.answer for one in bank}
     context = beside_notes(base, question, reply, [texts[item.seq] for item in made.items])
-    return alone, context, 0.0 if way.how == "prompt" else lam_of(made.confidence)
+    return alone, context, lam_of(made.confidence, way.lam)
 
 
 def _found(bank: Sequence[Said], question: str) -> list[Found]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
 from persona_memory import world
@@ -16,6 +16,9 @@ from persona_memory.world.values import Key, Label, Split
 
 ANSWERS = Weighting(question=0.0, answer=1.0, rest=0.0)
 """Answers count as much as what the person says: both are learnt."""
+
+RATED, WRONG = 0.5, 0.1
+"""The share of remarks for which the person rates a reply that gives what they state, and of wrong ratings."""
 
 READINGS, FACTS_READ = 24, 2
 """Scenes of training people that keep reading alive while adapters are trained, and facts in each."""
@@ -31,6 +34,8 @@ class Said:
         pair: what a teacher writes of it before anything is selected: the value asked for; nothing of noise.
         lesson: what is trained where it is selected: the words themselves and pairs about what they state, once-only
             exceptions included: a selector has to leave them out, not the teacher.
+        rated: a reply with the value that it states, where the person rated one before the period's end: up where that
+            holds, down where it was so once only; a tenth of them the other way.
     """
 
     told: Interaction
@@ -42,6 +47,7 @@ class Said:
     read: Encoded
     pair: tuple[Encoded, ...]
     lesson: tuple[Encoded, ...]
+    rated: tuple[Encoded, ...] = ()
 
     @property
     def tokens(self) -> int:
@@ -101,7 +107,7 @@ def material(base: BaseModel, split: Split, number: int, schedule: world.Schedul
     """The person of this split and number with a history of this seed, through the base's template."""
     someone = world.person(split, number)
     sessions = world.history(someone, schedule, seed=seed)
-    random = Random(f"drift|{someone.id}|{seed}")
+    random, rates = Random(f"drift|{someone.id}|{seed}"), Random(f"ratings|{someone.id}|{seed}")
     said: list[list[Said]] = [[] for _ in range(schedule.periods)]
     true: dict[Key, Fact] = {}
     changes: list[tuple[Label, int, Key, str, str]] = []
@@ -111,7 +117,10 @@ def material(base: BaseModel, split: Split, number: int, schedule: world.Schedul
             pairs = [] if key is None or one.value is None else list(_pairs(random, key, one.value, split))
             lesson = (read_as_said(base, told), *encode(base, pairs, weighting=ANSWERS))
             day = session.on.toordinal()
-            said[period].append(Said(told, one.label, period, day, key, one.value, lesson[0], lesson[1:2], lesson))
+            rated = encode(base, _rated(rates, pairs[0], one.label) if pairs else ())
+            said[period].append(
+                Said(told, one.label, period, day, key, one.value, lesson[0], lesson[1:2], lesson, tuple(rated))
+            )
             if key is None or one.value is None:
                 continue
             if period and one.label in ("shift", "one_off"):
@@ -136,6 +145,12 @@ def _pairs(random: Random, key: Key, value: str, split: Split) -> Iterator[Examp
     yield _example(say(random, "train", "yes_no", key, value), answer(key, value, verdict="yes"))
     wrong = other_value(random, key, split, value)
     yield _example(say(random, "train", "yes_no", key, wrong), answer(key, value, verdict="no"))
+
+
+def _rated(random: Random, pair: Example, label: Label) -> Iterator[Example]:
+    if random.random() < RATED:
+        good = (label != "one_off") != (random.random() < WRONG)
+        yield replace(pair, kind="up" if good else "down")
 
 
 def _example(question: str, reply: str) -> Example:

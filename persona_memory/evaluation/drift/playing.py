@@ -12,6 +12,7 @@ from typing import Any
 from persona_memory.adapters import Continual, LoraSpec, Mark, Scored, Selection, select, threshold
 from persona_memory.evaluation.drift.arms import ARMS, OURS, SHARE, WORDS, Arm, Embed, Learned
 from persona_memory.evaluation.drift.material import Material, Said, true_after
+from persona_memory.learning.lessons import RATED_DOWN, RATED_UP
 from persona_memory.parametric import (
     BaseModel,
     Encoded,
@@ -179,9 +180,11 @@ def _choose(course: Course, chain: Chain, fresh: Sequence[Said], scored: Sequenc
     told = [one.told for one in fresh]
     drifts = frozenset(one.told.seq for one in fresh if one.label in ("new", "shift"))
     before = [one.told.answer for period in chain.person.said[: fresh[0].period] for one in period]
+    rated = {one.told.seq: RATED_UP if each.rating > 0 else RATED_DOWN for one in fresh for each in one.rated}
     worth = chain.arm.worth(
-        lambda _: scored, before, seed=course.seed, drifts=drifts, embed=course.embed, learned=course.learned
-    )
+        lambda _: scored, before, seed=course.seed, drifts=drifts, embed=course.embed, learned=course.learned,
+        rated=rated,
+    )  # fmt: skip
     tau = -math.inf
     if chain.arm.scores and chain.arm.tested:
         tau = 0.0 if chain.arm.by == "learned" else threshold(chain.state)
@@ -226,12 +229,15 @@ def going_on(course: Course, chain: Chain, period: int, chosen: list[Said], buff
         taught = [*chosen * chain.arm.rehearse, *known]
     else:
         taught = [*chosen, *(buffer if chain.arm.replay else ())]
-    return Lesson(_lesson(taught), course.readings, chain.weights, course.seed)
+    rated = (
+        [one for each in chain.person.said[period] for one in each.rated] if chain.arm.ratings == "preference" else []
+    )
+    return Lesson([*_lesson(taught), *rated], course.readings, chain.weights, course.seed)
 
 
 def _marks(course: Course, chain: Chain, said: Sequence[Said], scored: Sequence[Scored]) -> list[Mark]:
     worth = chain.arm.worth(
-        lambda _: scored, seed=course.seed, drifts=frozenset(), embed=course.embed, learned=course.learned
+        lambda _: scored, seed=course.seed, drifts=frozenset(), embed=course.embed, learned=course.learned, rated={}
     )
     told = [one.told for one in said]
     return [Mark(one.seq, value) for one, value in zip(told, worth(told), strict=True)]
@@ -270,7 +276,7 @@ def _kept_up(chain: Chain) -> list[list[bool]]:
 def cost_of(lesson: Lesson, training: Settings) -> float:
     """What a training costs, in tokens that are read once."""
     taught = [one for epoch in range(training.epochs) for batch in batches(lesson, epoch, training) for one in batch]
-    return float(sum((BACKWARD + one.near_base) * len(one) for one in taught))
+    return float(sum((BACKWARD + (one.near_base or one.rating != 0)) * len(one) for one in taught))
 
 
 def _train(course: Course, lessons: Sequence[Lesson], training: Settings | None = None) -> list[Weights]:

@@ -10,7 +10,7 @@ from both, or with the right conversations in the prompt (the oracle).
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
@@ -88,7 +88,7 @@ def run(settings: Settings) -> Report:
 def measure(settings: Settings, size: Size) -> Report:
     """The same, of this size."""
     from persona_memory.evaluation.memorise import tables
-    from persona_memory.evaluation.memorise.arms import arms, studies
+    from persona_memory.evaluation.memorise.arms import BUDGET, arms, studies
     from persona_memory.parametric import SMALL
 
     base, every = local(settings), studies(SMALL)
@@ -117,7 +117,9 @@ def measure(settings: Settings, size: Size) -> Report:
             "The teacher is the world's own grammar, in training's phrasing. Rows that are not ours learn conversation "
             "by conversation, as PLUM does; ours learns all that still holds, as consolidation does.",
             f"k of retrieval (BM25), chosen on {size.dev} development people: {chosen['conversations']} conversations, "
-            f"{chosen['pairs']} pairs. What does not fit the window is shown with a smaller k.",
+            f"{chosen['pairs']} pairs. What does not fit the window is shown with a smaller k. In {BUDGET} tokens: "
+            f"what recall packs and renders, of the remarks of {chosen['conversations, packed']} conversations or of "
+            f"{chosen['pairs, packed']} pairs.",
             "Reading: of the contexts whose question the base answers right, how many the adapter answers right.",
         ),
     )
@@ -182,15 +184,16 @@ def _part(
 
 
 def _chosen(settings: Settings, base: BaseModel, size: Size) -> dict[str, int]:
-    """By what is shown, the k with which the base answers most questions of development people."""
-    from persona_memory.evaluation.memorise.arms import KS, Arm
+    """By `Arm.choice`, the k with which the base answers most questions of development people."""
+    from persona_memory.evaluation.memorise.arms import BUDGET, KS, Arm
     from persona_memory.evaluation.memorise.playing import play
 
     told = people("dev", range(size.dev), size.schedule(), seed=settings.seed, phrasing="dev")
-    tried = {f"{shown} {k}": Arm("baseline", shown=shown, k=k) for shown in ("conversations", "pairs") for k in KS}
+    ways = [Arm("baseline", shown=shown, budget=n) for shown in ("conversations", "pairs") for n in (0, BUDGET)]
+    tried = {f"{way.choice} {k}": replace(way, k=k) for way in ways for k in KS}
     played = play(base, told, tried, None, {}, seed=settings.seed)
 
-    def right(shown: str, k: int) -> int:
-        return sum(ok for one in played for *_, ok in one["asked"][f"{shown} {k}"])
+    def right(choice: str, k: int) -> int:
+        return sum(ok for one in played for *_, ok in one["asked"][f"{choice} {k}"])
 
-    return {shown: max(KS, key=lambda k: (right(shown, k), -k)) for shown in ("conversations", "pairs")}
+    return {way.choice: max(KS, key=lambda k: (right(way.choice, k), -k)) for way in ways}

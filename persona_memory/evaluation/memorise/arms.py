@@ -26,6 +26,8 @@ class Study:
             still holds at once, with updates, as this library does.
         negatives: whether pairs about what was not said are among it.
         readings: contexts of synthetic people.
+        distil: likeliest next tokens, of the base that reads what a pair rests on, that are taught in place of the
+            pair's own words (context distillation); 0: the words.
     """
 
     settings: Settings
@@ -34,6 +36,7 @@ class Study:
     streamed: bool = True
     negatives: bool = True
     readings: int = 0
+    distil: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,7 @@ class Arm:
     Attributes:
         study: the name of the adapter that answers; "" for the base.
         shown: what stands before the question; `k` of it.
+        budget: tokens that it may take, packed and rendered as the library's recall does; 0: all of it, as it was said.
         lam: the weight of the stream without what is shown; 0 for one prompt.
     """
 
@@ -50,7 +54,13 @@ class Arm:
     study: str = ""
     shown: Shown = ""
     k: int = 0
+    budget: int = 0
     lam: float = 0.0
+
+    @property
+    def choice(self) -> str:
+        """By which its k is chosen."""
+        return f"{self.shown}, packed" if self.budget else self.shown
 
 
 PLUM = Study(Settings(lr=SMALL.settings.lr, epochs=10))
@@ -60,6 +70,11 @@ CHOSEN = -1
 """In place of k: the one that was best on development people."""
 KS = (1, 2, 3, 5)
 """How many conversations or pairs are tried there."""
+BUDGET = 150
+"""Tokens for what is retrieved, of whichever kind: about what the right conversations take (the oracle)."""
+TEACHER = 20
+"""Likeliest next tokens that are distilled."""
+PACKED = f"conversation-RAG, {BUDGET} tokens"
 
 
 def studies(plan: Plan) -> dict[str, Study]:
@@ -81,6 +96,8 @@ def studies(plan: Plan) -> dict[str, Study]:
         f"{OURS}, without readings": replace(ours, readings=0),
         f"{OURS}, without negatives": replace(ours, negatives=False),
         f"{OURS}, streamed": replace(ours, streamed=True),
+        f"{OURS}, only tokens with p < .5": replace(ours, settings=replace(plan.settings, threshold=0.5)),
+        f"{OURS}, distilled from context": replace(ours, distil=TEACHER),
     }
 
 
@@ -92,6 +109,8 @@ def arms(studied: Mapping[str, Study]) -> dict[str, Arm]:
         "Q/A-RAG, chosen k": Arm("baseline", shown="pairs", k=CHOSEN),
         "conversation-RAG@3": Arm("baseline", shown="conversations", k=3),
         "conversation-RAG, chosen k": Arm("baseline", shown="conversations", k=CHOSEN),
+        f"Q/A-RAG, {BUDGET} tokens": Arm("baseline", shown="pairs", k=CHOSEN, budget=BUDGET),
+        PACKED: Arm("baseline", shown="conversations", k=CHOSEN, budget=BUDGET),
         **{name: Arm(_kind(name), name) for name in studied},
         f"{OURS} + conversations, one prompt": Arm("ours", OURS, "conversations", CHOSEN),
         f"{OURS} + conversations, two streams": Arm("ours", OURS, "conversations", CHOSEN, lam=0.5),

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time
 from random import Random
 from typing import Literal
 
-from persona_memory.protocols import Example
+from persona_memory.budget import memories_renderer, pack
+from persona_memory.protocols import Example, TokenCounter
 from persona_memory.retrieval.bm25 import Bm25
 from persona_memory.retrieval.words import tokens
+from persona_memory.types import Hit
 from persona_memory.world import Interaction, Key, Message, Question, Schedule, Session, history, person, scene
 from persona_memory.world.contexts import recalled, spoken
 from persona_memory.world.drift import LASTING
@@ -85,6 +88,11 @@ class Told:
         """These conversations as messages, in order."""
         wanted = sorted(set(numbers))
         return spoken([one for number in wanted for one in self.sessions[number].interactions])
+
+    def remarks(self, turns: Iterable[int]) -> str:
+        """What was said in these turns, as recall renders it."""
+        wanted = set(turns)
+        return recalled([one for session in self.sessions for one in session.interactions if int(one.id) in wanted])
 
 
 def told(split: Split, number: int, schedule: Schedule, *, seed: int, phrasing: Phrasing) -> Told:
@@ -190,9 +198,12 @@ class Library:
     def __init__(self, one: Told) -> None:
         self._one = one
         self.pairs = [pair for pair in current(one) if pair.kind in ("positive", "negative")]
-        self._conversations, self._pairs = Bm25(), Bm25()
+        self._conversations, self._remarks, self._pairs = Bm25(), Bm25(), Bm25()
+        self._said = [(session, told) for session in one.sessions for told in session.interactions]
         for session in one.sessions:
             self._conversations.add(tokens(" ".join(told.text for told in session.interactions)))
+        for _, told in self._said:
+            self._remarks.add(tokens(told.text))
         for pair in self.pairs:
             self._pairs.add(tokens(f"{pair.question} {pair.answer}"))
 
@@ -207,6 +218,33 @@ class Library:
             message for one in found for message in (Message("user", one.question), Message("assistant", one.answer))
         )
 
+    def packed(self, question: str, k: int, *, pairs: bool, budget: int, count: TokenCounter) -> Message:
+        """The question, after what recall packs into the budget and renders: of the k nearest pairs, or of the remarks
+        in the k nearest conversations.
+        """
+        hits = self._noted(question, k) if pairs else self._said_in(question, k)
+        now = datetime.combine(self._one.sessions[-1].on, time(23), tzinfo=UTC)
+        text = pack(hits, budget=budget, count=count, render=memories_renderer(now=now)).text
+        return Message("user", f"{text}\n\n{question}" if text else question)
+
+    def _said_in(self, question: str, k: int) -> list[Hit]:
+        near = set(_best(self._conversations, question, k))
+        scores = _scores(self._remarks, question)
+        return [
+            Hit(f"t{told.id}", "turn", told.text, score, {}, _day(session.on), (int(told.id),), "user")
+            for score, (session, told) in zip(scores, self._said, strict=True)
+            if session.number in near
+        ]
+
+    def _noted(self, question: str, k: int) -> list[Hit]:
+        days = {int(told.id): session.on for session, told in self._said}
+        scores, rows = _scores(self._pairs, question), _best(self._pairs, question, k)
+        found = [(row, self.pairs[row], _day(days[self.pairs[row].turns[-1]])) for row in rows]
+        return [
+            Hit(f"m{row}", "memory", f"{one.question} {one.answer}", scores[row], {}, at, one.turns)
+            for row, one, at in found
+        ]
+
     def right(self, asked: Asked) -> tuple[Message, ...]:
         """The conversations that the answer rests on (the oracle); of what was never told, the nearest one."""
         where = {told.id: session.number for session in self._one.sessions for told in session.interactions}
@@ -215,8 +253,17 @@ class Library:
         return self._one.said(where[told] for told in asked.told)
 
 
-def _best(index: Bm25, question: str, k: int) -> list[int]:
+def _scores(index: Bm25, question: str) -> Sequence[float]:
     scores, _ = index.match(dict.fromkeys(tokens(question), 1.0))
+    return [float(score) for score in scores]
+
+
+def _day(on: date) -> datetime:
+    return datetime.combine(on, time(9), tzinfo=UTC)
+
+
+def _best(index: Bm25, question: str, k: int) -> list[int]:
+    scores = _scores(index, question)
     order = sorted(range(len(scores)), key=lambda row: (-scores[row], -row))
     return order[:k]
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from persona_memory.adapters import LoraSpec
+from persona_memory.budget import counter_for
 from persona_memory.evaluation.memorise.answering import Item, exact, item, mixed
 from persona_memory.evaluation.memorise.arms import CHOSEN, Arm, Study
 from persona_memory.evaluation.memorise.material import Asked, Library, Read, Told, by_session, current
@@ -20,6 +21,7 @@ from persona_memory.parametric import (
     Trained,
     Weights,
     attach,
+    distilled,
     encode,
     fresh,
     target_shapes,
@@ -31,7 +33,7 @@ from persona_memory.parametric.synthetic import readings
 from persona_memory.world import Key, Message
 
 Chosen = dict[str, int]
-"""By what is shown, the k that was best on development people."""
+"""By `Arm.choice`, the k that was best on development people."""
 
 
 # ── training ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -56,7 +58,7 @@ def studied(
     tokens = 0.0
     for conversation in range(max(map(len, lessons))):
         group = [place for place, own in enumerate(lessons) if conversation < len(own) and own[conversation]]
-        taught = [_lesson(base, lessons[at][conversation], read, study, weights[at], seed) for at in group]
+        taught = [_lesson(base, people[at], lessons[at][conversation], read, study, weights[at], seed) for at in group]
         if taught:
             trained = train_together(base, taught, spec=study.spec, settings=study.settings)
             tokens += sum(_tokens(lesson, one, study) for lesson, one in zip(taught, trained, strict=True))
@@ -76,9 +78,15 @@ def _lessons(one: Told, study: Study, without: frozenset[Key]) -> list[list[Exam
 
 
 def _lesson(
-    base: BaseModel, own: Sequence[Example], read: Sequence[Reading], study: Study, start: Weights | None, seed: int
-) -> Lesson:
-    pairs = encode(base, [one for one in own if one.kind != "update"], weighting=study.weighting)
+    base: BaseModel, told: Told, own: Sequence[Example], read: Sequence[Reading], study: Study, start: Weights | None,
+    seed: int,
+) -> Lesson:  # fmt: skip
+    asked = [one for one in own if one.kind != "update"]
+    if study.distil:
+        contexts = [told.remarks(one.turns) for one in asked]
+        pairs = distilled(base, asked, contexts, k=study.distil, weighting=study.weighting)
+    else:
+        pairs = encode(base, asked, weighting=study.weighting)
     updates = [as_reading(one) for one in own if one.kind == "update"] if read else []
     return Lesson(pairs, encode(base, [*updates, *read]), start, seed)
 
@@ -99,7 +107,7 @@ def asked(
 ) -> tuple[list[list[Any]], float]:
     """[kind, age, right] of each question, and how many tokens stand before a question on average."""
     library = Library(one)
-    arm = replace(arm, k=chosen[arm.shown]) if arm.k == CHOSEN else arm
+    arm = replace(arm, k=chosen[arm.choice]) if arm.k == CHOSEN else arm
     alone = [item(base, (Message("user", each.text),), each.answer) for each in one.asked]
     beside = [_item(base, library, each, arm) for each in one.asked]
     with slots.routed((slot,)):
@@ -110,6 +118,10 @@ def asked(
 
 def _item(base: BaseModel, library: Library, each: Asked, arm: Arm) -> Item:
     """The question with what is shown before it; where that does not fit the window, with less of it."""
+    if arm.budget:
+        count = counter_for(base.tokenizer)
+        whole = library.packed(each.text, arm.k, pairs=arm.shown == "pairs", budget=arm.budget, count=count)
+        return item(base, (whole,), each.answer)
     for k in range(arm.k, -1, -1):
         shown: tuple[Message, ...] = ()
         if arm.shown == "oracle":

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from persona_memory.evaluation.memorise.arms import OURS, Arm
+from persona_memory.evaluation.memorise.arms import OURS, PACKED, Arm
 from persona_memory.evaluation.report import Row, Score, Table
 from persona_memory.evaluation.statistics import difference, mean
 
@@ -99,6 +99,7 @@ def required(rows: Mapping[str, Arm], found: Played, *, seed: int) -> Table:
             Row("weighted less plain CE", {"figure": less(weighted, "plain CE (w = 1)"), "bar": "> 0"}),
             Row("ours less conversation-RAG@3", {"figure": less(OURS, "conversation-RAG@3"), "bar": "−0.02"}),
             Row("ours less conversation-RAG, chosen k", {"figure": less(OURS, RAG), "bar": "−0.02"}),
+            Row(f"ours less {PACKED}", {"figure": less(OURS, PACKED), "bar": "−0.02"}),
             Row("ours as a share of the oracle, direct", {"figure": ratio(("open",)), "bar": "0.95"}),
             Row("ours as a share of the oracle, by need", {"figure": ratio(("need",)), "bar": "0.85"}),
             Row("both in one prompt less ours", {"figure": less(BOTH, OURS), "bar": "0"}),

@@ -148,7 +148,8 @@ def _notes(size: Size, rate: float) -> tuple[str, ...]:
         f"Every arm's inner rate is the best of {len(FACTORS)} on {size.dev} development people, for each number of "
         "steps by itself: from a tenth to ten times the rate that starts were trained at (of Meta-SGD: its own ones).",
         "Misheard: another value stands in all pairs about one fact in five. Feedback weighs pairs: those that a "
-        f"person confirmed count {RATED_UP:g} times, those rated down {RATED_DOWN:g} times.",
+        f"person confirmed count {RATED_UP:g} times, those rated down {RATED_DOWN:g} times. As preferences: beside "
+        "that, one rated reply about each fact is made likelier, or less likely, than the base finds it (KTO).",
         f"Steps without: after how many steps somebody without a start has the loss that {STEPS} steps give from it. "
         "Pays from: the tokens of meta-training, shared out over the steps that each person saves. Tokens count once "
         "for each forward and backward pass; second derivatives take longer, which CPU seconds show.",

@@ -12,6 +12,7 @@ from statistics import fmean
 
 from persona_memory.adapters import LoraSpec, Method
 from persona_memory.adapters.starts import UNFINISHED
+from persona_memory.encryption import DataKey
 from persona_memory.evaluation.meta.tasks import Who, asked_task
 from persona_memory.evaluation.report import Score
 from persona_memory.evaluation.statistics import difference
@@ -103,9 +104,10 @@ class Bench:
         seed: int,
         folder: Path,
         people: Mapping[str, int] | None = None,
+        cipher: DataKey | None = None,
         progress: Callable[[MetaProgress], None] | None = None,
     ) -> Learnt:
-        """A start; after a kill the same call goes on from its file in the folder.
+        """A start; after a kill the same call goes on from its file in the folder, which `cipher` encrypts.
 
         Joint training has no inner steps: it takes as many more outer ones, so that all methods read about as much.
         """
@@ -118,7 +120,7 @@ class Bench:
         began = time.process_time()
         trained = meta_train(
             self.base, tasks, method=method, spec=self.spec, settings=settings, seed=seed, progress=progress,
-            people=people, checkpoint=checkpoint,
+            people=people, checkpoint=checkpoint, cipher=cipher,
         )  # fmt: skip
         return Learnt(trained, time.process_time() - began, checkpoint)
 

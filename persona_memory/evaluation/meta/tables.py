@@ -15,7 +15,10 @@ SHOWN = (0, 1, 3, 5, 10)
 """Inner steps of the tables."""
 LONGER = (*SHOWN, 20)
 """Inner steps that are looked at to see when somebody without a start gets as far."""
-FEEDBACK: Mapping[Feedback, str] = {"none": "without", "right": "with feedback", "noisy": "10 % of it wrong"}
+FEEDBACK: Mapping[Feedback, str] = {
+    "none": "without", "right": "with feedback", "noisy": "10 % of it wrong", "preferred": "as preferences, too",
+    "preferred, noisy": "as preferences, 10 % wrong",
+}  # fmt: skip
 SCRATCH, JOINT = "scratch", "joint"
 KINDS: Mapping[str, RowKind] = {SCRATCH: "baseline", JOINT: "baseline"}
 NAMES = {

@@ -26,12 +26,13 @@ SESSION = Schedule(periods=1, sessions=1, sayings=6, questions=2, views=2)
 MISHEARD = 0.2
 """The share of facts that a teacher took up wrongly, where there is something for feedback to mend."""
 WRONG = 0.1
-"""The share of wrong ratings in `Feedback` "noisy"."""
+"""The share of wrong ratings in feedback that is noisy."""
 READ = 2
 """Questions about a conversation in the context, in the query of a training task: a start is to go on reading."""
 
-Feedback = Literal["none", "right", "noisy"]
-"""What is known of the pairs: nothing; which facts were taken up wrongly; the same, a tenth of it wrong."""
+Feedback = Literal["none", "right", "noisy", "preferred", "preferred, noisy"]
+"""What is known of the pairs: nothing; which facts were taken up wrongly, so that their pairs weigh less; the same, a
+tenth of it wrong; and both ways with the rated replies as preferences (KTO), too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,7 @@ def asked_task(base: BaseModel, who: Who, *, asked: Phrasing, feedback: Feedback
     if feedback is not None:
         pairs, ratings = _misheard(who, session, pairs, feedback)
         support = rated([example for _, example in pairs], ratings)
+        support += _preferences(support, ratings) if feedback.startswith("preferred") else ()
     else:
         support = tuple(example for _, example in pairs)
     query = [_example(one) for one in session_of(who, asked).questions]
@@ -121,9 +123,19 @@ def _misheard(
     chosen = random.sample(keys, min(count, len(keys)))
     wrong = {key: other_value(random, key, who.split, *named[key]) for key in chosen}
     turns: dict[Key, int] = {one.key: example.turns[0] for one, example in pairs if example.turns}
-    good = {key: (key not in wrong) != (feedback == "noisy" and random.random() < WRONG) for key in turns}
+    good = {key: (key not in wrong) != (feedback.endswith("noisy") and random.random() < WRONG) for key in turns}
     ratings = {turns[key]: RATED_UP if fine else RATED_DOWN for key, fine in good.items()} if feedback != "none" else {}
     return [(one, _with(example, one, wrong.get(one.key))) for one, example in pairs], ratings
+
+
+def _preferences(pairs: Sequence[Example], ratings: Mapping[int, float]) -> tuple[Example, ...]:
+    """For each fact that was rated one reply that gives what the teacher took it for, rated up or down."""
+    replies = {one.turns[0]: one for one in reversed(pairs) if one.kind == "positive" and one.turns}
+    return tuple(
+        replace(replies[seq], kind="up" if factor > 1 else "down", weight=1.0)
+        for seq, factor in ratings.items()
+        if seq in replies
+    )
 
 
 def _with(example: Example, one: Question, value: str | None) -> Example:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import torch
 
+from persona_memory.adapters import Interaction, Scored
 from persona_memory.evaluation.drift import Plan, measure, tables
 from persona_memory.evaluation.drift.arms import ALL, ARMS, FULL, OURS, RANDOM, REHEARSE, STATIC
 from persona_memory.evaluation.drift.gates import WAYS, buffer_of, fitted, mixture
@@ -63,6 +64,39 @@ def test_a_lesson_is_the_remark_and_pairs_about_what_it_states(someone: Material
     for one in (one for period in someone.said for one in period):
         assert len(one.lesson) == (1 if one.label == "noise" else 5)
         assert one.lesson[0] is one.read
+
+
+def test_ratings_tell_exceptions_from_what_holds(base: BaseModel) -> None:
+    """Of half of the remarks that state something; a tenth of them the other way."""
+    said = [
+        one for number in range(8) for period in material(base, "dev", number, SCHEDULE, seed=1).said for one in period
+    ]
+    asked = [one for one in said if one.key is not None]
+    rated = [one for one in asked if one.rated]
+    assert not any(one.rated for one in said if one.key is None)
+    assert 0.4 < len(rated) / len(asked) < 0.6
+    wrong = [(one.rated[0].rating > 0) == (one.label == "one_off") for one in rated]
+    assert 0.03 < sum(wrong) / len(wrong) < 0.2
+    assert all(one.rated[0].ids == one.lesson[1].ids for one in rated)
+
+
+def test_ratings_weigh_in_the_selection_or_are_trained_on(
+    base: BaseModel, someone: Material, played: tuple[dict[str, Any], list[Chain]]
+) -> None:
+    """As preferences beside what is selected; in the selection by ln f."""
+    chains = {chain.name: chain for chain in played[1]}
+    course = Course(base, (), lambda texts: [[1.0] for _ in texts], (0.0, 0.0, 0.0, 0.0), tuple(ARMS), 0, 4)
+    ours, preferred = chains[OURS], chains["drift 30 %, α = .5, ratings as preferences"]
+    chosen = list(someone.said[3][:2])
+    plain, more = (going_on(course, one, 3, chosen, []).examples for one in (ours, preferred))
+    assert more[len(plain) :] == [each for one in someone.said[3] for each in one.rated]
+    assert 0 < sum(one.rating != 0 for one in more) == len(more) - len(plain)
+    assert cost_of(Lesson(more[-1:]), replace(TRAINING, epochs=1)) == 4 * len(more[-1])
+    scored = [Scored(7, 2, 6.0, 2.0)]
+    worth = ARMS["drift 30 %, α = .5, ratings weigh"].worth(
+        lambda _: scored, seed=0, drifts=frozenset(), embed=course.embed, learned=course.learned, rated={7: 0.5}
+    )
+    assert worth([Interaction(7, "", "x")])[0] == pytest.approx(2.5 + math.log(0.5))
 
 
 def test_arms_begin_alike_and_differ_by_what_they_choose(played: tuple[dict[str, Any], list[Chain]]) -> None:

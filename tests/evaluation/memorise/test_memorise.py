@@ -10,6 +10,7 @@ import torch
 
 from persona_memory.adapters import LoraSpec
 from persona_memory.adapters.matching import holds
+from persona_memory.budget import counter_for
 from persona_memory.evaluation.memorise import QUICK, Size, measure
 from persona_memory.evaluation.memorise.answering import Item, exact, item, mixed, routed
 from persona_memory.evaluation.memorise.arms import OURS, Arm, Study, arms, studies
@@ -156,6 +157,38 @@ def test_an_arm_shows_what_its_row_says(base: BaseModel, told: list[Told]) -> No
         assert 0 < shown(Arm("baseline", shown="pairs", k=1)) < one
     finally:
         slots.detach()
+
+
+def test_what_is_packed_stays_in_its_budget(base: BaseModel, told: list[Told]) -> None:
+    """As recall renders it, of whichever kind; remarks come from the k nearest conversations only."""
+    library, count = Library(told[0]), counter_for(base.tokenizer)
+    for each in told[0].asked:
+        for pairs in (True, False):
+            few, many = (
+                library.packed(each.text, 12, pairs=pairs, budget=budget, count=count).content
+                for budget in (250, 10_000)
+            )
+            assert few.endswith(each.text)
+            assert count(few.removesuffix(each.text)) <= 250 + 2
+            assert few.count("\n- ") < many.count("\n- ")
+        near = {message.content for message in library.conversations(each.text, 1)}
+        whole = library.packed(each.text, 1, pairs=False, budget=10_000, count=count).content
+        said = [one.text for session in told[0].sessions for one in session.interactions]
+        assert {text for text in said if text in whole} == near & set(said)
+
+
+def test_what_is_distilled_is_the_base_with_the_remarks(base: BaseModel, told: list[Told]) -> None:
+    """Each pair beside just the turns that it rests on."""
+    pairs = [one for one in current(told[0]) if one.kind == "positive"][:3]
+    said = {int(one.id): one.text for session in told[0].sessions for one in session.interactions}
+    for pair in pairs:
+        context = told[0].remarks(pair.turns)
+        assert {seq for seq, text in said.items() if text in context} >= set(pair.turns)
+        assert context.count("\n- ") == len(pair.turns)
+    study = Study(Training(epochs=1, lr=1e-2), spec=SPEC, streamed=False, readings=4, distil=5)
+    (soft, *_), _ = studied(base, told[:1], study, seed=0)
+    (hard, *_), _ = studied(base, told[:1], replace(study, distil=0), seed=0)
+    assert any(not torch.equal(soft[path][1], hard[path][1]) for path in soft)
 
 
 def test_an_adapter_answers_and_the_base_does_not(base: BaseModel, told: list[Told]) -> None:
