@@ -60,7 +60,7 @@ def install(name: str, packages: Sequence[str], folder: Path) -> Installed:
     _pip(python, packages[0])
     listed = json.loads(_run([str(python), "-m", "pip", "list", "--format", "json"]))
     mine = [one for one in listed if one["name"].lower() not in _TOOLS]
-    wanted = "persona-memory" if name == "ours" else packages[0].partition("==")[0]
+    wanted = "persona-memory" if name == "ours" else packages[0].partition("==")[0].lower()
     version = next(one["version"] for one in mine if one["name"].lower() == wanted)
     found = Installed(str(python), len(mine), size_mb(home), version)
     whole = True
