@@ -29,6 +29,7 @@ PAGES = [
             "mcp",
             "learning",
             "backends",
+            "comparison",
             "operating",
             "reference-model",
             "reliability",
