@@ -22,6 +22,9 @@ POOL = 512
 LEARNERS = 64
 """People who are learnt from at once."""
 
+CANARY = "zanzibarquokka7741"
+"""A word of what is deleted, which nothing else says."""
+
 LAPS = 5
 """How often everybody is asked something new, to see whether memory in RAM stays as it is."""
 
@@ -76,6 +79,17 @@ def sentence(number: int) -> str:
     pick = random.Random(number)
     words = [pick.choice(part) for part in (_WHO, _DID, _WHAT, _WHERE, _WHEN)]
     return f"I told you that {' '.join(words)}, and it took {number} minutes in all."
+
+
+def secret(number: int) -> str:
+    """A statement with the word that deletion has to take away."""
+    return f"{sentence(number)} The password is {CANARY}."
+
+
+def traces(folder: str) -> list[str]:
+    """The files, anywhere below the folder, whose bytes hold the word still."""
+    found = [path for path in Path(folder).rglob("*") if path.is_file() and CANARY.encode() in path.read_bytes()]
+    return sorted(str(path.relative_to(folder)) for path in found)
 
 
 def question(number: int) -> str:

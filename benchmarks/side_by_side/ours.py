@@ -31,8 +31,10 @@ from benchmarks.side_by_side.common import (
     question,
     read_job,
     resident_mb,
+    secret,
     sentence,
     somebody,
+    traces,
     unasked,
 )
 from persona_memory import PersonaMemory
@@ -259,9 +261,23 @@ def start(job: Job) -> None:
     measure("start-up", once, job)
 
 
+def residue(job: Job) -> None:
+    """Files that hold what was deleted: a statement that was forgotten, and a person who spoke."""
+    with closing(open_memory(job)) as memory:
+        kept = memory.remember(secret(1), user_id="ana")
+        memory.forget([kept.id], user_id="ana")
+    emit("one memory", files=traces(job.folder))
+    with closing(open_memory(job)) as memory:
+        memory.observe([("user", secret(2)), ("assistant", "Noted.")], user_id="ana", thread_id="t")
+        memory.remember(secret(3), user_id="ana")
+        memory.flush()
+        memory.delete_user(user_id="ana")
+    emit("a person", files=traces(job.folder))
+
+
 KINDS: dict[str, Callable[[Job], None]] = {
     "reading": reading_and_writing, "learn": learn, "economy": economy, "minilm": minilm, "middleware": middleware,
-    "start": start,
+    "start": start, "residue": residue,
 }  # fmt: skip
 
 if __name__ == "__main__":

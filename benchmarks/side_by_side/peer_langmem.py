@@ -23,8 +23,10 @@ from benchmarks.side_by_side.common import (
     question,
     read_job,
     resident_mb,
+    secret,
     sentence,
     somebody,
+    traces,
     unasked,
 )
 
@@ -111,8 +113,24 @@ def start(job: Job) -> None:
     measure("start-up", once, job)
 
 
+def residue(job: Job) -> None:
+    """Files that hold what its memory tool has deleted from LangGraph's store in SQLite."""
+    from langgraph.store.sqlite import SqliteStore
+    from langmem import create_manage_memory_tool
+
+    with SqliteStore.from_conn_string(f"{job.folder}/store.db") as store:
+        store.conn.execute(f"PRAGMA secure_delete = {job.options['secure_delete']}")
+        store.setup()
+        tool = create_manage_memory_tool(("memories", "ana"), store=store)
+        tool.invoke({"content": secret(1), "action": "create"})
+        (kept,) = store.search(("memories", "ana"))
+        tool.invoke({"id": kept.key, "action": "delete"})
+    emit("one memory", files=traces(job.folder))
+
+
 KINDS: dict[str, Callable[[Job], None]] = {
-    "reading": reading_and_writing, "learn": learn, "economy": economy, "start": start
+    "reading": reading_and_writing, "learn": learn, "economy": economy, "start": start,
+    "residue": residue,
 }  # fmt: skip
 
 if __name__ == "__main__":

@@ -30,8 +30,10 @@ from benchmarks.side_by_side.common import (
     question,
     read_job,
     resident_mb,
+    secret,
     sentence,
     somebody,
+    traces,
     unasked,
 )
 
@@ -160,8 +162,20 @@ def start(job: Job) -> None:
     measure("start-up", once, job)
 
 
+def residue(job: Job) -> None:
+    """Files that hold what was deleted, by `delete` and by `delete_all`."""
+    memory = open_memory(job)
+    (kept,) = memory.add([{"role": "user", "content": secret(1)}], user_id="ana", infer=False)["results"]
+    memory.delete(kept["id"])
+    emit("one memory", files=traces(job.folder))
+    memory.add([{"role": "user", "content": secret(2)}], user_id="ben", infer=False)
+    memory.delete_all(user_id="ben")
+    emit("a person", files=traces(job.folder))
+
+
 KINDS: dict[str, Callable[[Job], None]] = {
-    "reading": reading_and_writing, "learn": learn, "economy": economy, "start": start
+    "reading": reading_and_writing, "learn": learn, "economy": economy, "start": start,
+    "residue": residue,
 }  # fmt: skip
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import subprocess
 import sys
 import time
@@ -20,6 +21,9 @@ PEERS = {
     "LangMem": ("langmem", CLIENT, "numpy"),
 }
 """What is installed for a peer; its stores and its model come on top of its own package, which is measured alone."""
+
+SILENT = {"MEM0_TELEMETRY": "False", "GRAPHITI_TELEMETRY_ENABLED": "False"}
+"""Telemetry that is on unless one says otherwise."""
 
 ENOUGH_S = 1200
 _TOOLS = {"pip", "setuptools", "wheel"}
@@ -56,7 +60,7 @@ def install(name: str, packages: Sequence[str], folder: Path) -> Installed:
     _pip(python, packages[0])
     listed = json.loads(_run([str(python), "-m", "pip", "list", "--format", "json"]))
     mine = [one for one in listed if one["name"].lower() not in _TOOLS]
-    wanted = "persona-memory" if name == "ours" else packages[0]
+    wanted = "persona-memory" if name == "ours" else packages[0].partition("==")[0].lower()
     version = next(one["version"] for one in mine if one["name"].lower() == wanted)
     found = Installed(str(python), len(mine), size_mb(home), version)
     whole = True
@@ -84,17 +88,28 @@ def size_mb(home: Path) -> float:
 
 def import_seconds(python: str, statement: str, *, times: int = 5) -> tuple[float, float]:
     """(median, fastest) seconds of an interpreter that runs the statement, less those of one that does nothing."""
-    told: list[float] = []
-    for _ in range(times):
-        empty, full = _seconds([python, "-c", "pass"]), _seconds([python, "-c", statement])
-        told.append(full - empty)
+    told = [import_once(python, statement)[0] for _ in range(times)]
     return sorted(told)[times // 2], min(told)
 
 
-def _seconds(command: list[str]) -> float:
-    began = time.perf_counter()
-    subprocess.run(command, check=True, capture_output=True, cwd="/", env={**os.environ, "MEM0_TELEMETRY": "False"})
-    return time.perf_counter() - began
+def import_once(python: str, statement: str) -> tuple[float, float]:
+    """(by the clock, of CPU time): seconds of an interpreter that runs it, less those of one that does nothing."""
+    empty, full = _seconds([python, "-c", "pass"]), _seconds([python, "-c", statement])
+    return full[0] - empty[0], full[1] - empty[1]
+
+
+def _seconds(command: list[str]) -> tuple[float, float]:
+    """By the clock and of CPU time. What an import writes into a home or the current folder goes into its venv."""
+    home = str(Path(command[0]).parents[1])
+    began, spent = time.perf_counter(), _cpu()
+    subprocess.run(command, check=True, capture_output=True, cwd=home, env={**os.environ, **SILENT, "HOME": home})
+    return time.perf_counter() - began, _cpu() - spent
+
+
+def _cpu() -> float:
+    """CPU seconds of the processes that this one has started and that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _pip(python: Path, package: str) -> None:

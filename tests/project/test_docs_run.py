@@ -30,6 +30,7 @@ PAGES = [
             "inspector",
             "learning",
             "backends",
+            "comparison",
             "operating",
             "ray",
             "reference-model",
