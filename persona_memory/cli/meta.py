@@ -19,7 +19,7 @@ from persona_memory.cli.output import err, note, out, print_json
 from persona_memory.cli.signals import Interrupted, raise_on
 from persona_memory.encryption import DataKey
 from persona_memory.errors import InvalidInput
-from persona_memory.ledger import Ledger
+from persona_memory.ledger import Ledger, events
 from persona_memory.models import chat_model
 from persona_memory.opening import ADAPTERS_FOLDER, home_folder
 from persona_memory.profile import default_schema
@@ -67,6 +67,16 @@ def meta_train(
         str | None,
         typer.Option("--model", "-m", metavar="PROVIDER:MODEL", help="Chat model that makes pairs of what they said."),
     ] = None,
+    if_new: Annotated[
+        int,
+        typer.Option(
+            "--if-new",
+            metavar="N",
+            min=0,
+            show_default="always",
+            help="With --opted-in: only when N people have agreed or given feedback since the newest start.",
+        ),
+    ] = 0,
     publish: Annotated[
         bool, typer.Option("--publish/--no-publish", help="Let adapters begin from it, if it beats having none.")
     ] = True,
@@ -84,6 +94,8 @@ def meta_train(
     """
     if opted_in and model is None:
         raise typer.BadParameter("--opted-in needs a model that makes pairs of what they said: add --model")
+    if if_new and not opted_in:
+        raise typer.BadParameter("--if-new counts people who have agreed: add --opted-in")
     from persona_memory.evaluation.meta.arms import Bench, beats_scratch
     from persona_memory.evaluation.meta.tasks import DOMAINS, asked_task, everybody, training_task
     from persona_memory.parametric.meta import MetaSettings
@@ -91,6 +103,11 @@ def meta_train(
 
     bench = Bench(_base(local), Plan().spec, MetaSettings(steps=steps))
     starts = Starts(home_folder(home) / STARTS_FOLDER)
+    if if_new and (new := _new(starts, home, url, namespace)) < if_new:
+        note(
+            f"nothing to do: {new} people have agreed or given feedback since the newest start; --if-new asks for {if_new}"
+        )
+        return
     agreed = _agreed(bench, model, home, url, namespace) if opted_in and model else Agreed()
     raise_on(signal.SIGTERM)
     tuned_on, judged_on = (everybody("dev", some, DOMAINS) for some in (TUNED_ON, JUDGED_ON))
@@ -174,6 +191,23 @@ def _agreed(bench: Bench, model: str, home: Path | None, url: str | None, namesp
     found = {mark: task for mark, task in tasks.items() if task is not None}
     note(f"people who agreed: {len(agreed)}; with enough to learn from: {len(found)}")
     return Agreed(list(found.values()), {mark: agreed[mark][1] for mark in found}, cipher)
+
+
+def _new(starts: Starts, home: Path | None, url: str | None, namespace: str) -> int:
+    """How many people agree who are not in the newest start as they are now, or have given feedback since."""
+    standing = [one for one in starts.versions() if one.state != "retired" and one.people]
+    if not is_there(home, url):
+        raise InvalidInput(no_memory(home, url))
+    with _ledger(home, url, namespace) as (ledger, registry), ledger.read() as connection:
+        agreed = {mark: one for mark, one in registry.agreed().items() if one[0].namespace == namespace}
+        if not standing:
+            return len(agreed)
+        since = datetime.fromisoformat(standing[-1].at)
+        return sum(
+            standing[-1].people.get(mark) != epoch
+            or any(rated.at > since for rated in events.in_order(connection, person, kinds=("feedback",)))
+            for mark, (person, epoch) in agreed.items()
+        )
 
 
 @contextmanager

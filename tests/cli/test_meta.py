@@ -129,6 +129,7 @@ def test_an_interrupted_run_goes_on(
         (("--local", "."), 1, "holds no causal language model"),
         ((), 2, "Missing option '--local'"),
         (("--local", ".", "--opted-in"), 2, "--opted-in needs a model that makes pairs of what they said"),
+        (("--local", ".", "--if-new", 3), 2, "--if-new counts people who have agreed: add --opted-in"),
         (("--local", ".", "--method", "anil"), 2, "'anil' is not one of"),
     ],
 )
@@ -230,6 +231,34 @@ def test_who_withdraws_during_the_training_is_in_no_published_start(
     assert (done.code, done.out) == (1, "")
     assert "somebody whom it learnt from has erased something" in done.err
     assert revisions(two_people / "starts") == []
+
+
+def test_a_start_is_learnt_anew_when_enough_is_new(
+    cli: Cli, two_people: Path, tiny_reference: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """People who agreed, or have given feedback since; without either nothing is trained and nobody is read."""
+    judged(monkeypatch, passed=True)
+    teacher = ScriptedChatModel(answers=lambda *_: PAIRS)
+    monkeypatch.setattr(meta, "chat_model", lambda _: teacher)
+    common = (
+        "meta-train",
+        "--local",
+        tiny_reference,
+        "--method",
+        "fomaml",
+        *QUICK,
+        "--opted-in",
+        "--model",
+        "scripted:x",
+    )
+    few = cli(*common, "--if-new", 2)
+    assert (few.code, few.out, teacher.calls) == (0, "", ())
+    assert "nothing to do: 1 people have agreed or given feedback" in few.err
+    assert json.loads(cli(*common, "--if-new", 1).out)["name"] == "start-000001"
+    assert "nothing to do: 0 people" in cli(*common, "--if-new", 1).err
+    with PersonaMemory.open(two_people, embeddings=HashingEmbedder(), worker=False) as memory:
+        memory.feedback("up", user_id="ana")
+    assert json.loads(cli(*common, "--if-new", 1).out)["name"] == "start-000002"
 
 
 def test_there_must_be_a_memory_to_ask_for_people_who_agreed(cli: Cli, home: Path, tiny_reference: Path) -> None:
