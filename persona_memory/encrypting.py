@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from persona_memory.adapters import Starts, delete_folder, revisions, seal_revision
-from persona_memory.encryption import master_key
-from persona_memory.errors import InvalidInput
+from persona_memory.encryption import KEY_BYTES, LocalKey, master_key
+from persona_memory.errors import InvalidInput, WrongKey
 from persona_memory.ledger import keys
 from persona_memory.ledger.conversion import Conversion, converting
 from persona_memory.opening import ADAPTERS_FOLDER, Encryption, home_folder, ledger_file, ledger_url
+from persona_memory.protocols import MasterKey
 from persona_memory.registry import STARTS_FOLDER, TRAINING
 
 
@@ -72,8 +73,23 @@ def rotate_key(
     Raises:
         WrongKey: `encryption` is not the master key of now.
         EncryptionError: the memory is not encrypted, or its keys are gone.
+        InvalidInput: both are the same key.
     """
-    return keys.rotate(url or ledger_url(home_folder(home)), master_key(encryption), master_key(new))
+    before, after = master_key(encryption), master_key(new)
+    if _same(before, after):
+        raise InvalidInput("the new master key is the old one; `persona-memory keygen FILE` makes another")
+    return keys.rotate(url or ledger_url(home_folder(home)), before, after)
+
+
+def _same(one: MasterKey, other: MasterKey) -> bool:
+    """Of a key service nobody can say: it may wrap with another key each time."""
+    if not isinstance(one, LocalKey) or not isinstance(other, LocalKey):
+        return False
+    try:
+        other.unwrap(one.wrap(bytes(KEY_BYTES)))
+    except WrongKey:
+        return False
+    return True
 
 
 def _adapters(conversion: Conversion, folder: Path) -> tuple[int, list[str]]:

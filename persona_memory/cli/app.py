@@ -49,7 +49,7 @@ from persona_memory.cli.options import (
     token_count,
 )
 from persona_memory.cli.output import as_json as to_json
-from persona_memory.cli.output import err, note, out, print_json, write_text
+from persona_memory.cli.output import err, note, out, print_json, write_bytes
 from persona_memory.cli.peeking import peeking
 from persona_memory.cli.queue import State, job_or_all
 from persona_memory.cli.serving import api_key, serve
@@ -333,7 +333,7 @@ def export(
         print_json(everything)
         return
     text = to_json(everything) + "\n"
-    export_sealed(output, text) if encrypted else write_text(output, text)
+    export_sealed(output, text) if encrypted else write_bytes(output, text.encode())
     note(f"wrote {len(everything['messages'])} messages and {len(everything['memories'])} memories to {output}")
 
 

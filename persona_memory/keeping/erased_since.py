@@ -43,16 +43,19 @@ class Again:
     unreadable: int = 0
 
 
-def erase_again(ours: Ledger, later: Ledger, *, now: datetime) -> Again:
+def erase_again(ours: Ledger, later: Ledger, *, now: datetime, shown: str) -> Again:
     """Erase in `ours` what `later`, the same ledger at a later moment, has erased since; the bytes go with `scrub`.
+
+    Args:
+        shown: how errors name `later`.
 
     Raises:
         InvalidInput: it is another ledger, or came before; nothing was changed.
     """
     if ours.secret != later.secret:
-        raise InvalidInput(f"{later.describe()} is another memory than the one that the backup is of")
+        raise InvalidInput(f"{shown} is another memory than the one that the backup is of")
     with ours.write() as tx, later.read() as there:
-        new = _new_receipts(tx, there, shown=later.describe())
+        new = _new_receipts(tx, there, shown=shown)
         deleted = {(row.namespace, row.user_token) for row in new if took_all(row)}
         _copy(tx, there, new)
         again = Again()
@@ -63,7 +66,7 @@ def erase_again(ours: Ledger, later: Ledger, *, now: datetime) -> Again:
                 again = _plus(again, Again(deleted=1))
         again = _plus(again, erase_unreadable(tx, ours))
         for person in _everybody(tx) | _everybody(there):
-            again = _plus(again, _catch_up(tx, there, person, ours.secret, shown=later.describe(), now=now))
+            again = _plus(again, _catch_up(tx, there, person, ours.secret, shown=shown, now=now))
         return again
 
 

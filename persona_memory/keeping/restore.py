@@ -205,7 +205,7 @@ def _prepared(
                 again = erase_unreadable(tx, ledger)
         else:
             with _later(erased_since.expanduser(), work / "later", master, store) as later:
-                again = erase_again(ledger, later, now=now)
+                again = erase_again(ledger, later, now=now, shown=repr(str(erased_since)))
         if again != Again():
             registry = AdapterRegistry(ledger, content / ADAPTERS_FOLDER)
             registry.tidy_starts(now=now)

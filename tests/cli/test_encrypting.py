@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import stat
 from pathlib import Path
 
 import pytest
@@ -72,6 +73,7 @@ def test_an_export_can_be_encrypted(cli: Cli, encrypted: Path, tmp_path: Path) -
     cli("export", *mine, "--output", plain)
     assert cli("export", *mine, "--output", sealed, "--encrypt").code == 0
     assert b"Porto" not in sealed.read_bytes()
+    assert {stat.S_IMODE(path.stat().st_mode) for path in (plain, sealed)} == {0o600}
     assert cli("decrypt", sealed, "--output", again, "--key-file", encrypted).code == 0
     assert json.loads(again.read_text()) == json.loads(plain.read_text())
     assert json.loads(cli("decrypt", sealed, "--key-file", encrypted).out)["user_id"] == "ana"
@@ -83,6 +85,8 @@ def test_a_changed_key_is_the_only_one(cli: Cli, encrypted: Path, tmp_path: Path
     """The old one is refused with one line."""
     new = tmp_path / "new.key"
     cli("keygen", new)
+    same = cli("rotate-key", "--key-file", encrypted, "--new-key-file", encrypted)
+    assert (same.code, "is the old one" in same.err) == (1, True)
     assert cli("rotate-key", "--key-file", encrypted, "--new-key-file", new).code == 0
     refused = cli("show", "--user", "ana", "--key-file", encrypted)
     assert (refused.code, "not the master key" in refused.err) == (1, True)
