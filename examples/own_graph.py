@@ -2,7 +2,7 @@
 
     START → track_state → retrieve → route_adapter → teach → optimize_profile → END
 
-`python examples/own_graph.py` runs offline. The memory lives in the folder ./tutor-memory, or in that of --home; your
+`python examples/own_graph.py` runs offline. The memory lives in the folder ./graph-memory, or in that of --home; your
 own ~/.persona-memory is left alone.
 """
 
@@ -43,7 +43,7 @@ def teach(state: TutorState) -> dict[str, Any]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="A tutor's own graph, with memory.")
-    parser.add_argument("--home", default="tutor-memory", help="folder of the memory (default: ./tutor-memory)")
+    parser.add_argument("--home", default="graph-memory", help="folder of the memory (default: ./graph-memory)")
     with PersonaMemory.open(parser.parse_args().home) as memory:
         builder = StateGraph(TutorState, context_schema=Context)
         builder.add_node("teach", teach)
