@@ -17,7 +17,7 @@ from persona_memory.errors import AdapterRetired
 from persona_memory.testing import FakeVllm, UntrainedAdapters
 from persona_memory_vllm import EngineError, Stats, VllmAdapters
 from persona_memory_vllm.engine import ADAPTER, adapters_of
-from tests.memory.test_consolidating import ByHeart
+from tests.memory.test_consolidating import FACTS, ByHeart
 from tests.vllm.conftest import BASE, FINGERPRINT, QUESTION, TIGHT, Open, active, recalled, train
 
 
@@ -203,6 +203,28 @@ def test_what_a_killed_process_has_left_in_the_engine_leaves_when_the_next_one_s
     again.close()  # its first sync has ended
     assert server.loaded == {}
     assert list(plain(memory).iterdir()) == []
+
+
+def test_who_comes_back_has_adapters_of_other_names(
+    server: Any, open_engine: Open, open_memory: Callable[..., PersonaMemory]
+) -> None:
+    """Nobody told the engine of the deletion: what it holds of before is not taken for the new adapter."""
+    memory, engine = open_engine(server)
+    (old,) = train(memory, "ana")
+    answered(engine, recalled(memory).route)
+    engine.close()
+    other = open_memory(parametric=UntrainedAdapters(), teacher=ByHeart())
+    other.delete_user(user_id="ana")
+    for day, said in enumerate(FACTS):
+        other.observe([("user", said)], user_id="ana", thread_id=f"again{day}")
+    other.flush()
+    other.consolidate(user_id="ana")
+    other.flush()
+    assert server.loaded.keys() == {old}
+    memory, engine = open_engine(server)
+    assert answered(engine, recalled(memory).route) == active(memory) != old
+    engine.sync()
+    assert server.loaded.keys() == {active(memory)}
 
 
 def test_what_is_erased_while_it_is_loaded_answers_nobody(server: Any, open_engine: Open) -> None:
