@@ -82,6 +82,11 @@ class AdapterRegistry:
         """What opens the files; None where they are not encrypted."""
         return self._ledger.vault
 
+    @property
+    def closed(self) -> bool:
+        """Whether the memory is closed; nothing can be asked any more."""
+        return self._ledger.closed
+
     def versions(self, user_id: str) -> list[Adapter]:
         """All of the person's revisions, oldest first."""
         with self._ledger.read() as connection:
