@@ -343,6 +343,10 @@ class Revisions(Protocol):
     def opener(self) -> Opener | None:
         """What opens the files; None where they are not encrypted."""
 
+    @property
+    def closed(self) -> bool:
+        """Whether their memory is closed; nothing can be asked any more."""
+
 
 class ParametricMemory(Protocol):
     """Trains people's adapters for one base model, and serves them."""

@@ -82,6 +82,11 @@ class AdapterRegistry:
         """What opens the files; None where they are not encrypted."""
         return self._ledger.vault
 
+    @property
+    def closed(self) -> bool:
+        """Whether the memory is closed; nothing can be asked any more."""
+        return self._ledger.closed
+
     def versions(self, user_id: str) -> list[Adapter]:
         """All of the person's revisions, oldest first."""
         with self._ledger.read() as connection:
@@ -184,13 +189,14 @@ class AdapterRegistry:
                 turns, memory_ids = {*turns, *before.turns}, {*memory_ids, *before.memory_ids}
             for left in rows.read(tx, person, state="candidate"):
                 _retire(tx, person, left, UNFINISHED)
+            erased = erasure.adapters_erased_of(tx, person, secret=key)  # a name never has other weights
             revision = rows.add(
                 tx, person, name=lambda number: revision_name(key, _owner(person), number), base_model=base_model,
                 fingerprint=fingerprint, turns=turns, memory_ids=memory_ids, watermark=found.last_seq,
-                parent=parent, now=now,
+                parent=parent, now=now, after=max((parse_name(name)[1] for name in erased), default=0),
             )  # fmt: skip
             (made,) = rows.read(tx, person, revision=revision)
-        delete_revision(self.folder, made.adapter_id)  # of who was deleted on another machine, and has come back
+        delete_revision(self.folder, made.adapter_id)  # of a ledger that one from a backup has replaced
         self.tidy(user_id)
         return made
 

@@ -155,17 +155,20 @@ class VllmAdapters:
     def sync(self) -> int:
         """Withdraw from the engine what may not be served any more; how many adapters that were.
 
+        Where all memories are closed nobody knows, and the engine is left alone.
+
         Raises:
             LedgerError: the ledger cannot be read; nothing was withdrawn.
         """
-        with self._lock:
-            known = list(self._revisions)
+        loads, known = self._loads, self._open()
+        if not known:
+            return 0
 
         def gone(names: set[str]) -> set[str]:
             return names.difference(*(revisions.standing(names) for revisions in known))
 
-        withdrawn = send(self._client, self._loads.withdraw(gone))
-        send(self._client, self._loads.tidy())
+        withdrawn = send(self._client, loads.withdraw(gone))
+        send(self._client, loads.tidy())
         return withdrawn
 
     def close(self) -> None:
@@ -213,7 +216,6 @@ class VllmAdapters:
                 "as /dev/shm/…, where copies lie until their adapter is retired"
             )
         with self._lock:
-            first = not self._revisions
             self._revisions.append(revisions)
             if self._loader is None:
                 folder = Path(self._folder) if self._folder is not None else revisions.folder.with_name(PLAIN_FOLDER)
@@ -223,8 +225,9 @@ class VllmAdapters:
                 )
         if self._trainer is not None:
             self._trainer.serve(revisions)
-        if first:
-            self._syncing.start()
+        with self._lock:
+            if self._syncing.ident is None:  # it begins once
+                self._syncing.start()
 
     def route(self, user_id: str, route: Route) -> None:
         """Nothing: what a reply needs is loaded when it is asked for."""
@@ -297,13 +300,17 @@ class VllmAdapters:
             AdapterRetired: it may not be served any more.
             NotFound: it is nobody's.
         """
-        with self._lock:
-            known = list(self._revisions)
-        for revisions in known:
+        for revisions in self._open():
             with suppress(NotFound):
                 revisions.digest(name)
                 return revisions
         raise NotFound(f"there is no adapter {name!r}")
+
+    def _open(self) -> list[Revisions]:
+        """Those of memories that are open: one that is closed says nothing, and must not keep others from it."""
+        with self._lock:
+            self._revisions = [one for one in self._revisions if not one.closed]
+            return list(self._revisions)
 
     def _keep_synced(self) -> None:
         while not self._closing.is_set():

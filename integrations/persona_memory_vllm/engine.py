@@ -101,7 +101,8 @@ def served(response: httpx2.Response) -> dict[str, dict[str, Any]]:
     try:
         return {card["id"]: card for card in response.raise_for_status().json()["data"]}
     except (httpx2.HTTPStatusError, ValueError, KeyError, TypeError) as error:
-        raise EngineError(f"{response.url} lists no models ({response.status_code}); is it vLLM?") from error
+        where = _shown(response.url)
+        raise EngineError(f"{where} lists no models ({response.status_code}); is it vLLM?") from error
 
 
 def adapters_of(listed: Collection[str]) -> set[str]:
@@ -127,8 +128,7 @@ def is_unknown(response: httpx2.Response, name: str) -> bool:
 
 def silent(request: httpx2.Request, error: httpx2.TransportError) -> EngineError:
     """What a request that was not answered comes to."""
-    where = request.url.copy_with(path="/", query=None)
-    return EngineError(f"vLLM at {where} does not answer: {error or type(error).__name__}")
+    return EngineError(f"vLLM at {_shown(request.url)} does not answer: {error or type(error).__name__}")
 
 
 def message(response: httpx2.Response) -> str:
@@ -139,6 +139,11 @@ def message(response: httpx2.Response) -> str:
         return response.text
     error = body.get("error", body) if isinstance(body, dict) else body
     return str(error.get("message", error) if isinstance(error, dict) else error)
+
+
+def _shown(url: httpx2.URL) -> str:
+    """The URL as it may be logged: without a name, a password or a query."""
+    return f"{url.scheme}://{url.netloc.decode('ascii')}{url.path}"
 
 
 def _check_allowed(response: httpx2.Response) -> None:

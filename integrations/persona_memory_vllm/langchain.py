@@ -49,8 +49,9 @@ class AdapterMiddleware(AgentMiddleware[Any, Any, Any]):
         return await handler(request)
 
     def _refuse_unknown(self, model: str, error: Exception) -> None:
-        """Note an adapter that the engine knows no more; any other error is raised again."""
-        if model == self.adapters.model or getattr(error, "status_code", None) != 404:
+        """Note an adapter that the engine knows no more, or could not load; any other error is raised again."""
+        unknown = getattr(error, "status_code", None) in (400, 404) and model in str(error)
+        if model == self.adapters.model or not unknown:
             raise error
         self.adapters.refused(model)
 

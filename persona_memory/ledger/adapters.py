@@ -32,10 +32,11 @@ def add(
     watermark: int,
     parent: str | None,
     now: datetime,
+    after: int = 0,
 ) -> int:
-    """The number of a new candidate, the next of the person's; `name` makes its name from the number."""
+    """The number of a new candidate, the next of the person's and above `after`; `name` makes its name from it."""
     newest: int | None = tx.execute(select(func.max(adapters.c.revision)).where(person.owns(adapters))).scalar_one()
-    revision = (newest or 0) + 1
+    revision = max(newest or 0, after) + 1
     row = {
         **person.key(), "revision": revision, "name": name(revision), "state": "candidate", "base_model": base_model,
         "fingerprint": dict(fingerprint), "turns": sorted(turns), "memory_ids": sorted(memory_ids), "parent": parent,

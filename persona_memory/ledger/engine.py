@@ -74,7 +74,7 @@ class Ledger:
         self.namespace = namespace
         self.url = url
         self.engine = engine_for(url, durability)
-        self._closed = False
+        self.closed = False
         self.is_sqlite = self.engine.dialect.name == "sqlite"
         self._writing = threading.Lock()
         keys = None if master is None else (KeyStore(store_url(url)), master)
@@ -152,7 +152,7 @@ class Ledger:
 
     def close(self) -> None:
         """Close all connections. Whatever uses the ledger afterwards gets a `LedgerError`."""
-        self._closed = True
+        self.closed = True
         self.engine.dispose()
         if self.vault is not None:
             self.vault.close()
@@ -160,7 +160,7 @@ class Ledger:
     @contextmanager
     def translated(self) -> Iterator[None]:
         """Database errors inside the block leave it under our names."""
-        if self._closed:
+        if self.closed:
             raise LedgerError(f"the memory on {self.describe()} is closed; open it again")
         with named_errors(self.describe()):
             yield

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, delete, insert, null, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, delete, insert, null, or_, select, true, update
 
 from persona_memory.errors import LedgerLocked
 from persona_memory.ledger.engine import Ledger
@@ -142,8 +142,17 @@ def receipt_row(connection: Connection, namespace: str, receipt_id: str) -> Row[
 
 
 def erased_adapters(connection: Connection) -> set[str]:
-    """The names of all revisions, of all namespaces, that went with an erasure; who comes back may have one again."""
-    found = connection.execute(select(receipts.c.named).where(receipts.c.named.is_not(None))).scalars()
+    """The names of all revisions, of all namespaces, that went with an erasure."""
+    return _adapters(connection, true())
+
+
+def adapters_erased_of(connection: Connection, person: Person, *, secret: bytes) -> set[str]:
+    """The same of one person."""
+    return _adapters(connection, _about(person, secret))
+
+
+def _adapters(connection: Connection, wanted: ColumnElement[bool]) -> set[str]:
+    found = connection.execute(select(receipts.c.named).where(receipts.c.named.is_not(None), wanted)).scalars()
     return {name for named in found for name in named["adapters"]}
 
 
@@ -216,14 +225,18 @@ def is_complete(connection: Connection, namespace: str, receipt_id: str) -> bool
 
 def read_receipts(connection: Connection, person: Person, *, secret: bytes) -> list[ErasureReceipt]:
     """The person's receipts, oldest first; without those that only clear an index of what came to it late."""
-    token = keyed(secret, "receipt", person.namespace, person.user_id)
-    query = select(receipts).where(receipts.c.namespace == person.namespace, receipts.c.user_token == token)
+    query = select(receipts).where(_about(person, secret)).order_by(receipts.c.at)
     return [
         ErasureReceipt(row.id, person.user_id, row.at, row.complete, row.erased)
-        for row in connection.execute(query.order_by(receipts.c.at))
+        for row in connection.execute(query)
         if row.erased
     ]
 
 
 def _of(namespace: str) -> ColumnElement[bool]:
     return receipts.c.namespace == namespace
+
+
+def _about(person: Person, secret: bytes) -> ColumnElement[bool]:
+    token = keyed(secret, "receipt", person.namespace, person.user_id)
+    return and_(_of(person.namespace), receipts.c.user_token == token)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from persona_memory import PersonaMemory, open_adapters
-from persona_memory.adapters import revisions
+from persona_memory.adapters import revision_name, revisions, write_revision
 from persona_memory.adapters.files import FILES, MANIFEST
 from persona_memory.adapters.files import WEIGHTS as WEIGHTS_FILE
 from persona_memory.errors import AdapterError, AdapterRefused, AdapterRetired, NotFound, StaleJob
@@ -310,6 +310,14 @@ def test_the_files_of_what_may_be_served_are_those_that_were_registered(registry
         registry.files(f"{'a' * 26}-r000001")
 
 
+def test_files_of_a_ledger_that_a_backup_has_replaced_stop_no_training(registry: AdapterRegistry) -> None:
+    """They have the name that comes next, and are nobody's any more."""
+    name = revision_name(registry._ledger.secret, f"{registry._ledger.namespace}\0ana", 1)
+    write_revision(registry.folder, name, WEIGHTS)
+    assert begin(registry).adapter_id == name
+    assert list(revisions(registry.folder)) == []
+
+
 def test_what_stands_is_told_of_all_namespaces(registry: AdapterRegistry) -> None:
     """An engine serves them all: what one of them does not know may be another's, and what none knows is erased."""
     served, gone = serve(registry), serve(registry, "ben")
@@ -344,6 +352,7 @@ def test_what_was_erased_on_another_machine_goes_here(tmp_path: Path, back: bool
         if back:
             memory.observe([("user", "I live in Oslo.")], user_id="ana", thread_id="anew")
             assert serve(there).adapter_id in revisions(there.folder)
+            assert [one.revision for one in there.versions("ana")] == [3]
         assert [here.sweep(), there.sweep()] == [0, 0 if back else 2]
         (bens,) = there.versions("ben")
         assert {bens.adapter_id, *(one.adapter_id for one in there.versions("ana"))} == set(revisions(there.folder))

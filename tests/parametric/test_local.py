@@ -277,6 +277,7 @@ class Erased:
 
     folder: Path
     opener: None = None
+    closed: bool = False
 
     def digest(self, adapter_id: str) -> str | None:
         raise AdapterRetired(adapter_id, "it is retired: what it learns from was erased")

@@ -39,6 +39,7 @@ class Served:
 
     folder: Path
     opener: None = None
+    closed: bool = False
 
     def digest(self, adapter_id: str) -> str | None:
         return None

@@ -17,7 +17,7 @@ from persona_memory.errors import AdapterRetired
 from persona_memory.testing import FakeVllm, UntrainedAdapters
 from persona_memory_vllm import EngineError, Stats, VllmAdapters
 from persona_memory_vllm.engine import ADAPTER, adapters_of
-from tests.memory.test_consolidating import ByHeart
+from tests.memory.test_consolidating import FACTS, ByHeart
 from tests.vllm.conftest import BASE, FINGERPRINT, QUESTION, TIGHT, Open, active, recalled, train
 
 
@@ -184,10 +184,27 @@ def test_what_cannot_be_looked_up_stays(server: Any, open_engine: Open) -> None:
     memory, engine = open_engine(server)
     (ana,) = train(memory, "ana")
     answered(engine, recalled(memory).route)
-    memory.close()
+    with memory._ledger.write() as tx:
+        tx.exec_driver_sql("alter table adapters rename to away")
     with pytest.raises(LedgerError):
         engine.sync()
     assert server.loaded.keys() == {ana}
+
+
+def test_a_memory_that_is_closed_keeps_no_other_from_the_engine(
+    server: Any, open_engine: Open, open_memory: Callable[..., PersonaMemory]
+) -> None:
+    """Opened again with the same object, people have their adapters, and what is retired is withdrawn."""
+    memory, engine = open_engine(server)
+    (ana,) = train(memory, "ana")
+    route = recalled(memory).route
+    assert answered(engine, route) == ana
+    memory.close()
+    assert (answered(engine, route), engine.sync(), server.loaded.keys()) == (BASE, 0, {ana})
+    open_memory(parametric=engine, teacher=ByHeart())
+    assert answered(engine, route) == ana
+    open_memory().delete_user(user_id="ana")  # knows of no engine
+    assert (engine.sync(), server.loaded) == (1, {})
 
 
 def test_what_a_killed_process_has_left_in_the_engine_leaves_when_the_next_one_starts(
@@ -203,6 +220,28 @@ def test_what_a_killed_process_has_left_in_the_engine_leaves_when_the_next_one_s
     again.close()  # its first sync has ended
     assert server.loaded == {}
     assert list(plain(memory).iterdir()) == []
+
+
+def test_who_comes_back_has_adapters_of_other_names(
+    server: Any, open_engine: Open, open_memory: Callable[..., PersonaMemory]
+) -> None:
+    """Nobody told the engine of the deletion: what it holds of before is not taken for the new adapter."""
+    memory, engine = open_engine(server)
+    (old,) = train(memory, "ana")
+    answered(engine, recalled(memory).route)
+    engine.close()
+    other = open_memory(parametric=UntrainedAdapters(), teacher=ByHeart())
+    other.delete_user(user_id="ana")
+    for day, said in enumerate(FACTS):
+        other.observe([("user", said)], user_id="ana", thread_id=f"again{day}")
+    other.flush()
+    other.consolidate(user_id="ana")
+    other.flush()
+    assert server.loaded.keys() == {old}
+    memory, engine = open_engine(server)
+    assert answered(engine, recalled(memory).route) == active(memory) != old
+    engine.sync()
+    assert server.loaded.keys() == {active(memory)}
 
 
 def test_what_is_erased_while_it_is_loaded_answers_nobody(server: Any, open_engine: Open) -> None:
@@ -263,6 +302,18 @@ def test_what_the_worker_has_let_go_of_cannot_be_unloaded_and_is_said(open_engin
         assert engine.doors.failures == {"unload: EngineError": 1}
         body = {"model": ana, "messages": [{"role": "user", "content": "Hello"}]}
         assert httpx2.post(f"{server.base_url}/chat/completions", json=body).status_code == 404
+
+
+def test_a_password_in_the_engines_address_is_not_told(server: Any) -> None:
+    """Neither in errors nor in the line of the log that is made of one."""
+    secret = server.base_url.replace("http://", "http://chatbot:geheim@")
+    with VllmAdapters(f"{secret}/nowhere", model=BASE, fingerprint=FINGERPRINT) as engine:
+        with pytest.raises(EngineError, match=r"^http://127\.0\.0\.1:\d+/v1/nowhere/models lists no models") as told:
+            engine.check()
+        server.__exit__(None, None, None)
+        with pytest.raises(EngineError, match="does not answer") as silent:
+            engine.check()
+    assert "geheim" not in f"{told.value} {silent.value}"
 
 
 # ── what goes wrong ─────────────────────────────────────────────────────────────────────────────────────────────────

@@ -19,10 +19,12 @@ from persona_memory_vllm.langchain import AdapterMiddleware
 from tests.vllm.conftest import BASE, QUESTION, TIGHT, Open, train
 
 
-class NotFound(Exception):
+class Refused(Exception):
     """What a provider's SDK raises."""
 
-    status_code = 404
+    def __init__(self, status_code: int, said: str) -> None:
+        super().__init__(said)
+        self.status_code = status_code
 
 
 class Engine(BaseChatModel):
@@ -39,7 +41,7 @@ class Engine(BaseChatModel):
         model = said.get("model", BASE)
         self.asked.append(model)
         if model != BASE and model not in self.server.loaded:
-            raise NotFound(model)
+            raise Refused(404, f"The model `{model}` does not exist.")
         prompt = " ".join(str(one.content) for one in messages)
         return ChatResult(generations=[ChatGeneration(message=AIMessage("a baker" if "baker" in prompt else "?"))])
 
@@ -64,6 +66,27 @@ async def test_each_user_is_answered_by_their_own_adapter(server: Any, open_engi
     assert [await answer("ana") for _ in range(2)] == ["a baker"] * 2
     assert model.asked == [ana, ben, BASE, ana, BASE, ana]
     assert remembering.doors.failures == {}
+
+
+def test_an_adapter_that_the_plugin_finds_and_the_engine_cannot_load_leaves_the_base(
+    server: Any, open_engine: Open
+) -> None:
+    """vLLM answers 400, and says which."""
+    memory, engine = open_engine(server, loading="resolver")
+    (ana,) = train(memory, "ana")
+
+    class Unable(Engine):
+        def _generate(self, messages: list[BaseMessage], stop: Any = None, run_manager: Any = None, **said: Any) -> Any:
+            if said.get("model", BASE) != BASE:
+                self.asked.append(ana)
+                raise Refused(400, f"LoRA adapter '{ana}' was found but could not be loaded.")
+            return super()._generate(messages, stop, run_manager, **said)
+
+    model = Unable(server=server)
+    remembering = PersonaMemoryMiddleware(memory, max_tokens=TIGHT)
+    agent: Any = create_agent(model, middleware=[remembering, AdapterMiddleware(engine)])
+    agent.invoke({"messages": [("user", QUESTION)]}, {"configurable": {"user_id": "ana"}})
+    assert model.asked == [ana, BASE]
 
 
 def test_other_errors_are_the_agents(server: Any, open_engine: Open) -> None:
