@@ -41,7 +41,6 @@ def say(server: str, user: str, text: str) -> None:
 def served(home: str, upstream: str) -> Iterator[str]:
     """The URL of a server that ends with the block."""
     command = [sys.executable, "-m", "persona_memory", "serve", "--port", "0", "--home", home, "--upstream", upstream]
-    command += ["--memory-timeout", "120"]  # the first turn loads the embeddings, which must not make it go without
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         for line in process.stderr:

@@ -45,7 +45,7 @@ from persona_memory.ledger import (
 )
 from persona_memory.messages import Draft, read_messages, text_of, utc
 from persona_memory.profile import ProfileSchema, default_schema, fold_profile, schema_of
-from persona_memory.protocols import Embedder, ParametricMemory, Redact, Teacher, TokenCounter, VectorIndex
+from persona_memory.protocols import Embedder, ParametricMemory, Redact, Teacher, TokenCounter, Vector, VectorIndex
 from persona_memory.reading import Reading
 from persona_memory.recalling import Asked, Found
 from persona_memory.redacting import Redaction
@@ -404,8 +404,9 @@ class PersonaMemory:
         Raises:
             InvalidInput: retention below one day, or a category that the schema does not have.
         """
-        if policy.retention_days is not None and policy.retention_days < 1:
-            raise InvalidInput(f"retention_days is {policy.retention_days!r}; pass at least 1, or None to keep")
+        days = policy.retention_days
+        if days is not None and (not isinstance(days, int) or days < 1):
+            raise InvalidInput(f"retention_days is {days!r}; pass a whole number from 1, or None to keep")
         if isinstance(policy.never_infer, str) or isinstance(policy.incognito_threads, str):
             raise InvalidInput(
                 "never_infer and incognito_threads hold several names; pass a tuple, such as ('health',)"
@@ -487,13 +488,20 @@ class PersonaMemory:
         if isinstance(asked, Found):
             return asked
         started = time.perf_counter()
-        try:
-            text = asked.query.embed_text
-            vector, degraded = self._learning.semantic.query(text) if text else None, None
-        except (EmbeddingError, IndexUnavailable) as error:  # the fail-open door: words still find everything
-            vector, degraded = None, str(error)
-            telemetry.failed_open("embed", error)
+        vector, degraded = self._embedded(asked.query.embed_text)
         return self._find(asked, vector, degraded, offer_question, (time.perf_counter() - started) * 1e3)
+
+    def warm_up(self) -> None:
+        """Load now what the first recall would load, such as a local embedder's weights: it takes seconds."""
+        self._embedded("warm up")
+
+    def _embedded(self, text: str) -> tuple[Vector | None, str | None]:
+        """The query's vector, and why there is none where embedding fails."""
+        try:
+            return self._learning.semantic.query(text) if text else None, None
+        except (EmbeddingError, IndexUnavailable) as error:  # the fail-open door: words still find everything
+            telemetry.failed_open("embed", error)
+            return None, str(error)
 
     async def afind(
         self,

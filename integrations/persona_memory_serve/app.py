@@ -67,7 +67,8 @@ def create_app(
         # What cannot be opened is found out now, not by the first person who talks.
         first = namespace if keys is None else next(iter(keys.namespaces), None)
         if first is not None:
-            await run_in_threadpool(tenants.of, first)
+            tenant = await run_in_threadpool(tenants.of, first)
+            await run_in_threadpool(tenant.memory.warm_up)  # before anybody waits for an answer
         yield
         if under_way:  # cut by the server's own deadline: what came of them is learnt before the memories close
             await asyncio.wait(under_way, timeout=LAST_MOMENT)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Literal
+from urllib.parse import urlsplit
+
+from persona_memory import InvalidInput
 
 MIB = 2**20
 
@@ -45,3 +48,12 @@ class Settings:
     session_secret: str | None = field(default=None, repr=False)
     hosts: tuple[str, ...] = ()
     https: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuses an upstream that nothing could be sent to."""
+        url = urlsplit(self.upstream)
+        if url.scheme not in ("http", "https") or not url.netloc:
+            raise InvalidInput(
+                f"the upstream is {self.upstream!r}; pass the base URL of an OpenAI-compatible API with its version, "
+                "such as https://api.openai.com/v1"
+            )

@@ -105,7 +105,7 @@ def meta_train(
     starts = Starts(home_folder(home) / STARTS_FOLDER)
     if if_new and (new := _new(starts, home, url, namespace)) < if_new:
         note(
-            f"nothing to do: {new} people have agreed or given feedback since the newest start; --if-new asks for {if_new}"
+            f"nothing to do: {new} people have agreed or given feedback since the newest start; {if_new} are asked for"
         )
         return
     agreed = _agreed(bench, model, home, url, namespace) if opted_in and model else Agreed()

@@ -34,7 +34,9 @@ def dump(home: Path) -> dict[str, list[tuple[Any, ...]]]:
         for table in tables:
             columns = [row[1] for row in database.execute(f"PRAGMA table_info({table})")]
             kept = [name for name in columns if name not in EVENTS_HOLD_TIMES_OF_RECORDING.get(table, ())]
-            found[table] = sorted(database.execute(f"SELECT {', '.join(map(json.dumps, kept))} FROM {table}").fetchall(), key=repr)
+            found[table] = sorted(
+                database.execute(f"SELECT {', '.join(map(json.dumps, kept))} FROM {table}").fetchall(), key=repr
+            )
     database.close()
     return found
 

@@ -13,11 +13,13 @@ from typing import Any
 
 import httpx2
 import pytest
+from fastapi.testclient import TestClient
 from openai import OpenAI
 
-from persona_memory import PersonaMemory, __version__
+from persona_memory import InvalidInput, PersonaMemory, __version__
 from persona_memory.retrieval.hashing import HashingEmbedder
 from persona_memory.testing import FakeOpenAI
+from persona_memory_serve import Settings, create_app
 from tests.processes.shell import popen
 from tests.wrapping.conftest import turns
 
@@ -130,3 +132,26 @@ def _drain(stream: Any) -> None:
             pass
     except Exception as error:  # the server has gone, as it should
         print(type(error).__name__, file=sys.stderr)
+
+
+@pytest.mark.parametrize("upstream", ["", "nonsense", "ftp://models/v1", "http://"])
+def test_an_upstream_that_is_no_url_is_refused_at_the_start(upstream: str) -> None:
+    with pytest.raises(InvalidInput, match=r"pass the base URL .* https://api\.openai\.com/v1"):
+        Settings(upstream=upstream)
+
+
+def test_what_the_first_recall_needs_is_loaded_before_anybody_asks(tmp_path: Path) -> None:
+    """Local weights take seconds to load, which no turn should wait for, or go on without."""
+    asked: list[str] = []
+
+    class Slow(HashingEmbedder):
+        def embed_query(self, text: str) -> Any:
+            asked.append(text)
+            return super().embed_query(text)
+
+    def opened(namespace: str) -> PersonaMemory:
+        return PersonaMemory.open(tmp_path, namespace=namespace, embeddings=Slow(), worker=False)
+
+    with TestClient(create_app(opened, Settings()), base_url="http://localhost") as client:
+        assert len(asked) == 1
+        assert client.get("/healthz").json()["memory"] == "ok"
