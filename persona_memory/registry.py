@@ -58,6 +58,9 @@ ERASED = "something that it was trained on was erased"
 STARTS_FOLDER = "starts"
 """Beside the folder of the adapters."""
 
+COPIES_FOLDER = "vllm"
+"""Beside it, too: plain copies that an engine reads (persona_memory_vllm). They go with what they are copies of."""
+
 
 class AdapterRegistry:
     """Begins, evaluates, promotes and retires revisions, each step in one transaction of the ledger.
@@ -75,6 +78,7 @@ class AdapterRegistry:
     ) -> None:
         self._ledger, self.folder, self._keep = ledger, folder, keep
         self.evaluated = 0
+        self.copies = folder.with_name(COPIES_FOLDER)
         self.starts = Starts(folder.with_name(STARTS_FOLDER))
 
     @property
@@ -332,6 +336,9 @@ class AdapterRegistry:
         sweep(self.folder)  # what a killed process has half deleted may be just what was erased
         if all(one.state != "candidate" for one in stand):
             delete_folder(self.folder, f"{TRAINING}{owner}")
+        for name in revisions(self.copies, owner):
+            if name not in kept:
+                delete_revision(self.copies, name)
         return sum(delete_revision(self.folder, name) for name in stored if name not in kept)
 
     def sweep(self) -> int:
@@ -339,17 +346,16 @@ class AdapterRegistry:
 
         Of what neither a row nor a receipt is known it cannot be told whose it is: it stays.
         """
-        if not self.folder.is_dir():
-            return 0
         swept = sweep(self.folder)
         with self._ledger.read() as connection:
             known = dict.fromkeys(erasure.erased_adapters(connection), "retired") | rows.states(connection)
-        gone = [name for name in revisions(self.folder) if known.get(name) == "retired"]
+        stores = (self.folder, self.copies)
+        gone = [(store, name) for store in stores for name in revisions(store) if known.get(name) == "retired"]
         owners = {parse_name(name)[0] for name in known}
         training = {parse_name(name)[0] for name, state in known.items() if state == "candidate"}
         idle = {f"{TRAINING}{owner}" for owner in owners - training}
         left = [path.name for path in self.folder.glob(f"{TRAINING}*") if path.name in idle]
-        deleted = [delete_revision(self.folder, name) for name in gone]
+        deleted = [delete_revision(store, name) for store, name in gone]
         return swept + sum(deleted) + sum(delete_folder(self.folder, name) for name in left)
 
     def agreed(self) -> dict[str, tuple[Person, int]]:

@@ -217,8 +217,9 @@ def _adapters(learning: Learning, case: _Case, findings: Findings) -> None:
     for one in there:
         if one.adapter_id in gone and one.state != "retired":
             findings.found(f"{one.adapter_id} is {one.state} again")
-    for name in sorted(gone.intersection(revisions(store))):
-        findings.found(f"{name} still has its files")
+    for folder in (store, learning.adapters.copies):
+        for name in sorted(gone.intersection(revisions(folder))):
+            findings.found(f"{name} still has its files in {folder.name}")
     at_work = case.person is not None and any(one.state == "candidate" for one in theirs)
     for owner in sorted({parse_name(name)[0] for name in gone if case.all and not at_work}):
         if (store / f"{TRAINING}{owner}").exists():

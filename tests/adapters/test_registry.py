@@ -357,3 +357,24 @@ def test_what_was_erased_on_another_machine_goes_here(tmp_path: Path, back: bool
         (bens,) = there.versions("ben")
         assert {bens.adapter_id, *(one.adapter_id for one in there.versions("ana"))} == set(revisions(there.folder))
         assert not list(there.folder.glob(".training-*"))
+
+
+def test_plain_copies_for_an_engine_go_with_what_they_are_copies_of(tmp_path: Path) -> None:
+    """Also where the process that erases knows no engine; a copy that is made again later is found by the proof."""
+    with PersonaMemory.open(tmp_path, embeddings=HashingEmbedder(), worker=False) as memory:
+        memory.observe([("user", "I live in Porto.")], user_id="ana")
+        registry = memory._learning.adapters
+        name = serve(registry).adapter_id
+        copy = tmp_path / "vllm" / name
+        copy.mkdir(parents=True)
+        (copy / "adapter_model.safetensors").write_bytes(b"Porto")
+        receipt = memory.delete_user(user_id="ana")
+        assert not copy.exists()
+        assert memory.verify_erasure(receipt.id, user_id="ana").ok
+        copy.mkdir()
+        found = memory.verify_erasure(receipt.id, user_id="ana")
+        assert [check.problems for check in found.checks if check.problems] == [
+            (f"{name} still has its files in vllm",)
+        ]
+        assert registry.sweep() == 1
+        assert not copy.exists()

@@ -98,7 +98,7 @@ def test_what_is_left_of_a_person_is_named(known: PersonaMemory, home: Path) -> 
         (home / "adapters" / folder).mkdir()
     found = wrong(known.verify_erasure(receipt.id))
     assert found["ledger"] == "memory_sources: 1 row of the person"
-    assert f"{name} still has its files" in found["adapters"]
+    assert f"{name} still has its files in adapters" in found["adapters"]
     assert "a training of" in found["adapters"]
 
 
