@@ -275,7 +275,7 @@ def test_a_deleted_persons_replay_stays_out_and_new_words_come_in(memory: Person
     assert memory.users() == []
     assert memory.observe(history, user_id="ana").new == ()
     added = memory.observe([*history, ("assistant", "ok"), ("user", "something new")], user_id="ana")
-    assert len(added.new) == 2
+    assert len(added.new) == 1, "a reply to what was erased stays out with it"
     assert "xylophone7" not in str(memory.export(user_id="ana"))
 
 
