@@ -200,7 +200,7 @@ class _Asked:
         headers = [
             (name, value)
             for name, value in self.request.headers.multi_items()
-            if name.lower() not in ("host", "authorization")
+            if name.lower() not in ("host", "authorization", "api-key", "x-api-key", "cookie")
         ]
         headers += [] if other.api_key is None else [("authorization", f"Bearer {other.api_key}")]
         return self._with(url, other.model, headers)
