@@ -16,7 +16,7 @@ from typing import Any, Self
 
 from persona_memory.adapters import parse_name
 from persona_memory.encryption import DataKey
-from persona_memory.errors import AdapterRefused, AdapterRetired, InvalidInput, NotFound, TrainingError
+from persona_memory.errors import AdapterRefused, AdapterRetired, EncryptionError, InvalidInput, NotFound, TrainingError
 from persona_memory.parametric import continuing, handing
 from persona_memory.parametric.base import BaseModel
 from persona_memory.parametric.chat_model import PersonaChatModel
@@ -32,6 +32,34 @@ AT_ONCE = 8
 
 GRACE_S = 5.0
 """Seconds that a training has to end by itself when it is no longer wanted."""
+
+
+class _Served:
+    """Which revisions may be served, by all memories that are open over one home, such as a server's tenants."""
+
+    def __init__(self) -> None:
+        self._known: list[Revisions] = []
+
+    def add(self, revisions: Revisions) -> None:
+        """Another namespace of the home, or the same once more."""
+        self._known = [*self._open(), revisions]
+
+    def digest(self, adapter_id: str) -> str | None:
+        """See `Revisions.digest`; what one namespace does not know may be another's."""
+        for one in self._open():
+            with suppress(NotFound):
+                return one.digest(adapter_id)
+        raise NotFound(f"there is no adapter {adapter_id!r}")
+
+    def open(self, place: str, sealed: bytes) -> bytes:
+        """See `Opener`; the namespaces of a home have one store of keys."""
+        opener = next((one.opener for one in self._open()), None)
+        if opener is None:
+            raise EncryptionError(f"{place}: the memory that it belongs to is closed")
+        return opener.open(place, sealed)
+
+    def _open(self) -> list[Revisions]:
+        return [one for one in self._known if not one.closed]
 
 
 class LocalAdapters:
@@ -66,7 +94,7 @@ class LocalAdapters:
         self._turn = threading.BoundedSemaphore(trainings)
         self._lock = threading.Lock()
         self._pool: AdapterPool | None = None
-        self._revisions: Revisions | None = None
+        self._served = _Served()
         self._running: dict[str, int | None] = {}  # adapters that are to be trained, with the process that does it
         self._unwanted: set[str] = set()
 
@@ -111,17 +139,17 @@ class LocalAdapters:
         """
         with self._lock:
             if self._pool is None:
-                self._revisions = revisions
                 self._pool = AdapterPool(
                     self._base,
                     revisions.folder,
                     self._plan.spec,
                     slots=self._slots,
-                    digest_of=revisions.digest,
-                    opener=revisions.opener,
+                    digest_of=self._served.digest,
+                    opener=None if revisions.opener is None else self._served,
                 )
             elif self._pool.store != revisions.folder:
                 raise InvalidInput("these adapters serve another memory; make a LocalAdapters for each home")
+            self._served.add(revisions)
 
     def route(self, user_id: str, route: Route) -> None:
         """Load the adapter that the next step needs."""
@@ -195,8 +223,8 @@ class LocalAdapters:
     async def _run(self, study: Study) -> int:
         """The exit status of the process that trains it."""
         self._refuse_unwanted(study.adapter_id)  # it may have been erased while it waited for its turn
-        if self._revisions is not None:  # or before `keep` could know of it
-            await asyncio.to_thread(self._revisions.digest, study.adapter_id)
+        if self._pool is not None:  # or before `keep` could know of it
+            await asyncio.to_thread(self._served.digest, study.adapter_id)
         parent = None if study.parent is None else await self.weights(study.parent)
         handing.ask(study.workspace, Task.of(self._base, self._plan, study), parent=parent, cipher=cipher_of(study))
         process = await asyncio.create_subprocess_exec(

@@ -24,7 +24,7 @@ from safetensors.torch import load
 from persona_memory import PersonaMemory, Retry, persona_graph, with_memory
 from persona_memory.adapters import MetaTraining
 from persona_memory.adapters.files import WEIGHTS
-from persona_memory.errors import AdapterRetired, InvalidInput, TrainingError
+from persona_memory.errors import AdapterRetired, InvalidInput, NotFound, TrainingError
 from persona_memory.parametric import BaseModel, LocalAdapters, Plan
 from persona_memory.parametric.adapting import Start
 from persona_memory.parametric.continuing import drifts, rehearsed, residual
@@ -198,6 +198,26 @@ def test_what_is_above_the_threshold_drifts() -> None:
     assert (found.drifts, found.turns) == (True, (1, 4))
     assert found.reason == "of the 3 most surprising of 10 new pairs 2 score above 2.00 nats"
     assert not drifts(fresh, [2.5, *[0.0] * 9], {"arrived": 3.0, "learnt": 1.0}).drifts
+
+
+def test_a_servers_tenants_share_one_base(tmp_path: Path, local: LocalAdapters) -> None:
+    """Each asks its own namespace; one that is closed keeps nobody from their adapter."""
+    name = "zmo25fcrrqq7zzky23erylnw7a-r000001"
+    first = PersonaMemory.open(tmp_path, embeddings=HashingEmbedder(), worker=False, parametric=local, teacher=Pets())
+    with PersonaMemory.open(
+        tmp_path, namespace="globex", embeddings=HashingEmbedder(), worker=False, parametric=local, teacher=Pets()
+    ) as memory:
+        first.close()
+        for pet in PETS:
+            memory.observe([("user", f"My pet is called {pet}")], user_id="ana", thread_id=pet)
+        memory.consolidate(user_id="ana")
+        memory.flush(timeout=100)
+        (made,) = memory.adapters(user_id="ana")
+        assert made.state == "active", made.reason
+        reply = local.chat_model(adapter=made.adapter_id, max_tokens=3).invoke("Who is Basil?")
+        assert reply.response_metadata["adapter"] == made.adapter_id
+        with pytest.raises(NotFound, match="there is no adapter"):
+            local.chat_model(adapter=name, max_tokens=3).invoke("Who is Basil?")
 
 
 async def test_an_adapter_that_cannot_be_loaded_is_trained_again(tmp_path: Path, local: LocalAdapters) -> None:
