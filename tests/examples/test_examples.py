@@ -100,7 +100,12 @@ TRAINS = "weights.py"
 
 @pytest.mark.parametrize(
     "example",
-    [pytest.param(one, marks=pytest.mark.proof if one.name == TRAINS else (), id=one.name) for one in EXAMPLES],
+    [
+        pytest.param(
+            one, marks=[pytest.mark.proof, pytest.mark.timeout(600)] if one.name == TRAINS else (), id=one.name
+        )
+        for one in EXAMPLES
+    ],
 )
 def test_an_example_runs_offline(example: Path, tmp_path: Path) -> None:
     """It ends well, remembers what it was told, and keeps out of the user's own memory, as it says on top."""
