@@ -344,6 +344,10 @@ class Revisions(Protocol):
         """What opens the files; None where they are not encrypted."""
 
     @property
+    def copies(self) -> Path:
+        """Where plain copies for an engine belong: they go with what they are copies of, whoever erases it."""
+
+    @property
     def closed(self) -> bool:
         """Whether their memory is closed; nothing can be asked any more."""
 

@@ -78,13 +78,17 @@ class AdapterRegistry:
     ) -> None:
         self._ledger, self.folder, self._keep = ledger, folder, keep
         self.evaluated = 0
-        self.copies = folder.with_name(COPIES_FOLDER)
         self.starts = Starts(folder.with_name(STARTS_FOLDER))
 
     @property
     def opener(self) -> Opener | None:
         """What opens the files; None where they are not encrypted."""
         return self._ledger.vault
+
+    @property
+    def copies(self) -> Path:
+        """Where plain copies for an engine belong."""
+        return self.folder.with_name(COPIES_FOLDER)
 
     @property
     def closed(self) -> bool:

@@ -16,9 +16,6 @@ from persona_memory_vllm.loading import Loader, Steps, asend, send
 from persona_memory_vllm.residents import Residents, Stats
 from persona_memory_vllm.shelf import Shelf
 
-PLAIN_FOLDER = "vllm"
-"""Beside the folder of the adapters, where nothing is encrypted."""
-
 
 class VllmAdapters:
     """`ParametricMemory` on a vLLM server: each person is answered by a LoRA module that has their revision's name.
@@ -218,7 +215,7 @@ class VllmAdapters:
         with self._lock:
             self._revisions.append(revisions)
             if self._loader is None:
-                folder = Path(self._folder) if self._folder is not None else revisions.folder.with_name(PLAIN_FOLDER)
+                folder = Path(self._folder) if self._folder is not None else revisions.copies
                 shelf = Shelf(folder, self._engine_folder)
                 self._loader = Loader(
                     self.engine, shelf, self._residents, self.doors, max_lora_rank=self._max_lora_rank

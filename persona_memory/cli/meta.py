@@ -19,7 +19,7 @@ from persona_memory.cli.output import err, note, out, print_json
 from persona_memory.cli.signals import Interrupted, raise_on
 from persona_memory.encryption import DataKey
 from persona_memory.errors import InvalidInput
-from persona_memory.ledger import Ledger, events
+from persona_memory.ledger import Ledger, Person, events
 from persona_memory.models import chat_model
 from persona_memory.opening import ADAPTERS_FOLDER, home_folder
 from persona_memory.profile import default_schema
@@ -101,13 +101,13 @@ def meta_train(
     from persona_memory.parametric.meta import MetaSettings
     from persona_memory.parametric.studying import Plan
 
-    bench = Bench(_base(local), Plan().spec, MetaSettings(steps=steps))
     starts = Starts(home_folder(home) / STARTS_FOLDER)
     if if_new and (new := _new(starts, home, url, namespace)) < if_new:
         note(
             f"nothing to do: {new} people have agreed or given feedback since the newest start; {if_new} are asked for"
         )
         return
+    bench = Bench(_base(local), Plan().spec, MetaSettings(steps=steps))
     agreed = _agreed(bench, model, home, url, namespace) if opted_in and model else Agreed()
     raise_on(signal.SIGTERM)
     tuned_on, judged_on = (everybody("dev", some, DOMAINS) for some in (TUNED_ON, JUDGED_ON))
@@ -180,7 +180,7 @@ def _agreed(bench: Bench, model: str, home: Path | None, url: str | None, namesp
         raise InvalidInput(no_memory(home, url))
     teacher = LLMTeacher(Asking(chat_model(model)).ask)
     with _ledger(home, url, namespace) as (ledger, registry):
-        agreed = {mark: one for mark, one in registry.agreed().items() if one[0].namespace == namespace}
+        agreed = _who_agreed(registry, namespace)
         if not agreed:
             raise InvalidInput("nobody has agreed: Policy(meta_learning=True) is the opt-in; leave out --opted-in")
         cipher = None if registry.starts_key is None else DataKey(registry.starts_key)
@@ -193,21 +193,23 @@ def _agreed(bench: Bench, model: str, home: Path | None, url: str | None, namesp
     return Agreed(list(found.values()), {mark: agreed[mark][1] for mark in found}, cipher)
 
 
+def _who_agreed(registry: AdapterRegistry, namespace: str) -> dict[str, tuple[Person, int]]:
+    """Of this namespace, by what a manifest knows them by, each with their epoch."""
+    return {mark: one for mark, one in registry.agreed().items() if one[0].namespace == namespace}
+
+
 def _new(starts: Starts, home: Path | None, url: str | None, namespace: str) -> int:
-    """How many people agree who are not in the newest start as they are now, or have given feedback since."""
-    standing = [one for one in starts.versions() if one.state != "retired" and one.people]
+    """How many people who agree have done so, or given feedback, since the newest start that somebody is in."""
     if not is_there(home, url):
         raise InvalidInput(no_memory(home, url))
+    standing = [one for one in starts.versions() if one.state != "retired" and one.people]
     with _ledger(home, url, namespace) as (ledger, registry), ledger.read() as connection:
-        agreed = {mark: one for mark, one in registry.agreed().items() if one[0].namespace == namespace}
+        agreed = _who_agreed(registry, namespace)
         if not standing:
             return len(agreed)
         since = datetime.fromisoformat(standing[-1].at)
-        return sum(
-            standing[-1].people.get(mark) != epoch
-            or any(rated.at > since for rated in events.in_order(connection, person, kinds=("feedback",)))
-            for mark, (person, epoch) in agreed.items()
-        )
+        marks = (events.in_order(connection, who, kinds=("policy", "feedback")) for who, _ in agreed.values())
+        return sum(any(mark.at > since for mark in of_one) for of_one in marks)
 
 
 @contextmanager

@@ -2,8 +2,8 @@
 
 Each conversation is put to the teacher once. From what is still true a candidate is trained and examined; what passes
 is served from then on. Where nothing that came since surprises the adapter that is served, or replaces what it knows,
-nothing is trained. Where something only came on top, training may go on from that adapter with what drifts; what was
-replaced is known surely not to weights that never saw it only, so that a new one is trained.
+nothing is trained. Where something only came on top, training may go on from that adapter with what drifts. Where
+something was replaced or ended a new one is trained: only weights that never saw it surely do not tell it.
 """
 
 from __future__ import annotations
@@ -59,8 +59,7 @@ async def consolidate(learning: Learning, job: Job) -> None:
                 await _teach(learning, person, job, teacher, talk)
             read = await learning.in_executor(_read, learning, person, teacher)  # something may have been said since
         lesson = read.current()
-        found = await _drift(learning, person, parametric, newest, read, lesson)
-        if lesson and found.drifts:
+        if lesson and (found := await _drift(learning, person, parametric, newest, read, lesson)).drifts:
             parent = newest.adapter_id if newest and found.turns else None
             try:
                 if not await _train(learning, person, job, parametric, read, lesson, parent, found.turns):
@@ -141,7 +140,7 @@ async def _drift(
     if newest is None or newest.state != "active":
         return Drifted(True, "no adapter is served")
     if read.outdated(newest.watermark):
-        return Drifted(True, "something that it knows was replaced")
+        return Drifted(True, "something that it knows was replaced or ended")
     fresh = [one for one in lesson if one.kind == "positive" and max(one.turns) > newest.watermark]
     found = await parametric.drift(newest, fresh) if fresh else Drifted(False, "nothing was said that can be learnt")
     if not found.drifts:

@@ -185,7 +185,7 @@ def study(
         "surprise": {"arrived": median(arrived), "learnt": median(learnt)},
         "residual": residual(pairs, learnt, plan.buffer),
     }
-    meta_start = None if task.start is None or start is None or parent is not None else Path(task.start).name
+    meta_start = Path(task.start).name if task.start and start is not None and parent is None else None
     origin = Origin(task.watermark, task.parent, meta_start, memory_ids=task.memory_ids, metrics=measured)
     weights = {path: (a.bfloat16(), b.bfloat16()) for path, (a, b) in trained.weights.items()}
     files, _ = adapter_files(

@@ -153,7 +153,7 @@ def test_it_begins_with_the_parents_weights(tmp_path: Path, qwen: BaseModel) -> 
         known = fresh(slots.shapes, SPEC.rank, seed=7)
     finally:
         slots.detach()
-    parent = {path: (a, torch.full_like(b, 0.01)) for path, (a, b) in known.items()}
+    parent = {path: (a, torch.full_like(b, 0.5)) for path, (a, b) in known.items()}
     going_on = replace(
         the_study(tmp_path), parent="a" * 26 + "-r000001", adapter_id="a" * 26 + "-r000002", drifted=(4,)
     )
@@ -164,7 +164,7 @@ def test_it_begins_with_the_parents_weights(tmp_path: Path, qwen: BaseModel) -> 
     done = study(qwen, task, parent=read)
     weights = load(done.files["adapter_model.safetensors"])
     wanted = to_peft(parent)
-    assert all(torch.allclose(weights[key].float(), wanted[key], atol=1e-2) for key in wanted)
+    assert all(torch.allclose(weights[key].float(), wanted[key], rtol=1e-2, atol=1e-3) for key in wanted)
 
 
 def test_a_start_of_another_shape_refuses_no_training(tmp_path: Path, qwen: BaseModel) -> None:
@@ -298,6 +298,7 @@ class Erased:
     folder: Path
     opener: None = None
     closed: bool = False
+    copies: Path = Path("copies")
 
     def digest(self, adapter_id: str) -> str | None:
         raise AdapterRetired(adapter_id, "it is retired: what it learns from was erased")

@@ -40,6 +40,7 @@ class Served:
     folder: Path
     opener: None = None
     closed: bool = False
+    copies: Path = Path("copies")
 
     def digest(self, adapter_id: str) -> str | None:
         return None
