@@ -6,9 +6,11 @@ Its drift score is
 
     S = −log p_adapter(a|q) + α · log p_base(a|q),
 
-what the person's adapter finds surprising though the base finds it sensible. The paper trains on the worthiest 30 % of
-each period, drift or none; here the quota must also drift against the person's own earlier scores. All numbers come
-from the person alone and from what was said before; what is kept of them names turns and holds no text.
+what the person's adapter finds surprising though the base finds it sensible. Of a pair the base may judge with the turn
+before it; at α = 1, S is then what the turn tells that the adapter does not know (pointwise mutual information), and an
+exception ("only today") tells nothing that lasts. The paper trains on the worthiest 30 % of each period, drift or none;
+here the quota must also drift against the person's own earlier scores. All numbers come from the person alone and from
+what was said before; what is kept of them names turns and holds no text.
 """
 
 from __future__ import annotations
@@ -54,7 +56,7 @@ class Scored:
         seq: of the person's turn.
         tokens: of the answer; 0 where the turn says nothing that could be learnt.
         adapted: −log p_adapter(a|q).
-        base: −log p_base(a|q).
+        base: −log p_base(a|q), or of the base that has read the turn, −log p_base(a|q, turn).
     """
 
     seq: int
@@ -282,10 +284,12 @@ def select(
     budget: int | None = None,
     share: float = 0.3,
     tau: float = -math.inf,
+    least: float = 0.5,
 ) -> Selection:
-    """The worthiest interactions that fit the quota, if the quota drifts: at least half of it has a worth above τ.
+    """Of the worthiest interactions that fit the quota those that drift: their worth is above τ.
 
-    What is above τ is trained on then. Half, as a person says things once only that look like drift.
+    Nothing where fewer than the share `least` of them do: by likelihoods alone an exception, which holds once only,
+    looks like drift, so that half is asked of a quota. Where the base has read the turn (`Scored.base`), 0 will do.
 
     Args:
         fresh: the period's interactions, in order.
@@ -294,6 +298,7 @@ def select(
         budget: the quota in tokens; `share` of the period's by default.
         share: see `budget`.
         tau: as `threshold` gives it, from marks by the same worth; −∞ for no test.
+        least: see above.
     """
     left = int(share * sum(tokens)) if budget is None else budget
     taken: list[int] = []
@@ -302,19 +307,22 @@ def select(
             taken.append(place)
             left -= tokens[place]
     above = [place for place in taken if worths[place] > tau]
-    drifts = 2 * len(above) >= len(taken)
+    needed = max(1, math.ceil(least * len(taken)))
+    drifts = len(above) >= needed
     chosen = tuple(fresh[place].seq for place in above) if drifts else ()
-    return Selection(chosen, _reason(len(above), len(taken), len(fresh), tau, drifts=drifts))
+    return Selection(chosen, _reason(len(above), len(taken), len(fresh), tau, needed))
 
 
-def _reason(above: int, taken: int, fresh: int, tau: float, *, drifts: bool) -> str:
+def _reason(above: int, taken: int, fresh: int, tau: float, needed: int) -> str:
     if not taken:
         return f"none of {fresh} interactions fits the quota"
     if math.isinf(tau):
         return f"the {taken} worthiest of {fresh} interactions, whether they drift or not"
-    if drifts:
+    if above >= needed:
         return f"{above} of the {taken} worthiest of {fresh} interactions drift: they are above {tau:.3g}"
-    return f"no drift: of the {taken} worthiest of {fresh} interactions {above} are above {tau:.3g}, fewer than half"
+    return (
+        f"no drift: of the {taken} worthiest of {fresh} interactions {above} are above {tau:.3g}; {needed} are needed"
+    )
 
 
 def worst_explained(marks: Sequence[Mark], most: int) -> tuple[Mark, ...]:

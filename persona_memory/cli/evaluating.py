@@ -108,6 +108,13 @@ def evaluate(
     quick: Annotated[
         bool, typer.Option("--quick", help="Take a small part of the data, to see that all works.", rich_help_panel=RUN)
     ] = False,
+    few: Annotated[
+        bool,
+        typer.Option(
+            "--few", rich_help_panel=RUN,
+            help="Only the arms that the requirements need, for more people in the same time: memorise, drift.",
+        ),
+    ] = False,
     people: Annotated[
         int | None,
         typer.Option(
@@ -156,7 +163,7 @@ def evaluate(
     _check_outputs(markdown, plot)
     cache = cache.expanduser()
     tidy(cache, now=time.time())
-    choices = (model, local, adapter, dtype, by, embeddings, quick, people, seeds, seed)
+    choices = (model, local, adapter, dtype, by, embeddings, quick, few, people, seeds, seed)
     checkpoint = Checkpoint(_unfinished(cache, name, data, *choices))
     if len(checkpoint):
         note(f"going on with an interrupted run: {_parts(checkpoint)} already done")
@@ -169,7 +176,7 @@ def evaluate(
             settings = Settings(
                 data=data, model=next(iter(models), None), others=tuple(models[1:]), local=local, adapter=adapter,
                 dtype=dtype, by=by, embedder=None if embeddings is None else embedder(embeddings), quick=quick,
-                people=people, seeds=seeds, seed=seed, cache=cache, checkpoint=checkpoint,
+                few=few, people=people, seeds=seeds, seed=seed, cache=cache, checkpoint=checkpoint,
                 watch=_Bars(progress) if err.is_terminal else _Lines(),
             )  # fmt: skip
             report = run(name, settings)

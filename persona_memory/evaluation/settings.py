@@ -33,6 +33,7 @@ class Settings:
             model tells log-probabilities.
         embedder: for the dense parts; None for the local default.
         quick: a small part of the data, to see that all works. Its figures mean little, and the report says so.
+        few: only the arms that the evaluation's requirements need: more people in the same time.
         people, seeds: how many simulated people, and runs of each with other seeds; None for the evaluation's own.
         seed: of everything random: the bootstrap, samples, simulated people.
         cache: folder for vectors and other things that are dear to compute; they stay from run to run.
@@ -49,6 +50,7 @@ class Settings:
     by: Literal["letter", "likelihood"] = "letter"
     embedder: Embedder | None = None
     quick: bool = False
+    few: bool = False
     people: int | None = None
     seeds: int | None = None
     seed: int = 0

@@ -82,6 +82,7 @@ def score(
     *,
     before: Mapping[int, Scored] | None = None,
     read: Mapping[int, Sequence[Encoded]] | None = None,
+    heard: Mapping[int, Sequence[Encoded]] | None = None,
     tokens: int = TOKENS,
 ) -> list[Scored]:
     """−log p of each interaction, by the adapter in this slot and by the base, in order.
@@ -96,6 +97,8 @@ def score(
         before: by turn, what was scored before: what the base finds of it does not change and is not computed again.
         read: by turn, what is scored: pairs that a teacher wrote of it, encoded with `ANSWER_ONLY`, none where it holds
             nothing to remember. By default `said`, the person's own words.
+        heard: by turn, what the base scores instead: the same pairs after the person's words, as a context. It then
+            finds likely what the words say lasts, and what they say was so once only it does not.
         tokens: of a forward, at most; fewer take less memory.
 
     Raises:
@@ -103,7 +106,8 @@ def score(
     """
     known = before or {}
     examples = [(one.seq, each) for one in fresh for each in ((said(base, one),) if read is None else read[one.seq])]
-    new = [(seq, one) for seq, one in examples if seq not in known]
+    of_both = examples if heard is None else [(one.seq, each) for one in fresh for each in heard[one.seq]]
+    new = [(seq, one) for seq, one in of_both if seq not in known]
     asked = [*((slot, one) for _, one in examples), *((BASE, one) for _, one in new)]
     found = likelihoods(base, slots, asked, tokens=tokens)
     adapted, of_base = defaultdict[int, float](float), defaultdict[int, float](float)

@@ -95,7 +95,7 @@ def test_a_period_without_drift_trains_nothing() -> None:
     worths = [-2.0 + seq / 20 for seq in range(10)]
     made = select(FRESH, worths, [10] * 10, tau=-1.0)
     assert made.chosen == ()
-    assert made.reason == "no drift: of the 3 worthiest of 10 interactions 0 are above -1, fewer than half"
+    assert made.reason == "no drift: of the 3 worthiest of 10 interactions 0 are above -1; 2 are needed"
     assert len(select(FRESH, worths, [10] * 10).chosen) == 3
 
 

@@ -40,7 +40,7 @@ class Plan:
         people: of the test split, for each seed the same.
         dev: people of the development split, whom the learned score and the learned gate are fitted on.
         drift: share of what is new or shifts in later periods; others: further shares, for fewer arms.
-        few: whether only the arms that the requirements need are played.
+        few: whether only the arms that the requirements need are played, at one drift rate.
     """
 
     people: int = 40
@@ -62,7 +62,7 @@ class Plan:
         )
 
 
-QUICK = Plan(people=2, seeds=1, dev=1, periods=4, sayings=5, others=(), few=True)
+QUICK = Plan(people=2, seeds=1, dev=1, periods=4, sayings=5, few=True)
 QUICK_PART = f"first people, {QUICK.periods} periods, few arms"
 
 
@@ -72,7 +72,7 @@ def run(settings: Settings) -> Report:
     Raises:
         InvalidInput: the folder in `settings.local` holds no model with its tokenizer.
     """
-    return measure(settings, settings.sized(QUICK if settings.quick else Plan()))
+    return measure(settings, settings.sized(QUICK if settings.quick else Plan(few=settings.few)))
 
 
 def measure(settings: Settings, plan: Plan) -> Report:
@@ -86,7 +86,7 @@ def measure(settings: Settings, plan: Plan) -> Report:
     fitted = settings.checkpoint.get("dev", partial(_dev, settings, base, plan))
     played = {
         drift: _played(settings, base, plan, fitted, drift, FEW_ARMS if plan.few or drift != plan.drift else list(ARMS))
-        for drift in (plan.drift, *plan.others)
+        for drift in (plan.drift, *(() if plan.few else plan.others))
     }
     main = played[plan.drift]
     return Report(

@@ -32,6 +32,7 @@ class Said:
         told: with what the assistant had said before; `seq` counts the person's remarks from 0.
         read: the words as they are scored.
         pair: what a teacher writes of it before anything is selected: the value asked for; nothing of noise.
+        heard: the same after the words.
         lesson: what is trained where it is selected: the words themselves and pairs about what they state, once-only
             exceptions included: a selector has to leave them out, not the teacher.
         rated: a reply with the value that it states, where the person rated one before the period's end: up where that
@@ -46,6 +47,7 @@ class Said:
     value: str | None
     read: Encoded
     pair: tuple[Encoded, ...]
+    heard: tuple[Encoded, ...]
     lesson: tuple[Encoded, ...]
     rated: tuple[Encoded, ...] = ()
 
@@ -117,9 +119,10 @@ def material(base: BaseModel, split: Split, number: int, schedule: world.Schedul
             pairs = [] if key is None or one.value is None else list(_pairs(random, key, one.value, split))
             lesson = (read_as_said(base, told), *encode(base, pairs, weighting=ANSWERS))
             day = session.on.toordinal()
+            heard = tuple(beside_notes(base, pair.question, pair.answer, [one.text]) for pair in pairs[:1])
             rated = encode(base, _rated(rates, pairs[0], one.label) if pairs else ())
             said[period].append(
-                Said(told, one.label, period, day, key, one.value, lesson[0], lesson[1:2], lesson, tuple(rated))
+                Said(told, one.label, period, day, key, one.value, lesson[0], lesson[1:2], heard, lesson, tuple(rated))
             )
             if key is None or one.value is None:
                 continue

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from persona_memory.adapters import Continual, LoraSpec, Mark, Scored, Selection, select, threshold
-from persona_memory.evaluation.drift.arms import ARMS, OURS, SHARE, WORDS, Arm, Embed, Learned
+from persona_memory.evaluation.drift.arms import ARMS, OURS, PAPER, SHARE, WORDS, Arm, Embed, Learned
 from persona_memory.evaluation.drift.material import Material, Said, true_after
 from persona_memory.learning.lessons import RATED_DOWN, RATED_UP
 from persona_memory.parametric import (
@@ -21,8 +21,10 @@ from persona_memory.parametric import (
     Slots,
     Weights,
     attach,
+    fresh,
     likelihoods,
     score,
+    target_shapes,
     train_together,
 )
 from persona_memory.parametric.curriculum import batches
@@ -132,40 +134,42 @@ def play(course: Course, people: Sequence[Material]) -> tuple[list[dict[str, Any
 def _begin(course: Course, people: Sequence[Material]) -> list[Chain]:
     """A chain for each arm and person, person by person within an arm: all begin with the same first adapter."""
     lessons = [Lesson(_lesson(one.said[0]), course.readings, seed=course.seed) for one in people]
+    nothing = fresh(target_shapes(course.base.model, SPEC), SPEC.rank, seed=course.seed)
+    chains = [Chain(name, one, nothing) for name in course.arms for one in people]
+    asking = [chain for chain in chains if chain.arm.scores]
+    said = [list(chain.person.said[0]) for chain in asking]
+    arrived = _scored(course, asking, said, [{}] * len(asking))
     weights = _train(course, lessons)
-    chains = [Chain(name, one, w) for name in course.arms for one, w in zip(people, weights, strict=True)]
-    learnt = _scored(course, chains, [list(chain.person.said[0]) for chain in chains], [{} for _ in chains])
-    for place, (chain, scores) in enumerate(zip(chains, learnt, strict=True)):
-        chain.cost = cost_of(lessons[place % len(people)], course.training)
-        if chain.arm.scores:
-            arrived = [replace(one, adapted=one.base) for one in scores]  # there was no adapter
-            said = chain.person.said[0]
-            chain.state = chain.state.trained(
-                _marks(course, chain, said, arrived), _marks(course, chain, said, scores), buffer=BUFFER
-            )
+    for place, chain in enumerate(chains):
+        chain.weights, chain.cost = weights[place % len(people)], cost_of(lessons[place % len(people)], course.training)
+    before = [{one.seq: one for one in scores} for scores in arrived]
+    learnt = _scored(course, asking, said, before)
+    for chain, told, *scores in zip(asking, said, arrived, learnt, strict=True):
+        came, known = (_marks(course, chain, told, each) for each in scores)
+        chain.state = chain.state.trained(came, known, buffer=BUFFER)
     return chains
 
 
 def _period(course: Course, chains: Sequence[Chain], period: int, marks: list[list[dict[str, Any]]]) -> None:
     """Score what is new, select, train on it, score that again, and see which answers changed."""
-    fresh = [list(chain.person.said[period]) for chain in chains]
+    new = [list(chain.person.said[period]) for chain in chains]
     asking = [place for place, chain in enumerate(chains) if chain.arm.scores]
     scores: dict[int, list[Scored]] = dict(
-        zip(asking, _scored(course, [chains[at] for at in asking], [fresh[at] for at in asking], [{}] * len(asking)),
+        zip(asking, _scored(course, [chains[at] for at in asking], [new[at] for at in asking], [{}] * len(asking)),
             strict=True)
     )  # fmt: skip
     ours = {chain.person.id: chain for chain in chains if chain.name == OURS}
     chosen: list[list[Said]] = []
     for place, chain in enumerate(chains):
-        picked = _choose(course, chain, fresh[place], scores.get(place, []), ours[chain.person.id])
-        chosen.append([one for one in fresh[place] if one.told.seq in set(picked.chosen)])
+        picked = _choose(course, chain, new[place], scores.get(place, []), ours[chain.person.id])
+        chosen.append([one for one in new[place] if one.told.seq in set(picked.chosen)])
         chain.spent.append(sum(one.tokens for one in chosen[-1]))
         chain.picked.append([one.label for one in chosen[-1]])
         if chain.arm.scores:
-            chain.cost += chain.arm.streams * _tokens_read(chain.arm, fresh[place])
-        if chain.name in (OURS, WORDS):
+            chain.cost += _tokens_scored(chain.arm, new[place])
+        if chain.name in (OURS, PAPER, WORDS):
             marks[place % len(marks)] += [
-                _row(chain.arm, one, mark) for one, mark in zip(fresh[place], scores[place], strict=True)
+                _row(chain.arm, one, mark) for one, mark in zip(new[place], scores[place], strict=True)
             ]
     _learn(course, chains, period, chosen, scores)
     for chain, changed in zip(chains, _preferences(course, chains, period), strict=True):
@@ -187,9 +191,11 @@ def _choose(course: Course, chain: Chain, fresh: Sequence[Said], scored: Sequenc
     )  # fmt: skip
     tau = -math.inf
     if chain.arm.scores and chain.arm.tested:
-        tau = 0.0 if chain.arm.by == "learned" else threshold(chain.state)
+        tau = 0.0 if chain.arm.by == "learned" else threshold(chain.state, between=chain.arm.between)
     budget = ours.spent[-1] if chain.arm.equal else None
-    return select(told, worth(told), [one.tokens for one in fresh], budget=budget, share=SHARE, tau=tau)
+    return select(
+        told, worth(told), [one.tokens for one in fresh], budget=budget, share=SHARE, tau=tau, least=chain.arm.least
+    )
 
 
 def _learn(
@@ -214,7 +220,7 @@ def _learn(
     again_scored = _scored(course, [chains[at] for at in asking], seen, before)
     for place, told, after in zip(asking, seen, again_scored, strict=True):
         chain, seqs = chains[place], {one.told.seq for one in chosen[place]}
-        chain.cost += _tokens_read(chain.arm, told)
+        chain.cost += _tokens(_read(chain.arm, each) for each in told)
         fresh = [one for one in scores[place] if one.seq in seqs]
         arrived = _marks(course, chain, chosen[place], fresh)
         chain.state = chain.state.trained(arrived, _marks(course, chain, told, after), buffer=BUFFER)
@@ -244,12 +250,22 @@ def _marks(course: Course, chain: Chain, said: Sequence[Said], scored: Sequence[
 
 
 def _read(arm: Arm, one: Said) -> tuple[Encoded, ...]:
-    """What is scored."""
-    return one.pair if arm.on == "pair" else (one.read,)
+    """What the adapter scores."""
+    return (one.read,) if arm.on == "words" else one.pair
 
 
-def _tokens_read(arm: Arm, said: Sequence[Said]) -> int:
-    return sum(len(example) for one in said for example in _read(arm, one))
+def _heard(arm: Arm, one: Said) -> tuple[Encoded, ...]:
+    """What the base scores."""
+    return one.heard if arm.on == "read" else _read(arm, one)
+
+
+def _tokens_scored(arm: Arm, said: Sequence[Said]) -> int:
+    """Of both streams, where the score has both."""
+    return sum(_tokens(of(arm, one) for one in said) for of in (_read, _heard)[: arm.streams])
+
+
+def _tokens(read: Iterable[Sequence[Encoded]]) -> int:
+    return sum(len(example) for examples in read for example in examples)
 
 
 def _row(arm: Arm, one: Said, scored: Scored) -> dict[str, Any]:
@@ -312,9 +328,9 @@ def _scored(
     with loaded(course.base, [chain.weights for chain in chains]) as slots:
         for slot, (chain, some, more) in enumerate(zip(chains, said, before, strict=True), start=1):
             of_base = known.setdefault((chain.person.id, chain.arm.on), {})
-            read = {one.told.seq: _read(chain.arm, one) for one in some}
-            told = [one.told for one in some]
-            found.append(score(course.base, slots, slot, told, before={**of_base, **more}, read=read))
+            read, heard = ({one.told.seq: of(chain.arm, one) for one in some} for of in (_read, _heard))
+            told, known_before = [one.told for one in some], {**of_base, **more}
+            found.append(score(course.base, slots, slot, told, before=known_before, read=read, heard=heard))
             of_base.update((one.seq, one) for one in found[-1])
     return found
 

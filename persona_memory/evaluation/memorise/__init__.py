@@ -42,7 +42,7 @@ class Size:
         people: of the test split, for each seed the same.
         dev: people of the development split, on whom the k of retrieval is chosen.
         conversations: of each person, with `sayings` remarks each; then `questions` of each kind are asked.
-        studies: adapters that are trained, by their names in `arms.studies`; none for all.
+        few: whether only the adapters that the requirements need are trained.
     """
 
     people: int = 40
@@ -51,7 +51,7 @@ class Size:
     conversations: int = 6
     sayings: int = 5
     questions: int = 4
-    studies: tuple[str, ...] = ()
+    few: bool = False
 
     def schedule(self) -> Schedule:
         """Of a person's history: some of what was told changes in the second half."""
@@ -64,15 +64,7 @@ class Size:
         )
 
 
-QUICK = Size(
-    people=2,
-    seeds=1,
-    dev=2,
-    conversations=2,
-    sayings=4,
-    questions=2,
-    studies=("plain CE (w = 1)", "weighted, w = 10", "our recipe"),
-)
+QUICK = Size(people=2, seeds=1, dev=2, conversations=2, sayings=4, questions=2, few=True)
 QUICK_PART = f"first people, {QUICK.conversations} conversations each"
 
 
@@ -82,17 +74,17 @@ def run(settings: Settings) -> Report:
     Raises:
         InvalidInput: the folder in `settings.local` holds no model with its tokenizer.
     """
-    return measure(settings, settings.sized(QUICK if settings.quick else Size()))
+    return measure(settings, settings.sized(QUICK if settings.quick else Size(few=settings.few)))
 
 
 def measure(settings: Settings, size: Size) -> Report:
     """The same, of this size."""
     from persona_memory.evaluation.memorise import tables
-    from persona_memory.evaluation.memorise.arms import BUDGET, arms, studies
+    from persona_memory.evaluation.memorise.arms import BUDGET, FEW, arms, studies
     from persona_memory.parametric import SMALL
 
     base, every = local(settings), studies(SMALL)
-    studied = {name: one for name, one in every.items() if not size.studies or name in size.studies}
+    studied = {name: one for name, one in every.items() if name in FEW or not size.few}
     rows = arms(studied)
     chosen = settings.checkpoint.get("chosen", partial(_chosen, settings, base, size))
     found = {

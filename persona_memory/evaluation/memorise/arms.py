@@ -65,7 +65,9 @@ class Arm:
 
 PLUM = Study(Settings(lr=SMALL.settings.lr, epochs=10))
 """At the same rate as ours."""
-OURS = "our recipe"
+PLAIN, WEIGHTED, OURS = "plain CE (w = 1)", "weighted, w = 10", "our recipe"
+FEW = (PLAIN, WEIGHTED, OURS)
+"""The adapters that the requirements need."""
 CHOSEN = -1
 """In place of k: the one that was best on development people."""
 KS = (1, 2, 3, 5)
@@ -82,7 +84,7 @@ def studies(plan: Plan) -> dict[str, Study]:
     ours = Study(plan.settings, plan.weighting, spec=plan.spec, streamed=False, readings=plan.readings)
     weights = {f"weighted, w = {w}": replace(PLUM, weighting=Weighting(question=w, answer=w)) for w in (3, 10, 30)}
     return {
-        "plain CE (w = 1)": replace(PLUM, weighting=Weighting(question=1, answer=1)),
+        PLAIN: replace(PLUM, weighting=Weighting(question=1, answer=1)),
         **weights,
         "w = 10, answer only": replace(PLUM, weighting=ANSWER_ONLY),
         "w = 10, without negatives": replace(PLUM, negatives=False),

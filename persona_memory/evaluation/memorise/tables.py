@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from persona_memory.evaluation.memorise.arms import OURS, PACKED, Arm
+from persona_memory.evaluation.memorise.arms import OURS, PACKED, PLAIN, WEIGHTED, Arm
 from persona_memory.evaluation.report import Row, Score, Table
 from persona_memory.evaluation.statistics import difference, mean
 
@@ -89,14 +89,13 @@ def required(rows: Mapping[str, Arm], found: Played, *, seed: int) -> Table:
         ours, theirs = (_share(found, rows[one], one, kinds, seed).value for one in (OURS, ORACLE))
         return Score(ours / theirs if theirs else float("nan"))
 
-    weighted = "weighted, w = 10"
     kept = _kept(found[OURS], ("stated", "abstains"), seed)
     return Table(
         "What has to hold",
         ("figure", "bar"),
         (
-            Row("plain CE less no memory", {"figure": less("plain CE (w = 1)", "no memory"), "bar": "> 0"}),
-            Row("weighted less plain CE", {"figure": less(weighted, "plain CE (w = 1)"), "bar": "> 0"}),
+            Row("plain CE less no memory", {"figure": less(PLAIN, "no memory"), "bar": "> 0"}),
+            Row("weighted less plain CE", {"figure": less(WEIGHTED, PLAIN), "bar": "> 0"}),
             Row("ours less conversation-RAG@3", {"figure": less(OURS, "conversation-RAG@3"), "bar": "−0.02"}),
             Row("ours less conversation-RAG, chosen k", {"figure": less(OURS, RAG), "bar": "−0.02"}),
             Row(f"ours less {PACKED}", {"figure": less(OURS, PACKED), "bar": "−0.02"}),

@@ -26,7 +26,7 @@ from persona_memory.parametric.losses import token_losses
 from persona_memory.world import Schedule, history, person
 
 SCHEDULE = Schedule(periods=4, sessions=1, sayings=12, calm=frozenset({2}), questions=0, views=0, drift=0.5)
-SMALL = Plan(people=2, seeds=1, dev=1, periods=3, sessions=1, sayings=6, others=(), few=True)
+SMALL = Plan(people=2, seeds=1, dev=1, periods=3, sessions=1, sayings=6, few=True)
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +66,20 @@ def test_a_lesson_is_the_remark_and_pairs_about_what_it_states(someone: Material
         assert one.lesson[0] is one.read
 
 
+def test_the_base_scores_a_pair_after_the_words(base: BaseModel, someone: Material) -> None:
+    """The same answer counts; before it stand the words, and the question."""
+    for one in (one for period in someone.said for one in period):
+        assert len(one.heard) == len(one.pair)
+        for heard, pair in zip(one.heard, one.pair, strict=True):
+            counted = [
+                [token for token, weight in zip(each.ids, each.weights, strict=True) if weight]
+                for each in (heard, pair)
+            ]
+            assert counted[0] == counted[1]
+            assert one.told.answer in base.decode(heard.ids)
+            assert one.told.answer not in base.decode(pair.ids)
+
+
 def test_ratings_tell_exceptions_from_what_holds(base: BaseModel) -> None:
     """Of half of the remarks that state something; a tenth of them the other way."""
     said = [
@@ -86,17 +100,17 @@ def test_ratings_weigh_in_the_selection_or_are_trained_on(
     """As preferences beside what is selected; in the selection by ln f."""
     chains = {chain.name: chain for chain in played[1]}
     course = Course(base, (), lambda texts: [[1.0] for _ in texts], (0.0, 0.0, 0.0, 0.0), tuple(ARMS), 0, 4)
-    ours, preferred = chains[OURS], chains["drift 30 %, α = .5, ratings as preferences"]
+    ours, preferred = chains[OURS], chains["drift 30 %, turn read, ratings as preferences"]
     chosen = list(someone.said[3][:2])
     plain, more = (going_on(course, one, 3, chosen, []).examples for one in (ours, preferred))
     assert more[len(plain) :] == [each for one in someone.said[3] for each in one.rated]
     assert 0 < sum(one.rating != 0 for one in more) == len(more) - len(plain)
     assert cost_of(Lesson(more[-1:]), replace(TRAINING, epochs=1)) == 4 * len(more[-1])
     scored = [Scored(7, 2, 6.0, 2.0)]
-    worth = ARMS["drift 30 %, α = .5, ratings weigh"].worth(
+    worth = ARMS["drift 30 %, turn read, ratings weigh"].worth(
         lambda _: scored, seed=0, drifts=frozenset(), embed=course.embed, learned=course.learned, rated={7: 0.5}
     )
-    assert worth([Interaction(7, "", "x")])[0] == pytest.approx(2.5 + math.log(0.5))
+    assert worth([Interaction(7, "", "x")])[0] == pytest.approx(2.0 + math.log(0.5))
 
 
 def test_arms_begin_alike_and_differ_by_what_they_choose(played: tuple[dict[str, Any], list[Chain]]) -> None:
@@ -111,7 +125,7 @@ def test_arms_begin_alike_and_differ_by_what_they_choose(played: tuple[dict[str,
             assert all(spent <= 0.3 * all_ for spent, all_ in zip(arms[name]["spent"], whole, strict=True))
         if arm.equal:
             assert all(a <= b for a, b in zip(arms[name]["spent"], arms[OURS]["spent"], strict=True))
-    assert any(arms["drift 30 %, α = .5, no test"]["spent"])
+    assert any(arms["drift 30 %, turn read, no test"]["spent"])
 
 
 def test_what_is_true_is_rehearsed_beside_what_is_selected(
@@ -139,7 +153,7 @@ def test_cost_counts_what_is_trained_and_what_is_read(played: tuple[dict[str, An
     first = [example for one in chains[0].person.said[0] for example in one.lesson]
     assert cost_of(Lesson(first), course) == 3 * sum(map(len, first))
     assert arms[STATIC]["cost"] < arms[OURS]["cost"] < arms[ALL]["cost"]
-    reading = sum(len(each) for period in chains[0].person.said[1:] for one in period for each in one.pair)
+    reading = sum(len(each) for period in chains[0].person.said[1:] for one in period for each in one.heard)
     half, whole = arms["drift 30 %, α = 0"], arms[OURS]
     if half["spent"] == whole["spent"]:
         assert whole["cost"] - half["cost"] == pytest.approx(reading)
@@ -155,8 +169,8 @@ def test_only_what_was_trained_on_is_in_the_buffer(played: tuple[dict[str, Any],
         assert len(seqs) <= BUFFER
         assert len(chain.state.arrived) == len(chain.state.learnt)
     assert {mark["period"] for mark in found["marks"]} == {1, 2, 3}
-    assert [mark["on"] for mark in found["marks"]].count("words") == len(found["marks"]) / 2 == 3 * 12
-    assert all(bool(mark["tokens"]) == (mark["label"] != "noise") for mark in found["marks"] if mark["on"] == "pair")
+    assert [mark["on"] for mark in found["marks"]].count("words") == len(found["marks"]) / 3 == 3 * 12
+    assert all(bool(mark["tokens"]) == (mark["label"] != "noise") for mark in found["marks"] if mark["on"] != "words")
 
 
 def test_ends_of_periods_tell_when_a_change_is_in_force(played: tuple[dict[str, Any], list[Chain]]) -> None:
@@ -222,7 +236,7 @@ def synthetic(ours: float, *, separated: bool) -> list[dict[str, Any]]:
         marks = [
             {"on": on, "label": label, "period": 1, "seq": seq, "tokens": 10, "length": 30, "base": 20.0,
              "adapted": 30.0 if separated and label in ("new", "shift") else 10.0}
-            for on in ("pair", "words")
+            for on in ("read", "pair", "words")
             for seq, label in enumerate(labels)
         ]  # fmt: skip
         arm = {
@@ -265,7 +279,7 @@ def test_selectors_are_judged_by_labels() -> None:
     assert learned[1] > 0
     for played, expected in ((told, 1.0), (blind, 0.5)):
         rows = {row.name: row.cells for row in tables.selectors(played, learned, seed=0).rows}
-        for name in ("α = 1", "α = 0, sum, on the words as said", "learned score"):
+        for name in ("turn read", "α = 1", "α = 0, sum, on the words as said", "learned score"):
             assert value(rows[name]["against repeats and noise"]) == expected
         assert value(rows["α = ∞"]["against one-offs, too"]) == 0.5
     assert tables.fit_score([mark for mark in told[0]["marks"] if mark["label"] == "noise"]) == (0, 0, 0, 0)
