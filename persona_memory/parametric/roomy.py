@@ -14,7 +14,7 @@ ROOM = 64
 """Tokens that there is room for before all is copied again."""
 
 
-class RoomyLayer(DynamicLayer):
+class RoomyLayer(DynamicLayer):  # type: ignore[no-untyped-call]
     """The keys and values of a layer (N, H, T, D), which are the beginning of longer tensors.
 
     Args:
@@ -22,7 +22,7 @@ class RoomyLayer(DynamicLayer):
     """
 
     def __init__(self, keys: Sequence[Tensor], values: Sequence[Tensor]) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.dtype, self.device, self.is_initialized = keys[0].dtype, keys[0].device, True
         self._whole = [_laid(side, ROOM) for side in (keys, values)]
         self._show(max(one.shape[-2] for one in keys))
@@ -32,14 +32,15 @@ class RoomyLayer(DynamicLayer):
         begin = self.get_seq_length()
         end = begin + key_states.shape[-2]
         if end > self._whole[0].shape[-2]:
-            self._whole = [_laid([side], max(ROOM, end - begin)) for side in (self.keys, self.values)]
+            self._whole = [_laid([side[:, :, :begin]], max(ROOM, end - begin)) for side in self._whole]
         for whole, new in zip(self._whole, (key_states, value_states), strict=True):
             whole[:, :, begin:end] = new
-        self._show(end)
-        return self.keys, self.values
+        return self._show(end)
 
-    def _show(self, length: int) -> None:
-        self.keys, self.values = (side[:, :, :length] for side in self._whole)
+    def _show(self, length: int) -> tuple[Tensor, Tensor]:
+        keys, values = (side[:, :, :length] for side in self._whole)
+        self.keys, self.values = keys, values
+        return keys, values
 
 
 def _laid(streams: Sequence[Tensor], room: int) -> Tensor:
