@@ -427,7 +427,9 @@ def main() -> None:
     parser.add_argument("--peft-thousand", action="store_true", help="PEFT with 1,000 adapters, too: most of an hour")
     parser.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1 …")
     parser.add_argument("--shape", choices=[*SHAPES], default="b110", help="the larger model (b110)")
-    parser.add_argument("--threads", type=int, default=2, help="torch's threads")
+    parser.add_argument(
+        "--threads", type=int, default=1, help="torch's threads; two beside other work wait for each other"
+    )
     parser.add_argument("--json", type=Path, help="file for all results")
     parser.add_argument("--markdown", type=Path, help="file for the tables")
     args = parser.parse_args()

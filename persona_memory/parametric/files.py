@@ -249,7 +249,7 @@ def check_numbers(name: str, flat: Tensor, limits: Limits) -> None:
     Raises:
         AdapterRefused: they are not.
     """
-    norm = float(torch.linalg.vector_norm(flat, dtype=torch.float32))
+    norm = float(torch.linalg.vector_norm(flat.float()))  # converted first: half the time of `dtype=` there
     if not norm <= limits.norm:  # NaN, too
         raise AdapterRefused(name, f"the norm of its numbers is {norm:.3g}; at most {limits.norm:g} is loaded")
 

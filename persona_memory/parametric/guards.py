@@ -186,14 +186,18 @@ def until_good(
         """What costs least is looked at first; the rest only once it may be enough."""
         exam, at = exams[moment.person], (base, moment.slots, moment.slot)
         before, after, kl = reference(*at, exam.reference)
+        costs = {"bits": after - before, "kl": kl}
         if after - before > HARM * wanted.bits or kl > HARM * wanted.kl:
-            return Stop(judge({"bits": after - before, "kl": kl}, _costs(wanted)).reason, harm=True)
-        if _share(answered(*at, exam.recall, max_tokens=max_tokens)) < wanted.recall:
+            return Stop(judge(costs, _costs(wanted)).reason, harm=True)
+        recall = _share(answered(*at, exam.recall, max_tokens=max_tokens))
+        if recall < wanted.recall:
             return None
         if moment.person not in readable:
             right = answered(base, moment.slots, BASE, exam.reading, max_tokens=max_tokens)
             readable[moment.person] = [probe for probe, good in zip(exam.reading, right, strict=True) if good]
-        report = judge(examine(*at, exam, max_tokens=max_tokens, readable=readable[moment.person]), wanted)
+        rest = replace(exam, recall=(), reference=())
+        found = examine(*at, rest, max_tokens=max_tokens, readable=readable[moment.person])
+        report = judge({**found, **costs, "recall": recall}, wanted)
         return Stop(report.reason) if report.passed else None
 
     return guard

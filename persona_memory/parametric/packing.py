@@ -17,6 +17,12 @@ from torch import Tensor
 from persona_memory.parametric.base import BaseModel
 from persona_memory.parametric.encoding import Encoded
 
+ATTENDED = 3
+"""A token costs as much in the other layers as attention to so many tokens for each number of the model's width: seen
+on a CPU, forward and backward."""
+FINER = 16
+"""Tokens between one length of rows that is tried and the next."""
+
 
 @dataclass(frozen=True, slots=True)
 class Batch:
@@ -82,6 +88,26 @@ def pack(examples: Iterable[Encoded], longest: int) -> list[list[Encoded]]:
         rows[place].append(one)
         lengths[place] += len(one)
     return rows
+
+
+def rows_of(
+    batches: Iterable[tuple[int, Sequence[Encoded]]], longest: int, *, width: int
+) -> list[tuple[int, list[Encoded]]]:
+    """Rows, with their slots, of the length up to `longest` at which a model of this width has the least to do.
+
+    In long rows attention is computed between examples that do not see each other; short ones are padded more.
+    """
+    sorted_ = [(slot, sorted(batch, key=len, reverse=True)) for slot, batch in batches]
+    shortest = max(len(batch[0]) for _, batch in sorted_)
+    lengths = range(shortest, max(shortest, longest) + 1, FINER) if longest else (0,)
+    tries = ([(slot, row) for slot, batch in sorted_ for row in pack(batch, length)] for length in lengths)
+    return min(tries, key=lambda rows: _work(rows, width))
+
+
+def _work(rows: Sequence[tuple[int, Sequence[Encoded]]], width: int) -> int:
+    """What the model has to do, up to a factor."""
+    length = max(sum(map(len, row)) for _, row in rows)
+    return len(rows) * length * (length + ATTENDED * width)
 
 
 def collate(

@@ -66,7 +66,7 @@ class SlotLinear(nn.Module):
             a, b = self.A[self.routing.only], self.B[self.routing.only]
             if y.dtype == z.dtype:
                 h = z.flatten(0, -2) @ a.mT
-                return torch.addmm(y.flatten(0, -2), h, b.mT, alpha=self.scaling).view_as(y)
+                return torch.addmm(y.flatten(0, -2), h, b.mT.contiguous(), alpha=self.scaling).view_as(y)
             return y + ((z @ a.mT) @ b.mT * self.scaling).to(y.dtype)
         a, b = self._of_rows(z)
         if y.dtype == z.dtype:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from inspect import signature
@@ -13,6 +13,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from persona_memory.parametric.slots import BASE, Slots
+
+TOGETHER = 2048
+"""Tokens of prompts that are read at a time, at most: with more only the memory grows that it takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,25 +63,22 @@ class Streams:
 
     @classmethod
     def prefill(cls, model: Any, rows: Sequence[Row], slots: Slots | None) -> Streams:
-        """Every stream is read alone, without padding; then their caches are merged.
+        """Every stream is read without padding, rows of one length together; then their caches are merged.
 
         What both streams of a row begin with, e.g. the conversation so far, is read once.
         """
-        caches, logits, lengths = [], [], []
-        for row in rows:
-            prompts = [ids for ids, _ in row.streams()]
-            same = _common(prompts) if len(prompts) > 1 else 0
-            with routed(slots, (row.slot,)):
-                head = whole_cache()
-                if same:
-                    _read(model, prompts[0][:same], head)
-                for ids in prompts:
-                    cache = merge([head]) if same else whole_cache()
-                    logits.append(_read(model, ids[same:], cache))
-                    caches.append(cache)
-                    lengths.append(len(ids))
-        streams = cls(model, slots, rows, merge(caches), torch.tensor(lengths, device=model.device))
-        streams.logits = torch.cat(logits)
+        found: dict[int, list[_Read]] = {}
+        for places in _alike(rows):
+            prompts = [ids for place in places for ids, _ in rows[place].streams()]
+            with routed(slots, [rows[place].slot for place in places]):
+                if len(prompts) == len(places):
+                    found |= {place: [one] for place, one in zip(places, _read(model, prompts), strict=True)}
+                else:
+                    found[places[0]] = _read_both(model, prompts)
+        read = [one for place in range(len(rows)) for one in found[place]]
+        lengths = torch.tensor([one.length for one in read], device=model.device)
+        streams = cls(model, slots, rows, merge([one.layers for one in read]), lengths)
+        streams.logits = torch.cat([one.logits for one in read])
         return streams
 
     def step(self, chosen: Tensor) -> None:
@@ -96,12 +96,46 @@ class Streams:
         self.logits = made.logits[:, -1]
 
 
-def _read(model: Any, ids: Sequence[int], cache: Any) -> Tensor:
-    """The logits (1, V) after these ids, which are added to the cache."""
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """A stream that was read: each layer's keys and values (1, H, T, D), the logits (1, V) of what comes next."""
+
+    layers: Sequence[tuple[Tensor, Tensor]]
+    logits: Tensor
+
+    @property
+    def length(self) -> int:
+        return self.layers[0][0].shape[-2]
+
+
+def _alike(rows: Sequence[Row]) -> Iterator[list[int]]:
+    """Places of rows that are read together: those of one stream and of one length, up to `TOGETHER` tokens."""
+    alone: dict[int, list[int]] = {}
+    for place, row in enumerate(rows):
+        (ids, _), *other = row.streams()
+        if other:
+            yield [place]
+        else:
+            alone.setdefault(len(ids), []).append(place)
+    for length, places in alone.items():
+        most = max(1, TOGETHER // length)
+        yield from (places[begin : begin + most] for begin in range(0, len(places), most))
+
+
+def _read_both(model: Any, prompts: Sequence[Sequence[int]]) -> list[_Read]:
+    """The streams of one row."""
+    same = _common(prompts)
+    head = _read(model, [prompts[0][:same]])[0].layers if same else None
+    return [_read(model, [ids[same:]], merge([head]) if head else None)[0] for ids in prompts]
+
+
+def _read(model: Any, prompts: Sequence[Sequence[int]], cache: Any = None) -> list[_Read]:
+    """The model reads these ids, all of one length, after what is in the cache."""
     options = {"logits_to_keep": 1} if "logits_to_keep" in signature(model.forward).parameters else {}
-    read = torch.tensor([ids], device=model.device)
-    logits: Tensor = model(input_ids=read, past_key_values=cache, use_cache=True, **options).logits[:, -1]
-    return logits
+    cache = whole_cache() if cache is None else cache
+    logits = model(input_ids=torch.tensor(prompts, device=model.device), past_key_values=cache, **options).logits
+    sides = [(layer.keys.split(1), layer.values.split(1)) for layer in cache.layers]
+    return [_Read([(keys[at], values[at]) for keys, values in sides], one[-1:]) for at, one in enumerate(logits)]
 
 
 def _common(prompts: Sequence[Sequence[int]]) -> int:
@@ -121,18 +155,13 @@ def whole_cache() -> Any:
     return DynamicCache()
 
 
-def merge(caches: Sequence[Any]) -> Any:
-    """One cache of N rows from N caches of one row (1, H, T_n, D), padded on the left to the longest."""
-    longest = max(cache.get_seq_length() for cache in caches)
-    merged = whole_cache()
-    for place in range(len(caches[0].layers)):
-        layers = [cache.layers[place] for cache in caches]
-        sides: Mapping[str, list[Tensor]] = {
-            side: [functional.pad(each, (0, 0, longest - each.shape[-2], 0)) for each in tensors]
-            for side, tensors in (("keys", [one.keys for one in layers]), ("values", [one.values for one in layers]))
-        }
-        merged.update(torch.cat(sides["keys"]), torch.cat(sides["values"]), place)
-    return merged
+def merge(streams: Sequence[Sequence[tuple[Tensor, Tensor]]]) -> Any:
+    """One cache of N streams from each one's keys and values (1, H, T_n, D) by layer, padded on the left."""
+    from transformers.cache_utils import Cache
+
+    from persona_memory.parametric.roomy import RoomyLayer
+
+    return Cache(layers=[RoomyLayer(*zip(*layers, strict=True)) for layers in zip(*streams, strict=True)])
 
 
 def routed(slots: Slots | None, rows: Sequence[int]) -> Any:

@@ -27,7 +27,7 @@ from persona_memory.parametric.encoding import Encoded
 from persona_memory.parametric.lora import Weights, fresh
 from persona_memory.parametric.losses import kl_to_base, kl_to_teacher, preference, token_losses, unlearnt, weighted
 from persona_memory.parametric.optimising import Optimiser, gradients_of, rate_at
-from persona_memory.parametric.packing import Batch, RatedReplies, collate, logits_at, pack, packs
+from persona_memory.parametric.packing import Batch, RatedReplies, collate, logits_at, packs, rows_of
 from persona_memory.parametric.resuming import identity, resume, store
 from persona_memory.parametric.slots import BASE, Slots, attach
 
@@ -182,7 +182,8 @@ class _Run:
 def _step(run: _Run, going: Sequence[Pupil], step: int) -> list[float]:
     """One step for each person; the loss of each slot before it."""
     settings = run.settings
-    taught = [(pupil.slot, row) for pupil in going for row in pack(pupil.batch(settings), run.row)]
+    batches = [(pupil.slot, pupil.batch(settings)) for pupil in going]
+    taught = rows_of(batches, run.row, width=run.base.config.hidden_size)
     with enough_memory(step, settings):
         losses = losses_of(run.base, run.slots, taught, settings)  # (S,)
         gradients = gradients_of(losses, run.slots)  # (S, N)

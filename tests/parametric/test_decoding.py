@@ -14,6 +14,7 @@ from torch import Tensor
 from persona_memory.errors import InvalidInput
 from persona_memory.parametric.base import BaseModel
 from persona_memory.parametric.decoding import Sampling, decode, lam_of
+from persona_memory.parametric.roomy import ROOM
 from persona_memory.parametric.slots import Slots, attach
 from persona_memory.parametric.streams import Row
 
@@ -131,6 +132,7 @@ def test_people_in_one_batch_get_what_they_get_alone(base: BaseModel) -> None:
         Row(PROMPT[:3], slot=2),
         Row(CONTEXT[5:], slot=0),
         Row(PROMPT, CONTEXT[9:], 0.7, 2),
+        Row(PROMPT[2::-1], slot=1),  # as long as one of those above: they are read together
     ]
     together, scores = run(base, rows, slots)
     for place, row in enumerate(rows):
@@ -138,6 +140,18 @@ def test_people_in_one_batch_get_what_they_get_alone(base: BaseModel) -> None:
         assert together[place] == alone[0]
         assert close(scores[:, place], own[:, 0])
     assert len(set(together)) == len(rows)
+
+
+def test_what_was_read_stays_when_there_is_no_room_left(qwen: BaseModel) -> None:
+    """More tokens are written than the cache has room for at a time, by one of two rows of different lengths."""
+    rows, steps = [Row(PROMPT), Row(CONTEXT)], Sampling(max_tokens=ROOM + 6)
+    together, scores = run(qwen, rows, None, steps)
+    alone = qwen.model.generate(
+        torch.tensor([PROMPT]), max_new_tokens=ROOM + 6, do_sample=False, eos_token_id=None, pad_token_id=0,
+        suppress_tokens=[2],
+    )  # fmt: skip
+    assert together[0] == tuple(alone[0, len(PROMPT) :].tolist())
+    assert close(scores[:, 1], run(qwen, rows[1:], None, steps)[1][:, 0])
 
 
 def test_a_mixture_cannot_be_vetoed(qwen: BaseModel) -> None:

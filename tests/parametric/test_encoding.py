@@ -22,7 +22,7 @@ from persona_memory.parametric.encoding import (
     distilled,
     encode,
 )
-from persona_memory.parametric.packing import collate, logits_at, pack, packs
+from persona_memory.parametric.packing import collate, logits_at, pack, packs, rows_of
 from persona_memory.protocols import Example
 
 PAIR = Example("positive", "Where do I live?", "You live in Porto.", (1,))
@@ -149,6 +149,18 @@ def test_rows_hold_as_many_examples_as_fit(qwen: BaseModel) -> None:
     assert all(sum(map(len, row)) <= len(examples[0]) + 1 for row in rows)
     assert [len(row) for row in pack(examples, longest=10_000)] == [4]
     assert [len(row) for row in pack(examples, longest=0)] == [1, 1, 1, 1]
+
+
+def test_rows_have_the_length_at_which_least_is_computed(qwen: BaseModel) -> None:
+    """A wide model is padded little; in a narrow one, where attention costs more, rows are shorter. None is lost."""
+    examples = encode(qwen, [READ, *[PAIR, DENIED, VIEW] * 12])
+    wide, narrow = (rows_of([(1, examples), (2, examples[:5])], 512, width=width) for width in (4096, 4))
+    for rows in (wide, narrow):
+        for slot, told in ((1, examples), (2, examples[:5])):
+            assert sorted(len(one) for at, row in rows if at == slot for one in row) == sorted(map(len, told))
+    longest = [max(sum(map(len, row)) for _, row in rows) for rows in (wide, narrow)]
+    assert len(examples[0]) <= longest[1] < longest[0] <= 512
+    assert [len(row) for _, row in rows_of([(1, examples)], 0, width=64)] == [1] * len(examples)
 
 
 def test_packed_logits_are_those_of_each_example_alone(base: BaseModel) -> None:
