@@ -37,6 +37,9 @@ class Sampling:
     Attributes:
         max_tokens: tokens to write at most.
         seed: makes sampling repeatable.
+
+    Raises:
+        InvalidInput: a number out of bounds.
     """
 
     max_tokens: int = 256
@@ -44,6 +47,18 @@ class Sampling:
     top_p: float = 1.0
     top_k: int = 0
     seed: int | None = None
+
+    def __post_init__(self) -> None:
+        """Refuses what cannot be meant."""
+        bounds = {
+            "max_tokens": (self.max_tokens >= 1, "≥ 1"),
+            "temperature": (0 <= self.temperature < math.inf, "≥ 0"),
+            "top_p": (0 < self.top_p <= 1, "above 0, up to 1"),
+            "top_k": (self.top_k >= 0, "≥ 0"),
+        }
+        wrong = [f"{name}={getattr(self, name)!r} is to be {said}" for name, (fine, said) in bounds.items() if not fine]
+        if wrong:
+            raise InvalidInput("; ".join(wrong))
 
 
 @dataclass(frozen=True, slots=True)
