@@ -270,7 +270,7 @@ class Drifted:
     """Whether a person's adapter is to be trained again, and why.
 
     Attributes:
-        turns: those that surprise it. Where it drifts, training goes on from the adapter with them (SPRInG: selection);
+        turns: those that surprise it. Where it drifts, training goes on from it with them (SPRInG's selection);
             without them a new one is trained on all that is true. Where too few do, they stay in the residual buffer.
     """
 
