@@ -270,8 +270,8 @@ class Drifted:
     """Whether a person's adapter is to be trained again, and why.
 
     Attributes:
-        turns: those that drift, where training is to go on from the adapter (SPRInG's selection); none where a new one
-            is to be trained on all that is true.
+        turns: those that surprise it. Where it drifts, training goes on from it with them (SPRInG's selection);
+            without them a new one is trained on all that is true. Where too few do, they stay in the residual buffer.
     """
 
     drifts: bool

@@ -306,8 +306,11 @@ class AdapterRegistry:
                 reason = f"{ratings.count('down')} replies were rated down"
                 self.rollback(user_id, reason=reason, now=now, only=adapter_id)
 
-    def vouch(self, user_id: str, adapter_id: str, *, until: int, reason: str) -> None:
-        """Note that what was said up to an event holds nothing that this active revision does not know.
+    def vouch(self, user_id: str, adapter_id: str, *, until: int, reason: str, unknown: Collection[int] = ()) -> None:
+        """Note that what was said up to an event holds too little that this active revision does not know.
+
+        Args:
+            unknown: the turns with that little: they join its residual buffer, as no training has them.
 
         Raises:
             NotFound: the person has no such revision.
@@ -317,7 +320,11 @@ class AdapterRegistry:
         with self._ledger.write() as tx:
             people.lock_known(tx, person)
             found = _servable(tx, person, adapter_id)
-            rows.change(tx, person, found.revision, watermark=max(until, found.watermark), reason=reason)
+            residual = list(dict.fromkeys((*found.report.get("residual", ()), *unknown)))
+            rows.change(
+                tx, person, found.revision, watermark=max(until, found.watermark), reason=reason,
+                report={**found.report, "residual": residual},
+            )  # fmt: skip
 
     def retire(self, user_id: str, adapter_id: str, *, reason: str) -> None:
         """Never serve this revision again, and delete its files."""

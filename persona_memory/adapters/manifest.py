@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
@@ -10,11 +11,12 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, TypeAdapter, ValidationError
 
 from persona_memory.adapters.files import CONFIG, MANIFEST, WEIGHTS
-from persona_memory.errors import AdapterForAnotherBase, AdapterRefused
+from persona_memory.errors import AdapterForAnotherBase, AdapterRefused, InvalidInput
 
 _STRICT = {"extra": "forbid", "strict": True}
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 """SHA-256 in hexadecimal."""
+MOST_RANK = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +44,14 @@ class LoraSpec:
         rank: rows of A, columns of B.
         alpha: LoRA's α.
         targets: last part of the names of the linear layers that are adapted.
+
+    Raises:
+        InvalidInput: a number out of bounds, or no targets.
     """
 
     __pydantic_config__ = _STRICT
 
-    rank: Annotated[int, Field(ge=1, le=1024)] = 8
+    rank: Annotated[int, Field(ge=1, le=MOST_RANK)] = 8
     alpha: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 16.0
     targets: Annotated[tuple[str, ...], Field(min_length=1, strict=False)] = (
         "q_proj",
@@ -57,6 +62,15 @@ class LoraSpec:
         "up_proj",
         "down_proj",
     )
+
+    def __post_init__(self) -> None:
+        """Refuses what no layer can have."""
+        wrong = [] if 1 <= self.rank <= MOST_RANK else [f"rank={self.rank!r} is to be in 1 … {MOST_RANK:,}"]
+        wrong += [] if 0 < self.alpha < math.inf else [f"alpha={self.alpha!r} is to be > 0"]
+        named = bool(self.targets) and not isinstance(self.targets, str)
+        wrong += [] if named else [f"targets={self.targets!r} are to be names of layers, e.g. ('q_proj', 'v_proj')"]
+        if wrong:
+            raise InvalidInput("; ".join(wrong))
 
     @property
     def scaling(self) -> float:

@@ -144,12 +144,14 @@ async def _drift(
     fresh = [one for one in lesson if one.kind == "positive" and max(one.turns) > newest.watermark]
     found = await parametric.drift(newest, fresh) if fresh else Drifted(False, "nothing was said that can be learnt")
     if not found.drifts:
-        await learning.in_executor(_vouch, learning, person, newest, read.last_seq, found.reason)
+        await learning.in_executor(_vouch, learning, person, newest, read.last_seq, found)
     return found
 
 
-def _vouch(learning: Learning, person: Person, active: Adapter, until: int, reason: str) -> None:
-    learning.adapters.vouch(person.user_id, active.adapter_id, until=until, reason=f"still serves: {reason}")
+def _vouch(learning: Learning, person: Person, active: Adapter, until: int, found: Drifted) -> None:
+    learning.adapters.vouch(
+        person.user_id, active.adapter_id, until=until, reason=f"still serves: {found.reason}", unknown=found.turns
+    )
 
 
 async def _train(

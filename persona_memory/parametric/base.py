@@ -80,13 +80,15 @@ class BaseModel:
             options: further arguments of `from_pretrained`, e.g. `revision`. Remote code is not run unless you say so.
 
         Raises:
-            InvalidInput: there is no causal language model with a fast tokenizer.
+            InvalidInput: there is no causal language model with a fast tokenizer, or no such dtype.
         """
         from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedConfig
 
         name = str(path_or_hub_id)
         if _is_path(name) and not Path(name).is_dir():
             raise InvalidInput(f"there is no folder {name!r}; pass one with a model in it, or a name on the hub")
+        if isinstance(dtype, str) and dtype != "auto" and not isinstance(getattr(torch, dtype, None), torch.dtype):
+            raise InvalidInput(f'dtype={dtype!r} is none of torch; pass "auto", "float32" or "bfloat16"')
         shared = {
             key: options[key]
             for key in ("revision", "token", "trust_remote_code", "local_files_only")

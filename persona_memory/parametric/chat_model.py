@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import queue
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
@@ -21,13 +22,15 @@ from langchain_core.runnables import Runnable
 from langchain_core.utils.function_calling import convert_to_openai_tool
 from pydantic import Field, SkipValidation
 
-from persona_memory.errors import InvalidInput
+from persona_memory.errors import AdapterError, InvalidInput, NotFound
 from persona_memory.parametric import tool_calls
 from persona_memory.parametric.base import Message, beside
 from persona_memory.parametric.decoding import Sampling, Written, lam_of
 from persona_memory.parametric.pool import AdapterPool, Prompt
 from persona_memory.parametric.text import TextWriter
 from persona_memory.types import Recall
+
+log = logging.getLogger(__name__)
 
 _OWN = ("adapter", "retrieved", "lam", "max_tokens", "temperature", "top_p", "seed", "stop")
 _ROLES = {"system": "system", "developer": "system", "human": "user", "ai": "assistant", "tool": "tool"}
@@ -50,6 +53,9 @@ class PersonaChatModel(BaseChatModel):
         top_p: nucleus sampling.
         seed: makes sampling repeatable.
         stop: sequences at which a reply ends.
+        or_base: where the adapter cannot be loaded the base answers, with the retrieved text in its one prompt; the log
+            says why, and the reply's metadata name no adapter. `remembering` sets it: memory fails nobody's turn. By
+            hand it is an error, as a missing adapter mostly is a mistake.
     """
 
     pool: SkipValidation[AdapterPool]
@@ -61,6 +67,7 @@ class PersonaChatModel(BaseChatModel):
     top_p: float = Field(default=1.0, gt=0, le=1)
     seed: int | None = None
     stop: list[str] | None = None
+    or_base: bool = False
 
     @property
     def _llm_type(self) -> str:
@@ -90,7 +97,7 @@ class PersonaChatModel(BaseChatModel):
         if route.get("name") == "interpolated":
             lam = lam_of(told.get("confidence"), self.lam) if told.get("memory_text") else self.lam
         retrieved = "\n\n".join(text for text in texts if text)
-        return self.model_copy(update={"adapter": adapter, "retrieved": retrieved, "lam": lam})
+        return self.model_copy(update={"adapter": adapter, "retrieved": retrieved, "lam": lam, "or_base": True})
 
     def bind_tools(
         self, tools: Sequence[Any], *, tool_choice: Any = None, **kwargs: Any
@@ -191,7 +198,7 @@ class PersonaChatModel(BaseChatModel):
             seed=given.get("seed", self.seed),
         )
         ends = stop if stop is not None else self.stop or []
-        return _Call(self.pool, prompt, sampling, TextWriter(base.decode, ends), begun, tools)
+        return _Call(self.pool, prompt, sampling, TextWriter(base.decode, ends), begun, tools, self.or_base)
 
 
 @dataclass(slots=True)
@@ -200,6 +207,7 @@ class _Call:
 
     Attributes:
         begun: how the reply was made to begin.
+        or_base: whether the base will do, where the adapter cannot be loaded.
         text: what was written so far.
         gone: nobody waits for it any more; writing ends at the next token.
     """
@@ -210,6 +218,7 @@ class _Call:
     writer: TextWriter
     begun: str
     tools: list[dict[str, Any]]
+    or_base: bool
     text: str = ""
     gone: bool = False
 
@@ -224,10 +233,15 @@ class _Call:
                 send(piece)
             return self.gone or self.writer.stopped
 
-        future = self.pool.generate(self.prompt, self.sampling, on_token=on_token)
+        or_base = self._to_base if self.or_base else None
+        future = self.pool.generate(self.prompt, self.sampling, on_token=on_token, or_base=or_base)
         if emit:
             future.add_done_callback(lambda _: emit(None))
         return future
+
+    def _to_base(self, error: AdapterError | NotFound) -> None:
+        log.warning("persona-memory: the base answers in place of adapter %s: %s", self.prompt.adapter, error)
+        self.prompt = replace(self.prompt, lam=0.0, adapter=None)
 
     def message(self, written: Written) -> AIMessage:
         """The whole reply with usage and metadata."""

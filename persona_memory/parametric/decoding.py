@@ -37,6 +37,9 @@ class Sampling:
     Attributes:
         max_tokens: tokens to write at most.
         seed: makes sampling repeatable.
+
+    Raises:
+        InvalidInput: a number out of bounds.
     """
 
     max_tokens: int = 256
@@ -44,6 +47,18 @@ class Sampling:
     top_p: float = 1.0
     top_k: int = 0
     seed: int | None = None
+
+    def __post_init__(self) -> None:
+        """Refuses what cannot be meant."""
+        bounds = {
+            "max_tokens": (self.max_tokens >= 1, "≥ 1"),
+            "temperature": (0 <= self.temperature < math.inf, "≥ 0"),
+            "top_p": (0 < self.top_p <= 1, "above 0, up to 1"),
+            "top_k": (self.top_k >= 0, "≥ 0"),
+        }
+        wrong = [f"{name}={getattr(self, name)!r} is to be {said}" for name, (fine, said) in bounds.items() if not fine]
+        if wrong:
+            raise InvalidInput("; ".join(wrong))
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +101,7 @@ def decode(
     """
     sampling = sampling or Sampling()
     check_rows(base, rows)
-    room = min(base.window - len(ids) for row in rows for ids, _ in row.streams())
+    lengths = [min(sampling.max_tokens, *(base.window - len(ids) for ids, _ in row.streams())) for row in rows]
     longest = max(len(row.prompt) for row in rows)
     ends = _ends(base)
     pad = base.tokenizer.pad_token_id if base.tokenizer.pad_token_id is not None else ends[0]
@@ -96,18 +111,18 @@ def decode(
     base.model.generate(
         torch.tensor(padded, device=base.device),
         attention_mask=torch.tensor(mask, device=base.device),
-        generation_config=_config(base, sampling, min(room, sampling.max_tokens), ends, pad),
+        generation_config=_config(base, sampling, max(lengths), ends, pad),
         logits_processor=list(processors),
-        custom_generate=partial(_write, rows=rows, slots=slots, watch=watch, seed=sampling.seed, found=found),
+        custom_generate=partial(
+            _write, rows=rows, slots=slots, watch=watch, seed=sampling.seed, lengths=lengths, found=found
+        ),
     )
     return [
-        Written(tuple(ids[:-1]), "stop") if ids[-1] in ends else Written(tuple(ids), _reason(ids, sampling, room))
-        for ids in found
+        Written(tuple(ids[:-1]), "stop")
+        if ids[-1] in ends
+        else Written(tuple(ids), "length" if len(ids) >= length else "stop")
+        for ids, length in zip(found, lengths, strict=True)
     ]
-
-
-def _reason(ids: list[int], sampling: Sampling, room: int) -> str:
-    return "length" if len(ids) >= min(room, sampling.max_tokens) else "stop"
 
 
 def check_rows(base: BaseModel, rows: Sequence[Row]) -> None:
@@ -159,11 +174,19 @@ def _write(
     slots: Slots | None,
     watch: Watch | None,
     seed: int | None,
+    lengths: Sequence[int],
     found: list[list[int]],
     **_: Any,
 ) -> Tensor:
-    """The decoding loop, as transformers' `generate(custom_generate=…)` calls it: input_ids (R, T) → (R, T + new)."""
+    """The decoding loop, as transformers' `generate(custom_generate=…)` calls it: input_ids (R, T) → (R, T + new).
+
+    Args:
+        lengths: of each row, how many tokens may be written: one whose prompt leaves little room ends none but its own.
+    """
+    from transformers import MaxLengthCriteria, StoppingCriteriaList
+
     random = None if seed is None else torch.Generator(input_ids.device).manual_seed(seed)
+    stops = StoppingCriteriaList(one for one in stopping_criteria if not isinstance(one, MaxLengthCriteria))
     streams = Streams.prefill(model, rows, slots)
     going = torch.ones(len(rows), dtype=torch.bool, device=input_ids.device)
     with routed(slots, streams.slot_of):
@@ -175,15 +198,16 @@ def _write(
                 chosen = scores.argmax(-1)
             chosen = torch.where(going, chosen, generation_config.pad_token_id)
             input_ids = torch.cat([input_ids, chosen[:, None]], dim=1)
-            ended = stopping_criteria(input_ids, scores)
+            ended = stops(input_ids, scores)
             for place in going.nonzero().flatten().tolist():
                 found[place].append(int(chosen[place]))
-                if watch is not None and watch(place, found[place][-1]):
+                stopped = watch is not None and watch(place, found[place][-1])
+                if stopped or len(found[place]) >= lengths[place]:
                     ended[place] = True
             going = going & ~ended
             if not going.any():
                 return input_ids
-            streams.step(chosen)
+            streams.step(chosen, going)
 
 
 def mix(logits: Tensor, rows: Sequence[Row]) -> Tensor:

@@ -184,7 +184,7 @@ class LocalAdapters:
         except (AdapterRefused, NotFound) as error:  # damaged, or not on this machine: the next one takes its place
             return Drifted(True, f"the adapter cannot be loaded: {error}")
         found = continuing.drifts(fresh, scored, surprise)
-        return found if self._plan.rehearse else replace(found, turns=())
+        return replace(found, turns=()) if found.drifts and not self._plan.rehearse else found
 
     async def _scores(self, adapter_id: str, fresh: Sequence[Example]) -> Sequence[float]:
         scoring = self.pool.submit(

@@ -19,7 +19,7 @@ from typing import TypeVar
 import torch
 
 from persona_memory.adapters import LoraSpec, parse_name
-from persona_memory.errors import AdapterRetired, InvalidInput, NoFreeSlot, NotFound
+from persona_memory.errors import AdapterError, AdapterRetired, InvalidInput, NoFreeSlot, NotFound
 from persona_memory.parametric.base import BaseModel
 from persona_memory.parametric.decoding import Sampling, Written, check_rows, decode
 from persona_memory.parametric.files import Limits, load_flat
@@ -30,6 +30,8 @@ from persona_memory.protocols import Opener
 T = TypeVar("T")
 OnToken = Callable[[int], bool]
 """Called on the pool's thread with each token that is written; True ends the reply."""
+OrBase = Callable[[AdapterError | NotFound], None]
+"""Called on the pool's thread with what keeps an adapter from answering, before the base does in its place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,7 @@ class _Waiting:
     prompt: Prompt
     sampling: Sampling
     on_token: OnToken | None
+    or_base: OrBase | None
     future: Future[Written]
 
 
@@ -109,13 +112,22 @@ class AdapterPool:
         self._stats, self._closed = PoolStats(), False
 
     def generate(
-        self, prompt: Prompt, sampling: Sampling | None = None, *, on_token: OnToken | None = None
+        self,
+        prompt: Prompt,
+        sampling: Sampling | None = None,
+        *,
+        on_token: OnToken | None = None,
+        or_base: OrBase | None = None,
     ) -> Future[Written]:
-        """The reply, later. Its result raises what `pin`, `decode` and `on_token` raise, for this prompt only."""
+        """The reply, later. Its result raises what `pin`, `decode` and `on_token` raise, for this prompt only.
+
+        Args:
+            or_base: told what `pin` raises, if it does; then the base answers, with the context in its one prompt.
+        """
         future: Future[Written] = Future()
         with self._lock:
             self._refuse_closed()
-            self._waiting.append(_Waiting(prompt, sampling or Sampling(), on_token, future))
+            self._waiting.append(_Waiting(prompt, sampling or Sampling(), on_token, or_base, future))
             self._owner.submit(self._answer_waiting)
         return future
 
@@ -211,15 +223,25 @@ class AdapterPool:
         for one in self._next_batch():
             if not one.future.set_running_or_notify_cancel():
                 continue
-            row = Row(one.prompt.ids, one.prompt.context, one.prompt.lam)
             try:
-                check_rows(self.base, [row])  # nobody else's reply is to fail for it
-                (slot,) = self._take([one.prompt.adapter])
-                taken.append((one, replace(row, slot=slot)))
-            except Exception as error:
+                taken.append(self._begun(one))
+            except Exception as error:  # nobody else's reply is to fail for it
                 one.future.set_exception(error)
         if taken:
             self._answer(taken)
+
+    def _begun(self, one: _Waiting) -> tuple[_Waiting, Row]:
+        """The reply with its row, its adapter loaded; the base's where the adapter cannot be, and that will do."""
+        row = Row(one.prompt.ids, one.prompt.context, one.prompt.lam)
+        check_rows(self.base, [row])
+        try:
+            (slot,) = self._take([one.prompt.adapter])
+        except (AdapterError, NotFound) as error:
+            if one.or_base is None:
+                raise
+            one.or_base(error)
+            return replace(one, prompt=replace(one.prompt, lam=0.0, adapter=None)), replace(row, lam=0.0)
+        return one, replace(row, slot=slot)
 
     def _next_batch(self) -> list[_Waiting]:
         """Those that go together: sampled alike, without a seed (which is a promise about a batch of one)."""

@@ -81,8 +81,11 @@ class Streams:
         streams.logits = torch.cat([one.logits for one in read])
         return streams
 
-    def step(self, chosen: Tensor) -> None:
-        """Every stream reads the token (R,) that was chosen for its row."""
+    def step(self, chosen: Tensor, going: Tensor) -> None:
+        """Every stream reads the token (R,) that was chosen for its row; rows that have ended, (R,), go no further.
+
+        The model has no place beyond its window, where another row may still have far to go.
+        """
         ids = chosen[self.row_of][:, None]
         self.mask = functional.pad(self.mask, (0, 1), value=1)
         made = self.model(
@@ -92,7 +95,7 @@ class Streams:
             past_key_values=self.cache,
             use_cache=True,
         )
-        self.positions = self.positions + 1
+        self.positions = self.positions + going[self.row_of][:, None]
         self.logits = made.logits[:, -1]
 
 

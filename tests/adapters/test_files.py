@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -209,6 +210,23 @@ def test_other_manifests_are_refused(old: bytes, new: bytes, problem: str) -> No
     assert old in data
     with pytest.raises(AdapterRefused, match=problem):
         from_json(NAME, data.replace(old, new, 1))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "problem"),
+    [
+        ({"rank": 0}, "rank=0 is to be in 1 … 1,024"),
+        ({"rank": 5000}, "rank=5000"),
+        ({"alpha": 0.0}, "alpha=0.0 is to be > 0"),
+        ({"alpha": float("nan")}, "alpha=nan"),
+        ({"targets": ()}, r"targets=\(\) are to be names of layers"),
+        ({"targets": "q_proj"}, "targets='q_proj'"),
+    ],
+)
+def test_a_shape_that_no_layer_can_have_is_refused(wrong: dict[str, Any], problem: str) -> None:
+    """When it is made, not when a model is to take it."""
+    with pytest.raises(InvalidInput, match=problem):
+        LoraSpec(**wrong)
 
 
 @pytest.mark.parametrize("part", ["base", "tokenizer", "template"])

@@ -488,6 +488,25 @@ def test_a_period_without_drift_trains_nothing(memory: PersonaMemory, clock: Clo
     assert not overflow(memory).consolidate
 
 
+def test_what_surprises_without_drift_is_recalled_all_the_same(
+    memory: PersonaMemory, clock: Clock, trainer: Trainer
+) -> None:
+    """No training has it, so it stays where what the adapter explains worst is."""
+    trainer.residual = (1,)
+    tell(memory, clock, *FACTS)
+    memory.consolidate(user_id="ana")
+    memory.flush()
+    tell(memory, clock, "I keep bees.", *[f"I play the cello. {day}" for day in range(8)])
+    new = turn_of(memory, "I keep bees.")
+    trainer.drifted = Drifted(False, "1 of 3 score above 1.20", (new,))
+    memory.consolidate(user_id="ana")
+    memory.flush()
+    one = active(memory)
+    assert one.revision == 1
+    assert one.watermark > new
+    assert one.report["residual"] == [1, new]
+
+
 def test_what_was_replaced_is_unlearnt_though_little_else_is_new(
     memory: PersonaMemory, clock: Clock, trainer: Trainer
 ) -> None:

@@ -49,6 +49,8 @@ def test_a_folder_without_a_model_is_named(tmp_path: Path) -> None:
         BaseModel.load(tmp_path)
     with pytest.raises(InvalidInput, match="there is no folder"):  # and no hub is asked for it
         BaseModel.load(tmp_path / "nothing")
+    with pytest.raises(InvalidInput, match="dtype='float33' is none of torch"):
+        BaseModel.load(tmp_path, dtype="float33")
 
 
 def test_the_fingerprint_does_not_depend_on_the_dtype(base: BaseModel) -> None:

@@ -284,6 +284,21 @@ def test_a_missing_adapter_is_an_error_not_the_base(model: PersonaChatModel) -> 
             call(QUESTION)
 
 
+def test_an_adapter_that_cannot_be_loaded_fails_nobodys_turn(
+    model: PersonaChatModel, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As a recall says the base answers, from the same text in its prompt; the reply and the log tell that it did."""
+    nobody = revision_name(KEY, "nobody", 1)
+    base, fallen = (
+        model.remembering(recalled(*route)).invoke(QUESTION) for route in (("context",), ("interpolated", nobody))
+    )
+    streamed = list(model.remembering(recalled("parametric", nobody)).stream(QUESTION))
+    assert fallen.text == base.text == "".join(piece.text for piece in streamed)
+    assert fallen.response_metadata == base.response_metadata == streamed[-1].response_metadata
+    assert fallen.usage_metadata == base.usage_metadata
+    assert f"the base answers in place of adapter {nobody}: there is no adapter" in caplog.text
+
+
 def test_a_cache_does_not_mix_people_up(model: PersonaChatModel) -> None:
     """With LangChain's cache on, the same question of two people has two replies."""
     cached = model.model_copy(update={"cache": InMemoryCache()})

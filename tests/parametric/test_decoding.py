@@ -219,6 +219,23 @@ def test_the_window_is_not_exceeded(qwen: BaseModel) -> None:
         decode(qwen, [Row(PROMPT, CONTEXT, 1.5)])
 
 
+def test_sampling_out_of_bounds_is_refused() -> None:
+    """Each number is named, before anything is read."""
+    with pytest.raises(InvalidInput, match=r"max_tokens=0 is to be ≥ 1; temperature=-1 is .*; top_p=0 is .*; top_k=-1"):
+        Sampling(max_tokens=0, temperature=-1, top_p=0, top_k=-1)
+    with pytest.raises(InvalidInput, match="temperature=nan"):
+        Sampling(temperature=float("nan"))
+
+
+def test_a_prompt_that_fills_the_window_cuts_nobody_elses_reply_short(base: BaseModel) -> None:
+    """In a batch each row ends where its own window ends; beside it others write what they write alone."""
+    long = Row((5,) * 508, (6,) * 510)
+    rows, often = [Row(PROMPT), long, Row(PROMPT, CONTEXT)], Sampling(max_tokens=20)
+    written = decode(base, rows, often, processors=[Record()])
+    assert [(len(one.ids), one.reason) for one in written] == [(20, "length"), (2, "length"), (20, "length")]
+    assert written == [decode(base, [row], often, processors=[Record()])[0] for row in rows]
+
+
 def test_other_states_than_keys_and_values_are_refused(qwen: BaseModel) -> None:
     """A linear-attention layer's state cannot be padded; the error names the kind of layer."""
     qwen.model.config.layer_types = ["linear_attention", "full_attention"]

@@ -233,6 +233,20 @@ def test_one_bad_prompt_fails_alone(pool: AdapterPool, store: Path) -> None:
     delete_revision(store, changed)
 
 
+def test_the_base_answers_where_all_slots_are_in_use_and_it_will_do(pool: AdapterPool) -> None:
+    """Whoever takes the base is told why; whoever does not gets the error."""
+    told: list[Exception] = []
+    with pool.pin(*NAMES[:2]):
+        prompt = Prompt(PROMPT, CONTEXT, 0.5, NAMES[2])
+        written = pool.generate(prompt, SHORT, or_base=told.append)
+        refused = pool.generate(prompt, SHORT)
+        assert written.result() == pool.generate(Prompt(CONTEXT), SHORT).result()
+        with pytest.raises(NoFreeSlot):
+            refused.result()
+    assert [type(one) for one in told] == [NoFreeSlot]
+    assert pool.generate(prompt, SHORT, or_base=told.append).result() != written.result()
+
+
 def test_a_reply_ends_when_its_reader_says_so(pool: AdapterPool) -> None:
     """A consumer that has gone costs no further tokens."""
     reply = pool.generate(Prompt(PROMPT), Sampling(max_tokens=400), on_token=lambda token: True).result(20)

@@ -11,9 +11,9 @@ import torch
 from persona_memory.adapters import LoraSpec
 from persona_memory.adapters.matching import holds
 from persona_memory.budget import counter_for
-from persona_memory.evaluation.memorise import QUICK, Size, measure
+from persona_memory.evaluation.memorise import Size, measure
 from persona_memory.evaluation.memorise.answering import Item, exact, item, mixed, routed
-from persona_memory.evaluation.memorise.arms import OURS, Arm, Study, arms, studies
+from persona_memory.evaluation.memorise.arms import FEW, OURS, Arm, Study, arms, studies
 from persona_memory.evaluation.memorise.material import Library, Told, by_session, current, is_open
 from persona_memory.evaluation.memorise.playing import asked, play, studied
 from persona_memory.evaluation.memorise.tables import COLUMNS
@@ -261,7 +261,7 @@ def test_memorise_measures_every_arm_and_goes_on(folder: Path, tmp_path: Path, m
     assert all(isinstance(row.cells[column], Score) for row in table.rows for column in COLUMNS)
     import persona_memory.evaluation.memorise.playing as playing
 
-    assert set(QUICK.studies) <= set(studies(SMALL))
+    assert set(FEW) <= set(studies(SMALL))
     monkeypatch.setattr(playing, "train_together", None)
     again = measure(settings_for(folder, tmp_path), TINY)
     assert again.to_dict() == report.to_dict()
