@@ -23,9 +23,7 @@ GRACE = 5
 LOCAL = ("127.0.0.1", "localhost", "::1")
 
 
-def run_stdio(
-    server: MCPServer[Any], *, close: Callable[[], None], ready: Callable[[], None] | None = None
-) -> None:
+def run_stdio(server: MCPServer[Any], *, close: Callable[[], None], ready: Callable[[], None] | None = None) -> None:
     """Serve the client that started this process until it closes its end. A signal ends the process.
 
     While it serves, stdout is the protocol's: whatever else is printed goes to stderr.
