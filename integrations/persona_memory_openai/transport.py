@@ -58,8 +58,8 @@ class Memorising:
         """What is left out where `patience` is at its end, and what to set, for the log."""
         return (
             f"the memory took longer than {self.patience} s, so the model was asked without it; what was said is "
-            "stored once it can be. To wait longer, set `persona-memory serve --memory-timeout`, Settings.memory_timeout "
-            "or Memorising.patience"
+            "stored once it can be. To wait longer, set `persona-memory serve --memory-timeout` "
+            "(Settings.memory_timeout), or Memorising.patience"
         )
 
     def exchange(self, request: httpx2.Request) -> _Exchange | None:
