@@ -1,16 +1,18 @@
 """A fleet on Ray: two workers learn what ten people have said; with a base model, they train everybody's adapter, too.
 
     python examples/ray_fleet.py
-    python examples/ray_fleet.py --url postgresql+psycopg://… --home /shared --local MODEL --model openai:gpt-5-mini
+    python examples/ray_fleet.py --home /shared --local MODEL --model openai:gpt-5-mini
 
 The memory lives in the folder ./fleet-memory, or in that of --home; your own ~/.persona-memory is left alone. On one
-machine its SQLite file will do; on a cluster the ledger is on Postgres (--url), and the folder on a file system that
-all nodes share. RAY_ADDRESS names a cluster that is there already.
+machine its SQLite file will do; on a cluster the ledger is on Postgres, and the folder on a file system that all nodes
+share. Its URL is PERSONA_MEMORY_URL in the environment of this script and of all nodes: what is passed to workers is
+pickled and kept by the cluster, where others may read a password. RAY_ADDRESS names a cluster that is there already.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 from datetime import timedelta
 from functools import partial
 
@@ -28,15 +30,14 @@ def open_memory(args: argparse.Namespace, *, trains: bool) -> PersonaMemory:
 
         parametric = Trainer(BaseModel.load(args.local))  # once in each worker, on the GPU that Ray gives it
     return PersonaMemory.open(
-        args.home, url=args.url, model=args.model, parametric=parametric, embeddings="hashing", worker=False,
-        quiet=timedelta(),
+        args.home, url=os.environ.get("PERSONA_MEMORY_URL"), model=args.model, parametric=parametric,
+        embeddings="hashing", worker=False, quiet=timedelta(),
     )  # fmt: skip
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="A fleet of workers on Ray.")
     parser.add_argument("--home", default="fleet-memory", help="folder of the memory (default: ./fleet-memory)")
-    parser.add_argument("--url", help="ledger on Postgres")
     parser.add_argument("--local", help="base model to train adapters for")
     parser.add_argument("--model", help="chat model that learns and writes what is trained on")
     parser.add_argument("--workers", type=int, default=2)

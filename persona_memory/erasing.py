@@ -126,6 +126,15 @@ class Erasing:
         return replace(receipt, complete=complete, remains=tuple(remains))
 
 
+def losing(connection: Connection, person: Person, ids: Collection[str]) -> dict[int, str]:
+    """What would be left of each turn that loses words, replies included, if these were forgotten.
+
+    Raises:
+        NotFound, InvalidInput: as `Erasing.forget`.
+    """
+    return forgetting.losing(connection, person, _wanted(connection, person, ids))[1]
+
+
 def _wanted(connection: Connection, person: Person, ids: Collection[str]) -> Wanted:
     """What these ids mean.
 

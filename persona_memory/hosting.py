@@ -123,15 +123,18 @@ class Doors:
         self._lock = threading.Lock()
 
     @contextmanager
-    def open(self, what: str) -> Iterator[None]:
-        """Go on after any failure inside the block."""
+    def open(self, what: str, *, hint: str = "") -> Iterator[None]:
+        """Go on after any failure inside the block.
+
+        Args:
+            hint: what is left out then, and how to mend it: for the log, so it quotes nobody.
+        """
         try:
             yield
         except Exception as error:
             by = {telemetry.OPERATION: what, telemetry.ERROR: telemetry.error_type(error)}
-            self._note(
-                f"{what}: {type(error).__name__}", f"{what} failed, the turn goes on: {telemetry.told(error)}", by
-            )
+            said = f"{what} failed, the turn goes on: {telemetry.told(error)}"
+            self._note(f"{what}: {type(error).__name__}", f"{said}; {hint}" if hint else said, by)
             telemetry.failed_open(what, error)
             log.debug(
                 "persona-memory: %s failed: %s",

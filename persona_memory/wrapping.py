@@ -268,7 +268,7 @@ class _Wrapped:
 
     def _said(self, turn: _Turn, replied: Any, *, streamed: bool = False) -> list[Any]:
         """The conversation with the reply; nothing where there is none, as after a call of a tool."""
-        with self.host.doors.open("reply"):
+        with self.host.doors.open("reply", hint=f"this reply is not stored. {_READABLE}"):
             if streamed:
                 text = "".join(_text(self.reply(part)) for part in replied)
                 return [*turn.said, ("assistant", text)] if text else []
@@ -301,8 +301,8 @@ def _text(part: Any) -> str:
     return text_of(content)[0]
 
 
+_READABLE = "Pass wrap(…, reply=…), a function from the reply (of a stream: from each part) to its text or message"
+
+
 def _unreadable(reply: object) -> InvalidInput:
-    return InvalidInput(
-        f"the reply is of type {type(reply).__name__}; pass reply=…, a function from it (of a stream: from each part) "
-        "to its text"
-    )
+    return InvalidInput(f"the reply is of type {type(reply).__name__}. {_READABLE}")

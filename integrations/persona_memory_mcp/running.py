@@ -23,17 +23,20 @@ GRACE = 5
 LOCAL = ("127.0.0.1", "localhost", "::1")
 
 
-def run_stdio(server: MCPServer[Any], *, close: Callable[[], None]) -> None:
+def run_stdio(server: MCPServer[Any], *, close: Callable[[], None], ready: Callable[[], None] | None = None) -> None:
     """Serve the client that started this process until it closes its end. A signal ends the process.
 
     While it serves, stdout is the protocol's: whatever else is printed goes to stderr.
 
     Args:
         close: closes what the server uses where a signal ends the process.
+        ready: called once a signal ends it so.
     """
 
     async def on_signal() -> None:
         with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+            if ready is not None:
+                ready()
             async for _ in signals:
                 await anyio.to_thread.run_sync(close)
                 os._exit(0)  # a thread waits for the client's next line, and nothing else would end it

@@ -53,6 +53,15 @@ class Memorising:
     patience: float | None = None
     places: dict[str, Placement] = field(default_factory=dict)
 
+    @property
+    def too_slow(self) -> str:
+        """What is left out where `patience` is at its end, and what to set, for the log."""
+        return (
+            f"the memory took longer than {self.patience} s, so the model was asked without it; what was said is "
+            "stored once it can be. To wait longer, set `persona-memory serve --memory-timeout` "
+            "(Settings.memory_timeout), or Memorising.patience"
+        )
+
     def exchange(self, request: httpx2.Request) -> _Exchange | None:
         """What is to be remembered around a request, which has been read; None where it passes as it is.
 
@@ -110,7 +119,7 @@ class _Exchange:
     def heard(self, response: httpx2.Response, raw: bytes) -> list[Message]:
         """The conversation with the reply; empty where there is none, as after a call of a tool alone."""
         text = ""
-        with self.how.host.doors.open("reply"):
+        with self.how.host.doors.open("reply", hint="this reply is not stored, what the user said is"):
             if _is_stream(response):
                 read = httpx2.Response(200, headers={"content-type": STREAM}, content=raw, request=response.request)
                 datas = (event.data for event in httpx2.EventSource(read, max_event_size=None))
@@ -177,7 +186,7 @@ class AsyncMemoryTransport(httpx2.AsyncBaseTransport):
             return _passed_on(await self.inner.send(self.how.stripped(request), stream=True))
         host = self.how.host
         recall = None
-        with host.doors.open("memory"):
+        with host.doors.open("memory", hint=self.how.too_slow):
             async with nullcontext() if self.how.patience is None else asyncio.timeout(self.how.patience):
                 recall = await host.abefore(exchange.said, exchange.who)
         response = await self.inner.send(exchange.reminded(request, recall), stream=True)

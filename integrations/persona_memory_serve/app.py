@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any, Literal
@@ -24,6 +25,8 @@ from persona_memory_serve.metrics import Metrics
 from persona_memory_serve.sessions import Sessions
 from persona_memory_serve.settings import Settings
 from persona_memory_serve.tenants import Tenants
+
+log = logging.getLogger("persona_memory.serve")
 
 LOCAL = ("localhost", "127.0.0.1", "::1", "[::1]")
 LAST_MOMENT = 5.0
@@ -58,6 +61,11 @@ def create_app(
         InvalidInput: the rate cannot be read.
     """
     settings = settings or Settings()
+    if not settings.names_version:
+        log.warning(
+            "persona-memory: the upstream's URL names no version. Base URLs of OpenAI-compatible APIs usually end in "
+            "/v1: if requests are answered with 404, add it"
+        )
     tenants = Tenants(open_memory, settings, transport)
     under_way: set[asyncio.Task[Any]] = set()
     metrics = Metrics(lambda: [tenant.host.doors.failures for tenant in tenants.known()])

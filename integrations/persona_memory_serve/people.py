@@ -119,6 +119,8 @@ class Memories(BaseModel):
 
     object: Literal["list"] = "list"
     data: list[Memory]
+    pending: int = Field(description="Turns that were not learnt yet when it was asked; 0: these are all memories.")
+    parked: int = Field(description="Turns that could not be learnt again and again; `persona-memory jobs` says why.")
 
 
 @router.get("/profile")
@@ -139,8 +141,10 @@ def memories(
     tenant: Knowing,
     superseded: Annotated[bool, Query(description="Also what is no longer true.")] = False,
 ) -> Memories:
-    """The person's memories."""
-    return Memories(data=tenant.memory.memories(user_id=user_id, superseded=superseded))
+    """The person's memories, and how much is still to be learnt."""
+    turns = tenant.memory.progress(user_id=user_id)  # before: what is learnt by then is in the list
+    found = tenant.memory.memories(user_id=user_id, superseded=superseded)
+    return Memories(data=found, pending=turns.get("pending", 0), parked=turns.get("parked", 0))
 
 
 @router.post("/recall")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Literal
 from urllib.parse import urlsplit
@@ -57,3 +58,8 @@ class Settings:
                 f"the upstream is {self.upstream!r}; pass the base URL of an OpenAI-compatible API with its version, "
                 "such as https://api.openai.com/v1"
             )
+
+    @property
+    def names_version(self) -> bool:
+        """Whether the upstream's path has a version in it, as /v1 or /v1beta/openai have."""
+        return re.search(r"/v\d", urlsplit(self.upstream).path) is not None

@@ -141,7 +141,10 @@ def register() -> None:
     atexit.register(stack.close)
 
     def opened() -> list[Revisions]:
-        return [stack.enter_context(open_adapters(url=url, namespace=name.strip())) for name in namespaces]
+        with ExitStack() as so_far:  # closes these, where a later one cannot be opened
+            found = [so_far.enter_context(open_adapters(url=url, namespace=name.strip())) for name in namespaces]
+            stack.enter_context(so_far.pop_all())
+        return found
 
     resolver = RegistryResolver(
         opened,

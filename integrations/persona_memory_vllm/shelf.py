@@ -21,6 +21,9 @@ from persona_memory_vllm.format import CONFIG, WEIGHTS
 ASIDE = ".aside-"
 """Begins the names of folders that are being written."""
 
+NEW, OLD = "new", "old"
+"""In such a folder: what is put into place, and what lay there."""
+
 ABANDONED_S = 60.0
 """Seconds after which one that is being written counts as left by a killed process."""
 
@@ -37,16 +40,26 @@ class Shelf:
         self.folder, self._seen_as = folder, seen_as
 
     def put(self, name: str, files: Mapping[str, bytes]) -> str:
-        """The path of the adapter's folder, as the engine sees it; it is there whole, now or from before."""
+        """The path of the adapter's folder, as the engine sees it; it holds these files, from now or from before.
+
+        Raises:
+            OSError: it cannot be written, or what lies there cannot be replaced.
+        """
         target = self.folder / name
-        if not target.is_dir():
+        if not _holds(target, files):
             self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             aside = Path(tempfile.mkdtemp(prefix=ASIDE, dir=self.folder))
             try:
+                (aside / NEW).mkdir(mode=0o700)
                 for file in (WEIGHTS, CONFIG):
-                    (aside / file).write_bytes(files[file])
-                with suppress(OSError):  # somebody else was quicker
-                    os.rename(aside, target)
+                    (aside / NEW / file).write_bytes(files[file])
+                with suppress(FileNotFoundError):
+                    os.rename(target, aside / OLD)  # damaged, or not ours
+                try:
+                    os.rename(aside / NEW, target)
+                except OSError:
+                    if not _holds(target, files):  # else somebody else was quicker
+                        raise
             finally:
                 shutil.rmtree(aside, ignore_errors=True)
         return f"{(self._seen_as or str(self.folder.absolute())).rstrip('/')}/{name}"
@@ -74,3 +87,11 @@ class Shelf:
 
     def _there(self) -> list[str]:
         return os.listdir(self.folder) if self.folder.is_dir() else []
+
+
+def _holds(folder: Path, files: Mapping[str, bytes]) -> bool:
+    """Whether this is a folder, no link, with the engine's files and no others."""
+    if folder.is_symlink() or not folder.is_dir() or set(os.listdir(folder)) != {WEIGHTS, CONFIG}:
+        return False
+    kept = [folder / file for file in (WEIGHTS, CONFIG)]
+    return not any(path.is_symlink() or path.read_bytes() != files[path.name] for path in kept)

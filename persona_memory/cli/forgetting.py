@@ -38,19 +38,24 @@ def forget_some(
     before = {one.id: one for one in memory.memories(user_id=user, superseded=True)}
     fields = _by_field(memory.history(user_id=user))
     turns = _turns(peek, user, ids, before, fields)
+    losing = peek.losing(user, ids)
+    again = peek.texts(user, losing.keys() - turns.keys())
     if ask:
         for one in ids:
             _line(f"{one}  {_shown(one, before, fields, turns)}")
         for beside in before.values():
             if beside.id not in ids and not turns.keys().isdisjoint(beside.sources):
                 _line(f"rests on the same words, and may go with them: {beside.text} ({beside.id})")
+        for seq, text in again.items():
+            _line(f"says it again, and loses it: {_rest(seq, text, losing[seq])}")
         typer.confirm(f"Erase {', '.join(ids)} of {user!r}?", abort=True)
     receipt = memory.forget(ids, user_id=user)
     pictures.receipt(out, receipt)
+    turns |= again
     left = peek.texts(user, list(turns))
     changed = {seq: left.get(seq, "") for seq, text in turns.items() if left.get(seq) != text}
     for seq, rest in changed.items():
-        _line(f"gone: “{turns[seq]}” (t{seq})" + (f"; what is left of it: “{rest}”" if rest else ""))
+        _line(f"gone: {_rest(seq, turns[seq], rest)}")
     _learn_again(memory, peek, user, before, changed.keys(), learn=learn, model=model)
     return receipt
 
@@ -111,6 +116,11 @@ def _shown(
         return f"“{turns[int(one[1:])]}”"
     words = ", ".join(f"t{seq}" for seq in known[one].sources)
     return f"{known[one].text}, with its words in {words}" if words else known[one].text
+
+
+def _rest(seq: int, text: str, rest: str) -> str:
+    """A turn, and what is left of it, if anything is."""
+    return f"“{text}” (t{seq})" + (f"; what is left of it: “{rest}”" if rest else "")
 
 
 def _by_field(history: Sequence[ProfileEdit]) -> dict[str, list[ProfileEdit]]:

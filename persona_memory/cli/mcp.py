@@ -90,12 +90,21 @@ def mcp(
         with _stdout_spared():
             server = _server(served, tenants, user, tokens, max_tokens)
         if address is None:
-            served.run_stdio(server, close=tenants.close)
+            by_hand = sys.stdin.isatty()  # asked now: while it serves, stdin is the protocol's
+            served.run_stdio(server, close=tenants.close, ready=partial(_waiting, user) if by_hand else None)
             return
         raise_on(signal.SIGTERM)
         host, port = address
         served.run_http(server, host=host, port=port, ready=lambda where: note(f"{NAME}: at {where}; Ctrl-C ends it"))
         note(f"{NAME}: stopped")
+
+
+def _waiting(user: str | None) -> None:
+    """For somebody at a terminal, who would see nothing else."""
+    note(
+        f"{NAME}: waits for an MCP client on stdin and stdout. Clients start it themselves: register it with yours "
+        f'as {{"command": "persona-memory", "args": ["mcp", "--user", "{user}"]}}, see docs/mcp.md; Ctrl-C ends it'
+    )
 
 
 def _server(served: ModuleType, tenants: Any, user: str | None, tokens: Path | None, max_tokens: int) -> Any:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from persona_memory.cli.options import ledger_of
+from persona_memory.erasing import losing
 from persona_memory.ledger import Ledger, Person, events
 
 
@@ -23,6 +24,11 @@ class Peek:
             found = events.turns(connection, self._person(user_id))
         wanted = set(seqs)
         return {turn.seq: turn.text for turn in found if turn.seq in wanted}
+
+    def losing(self, user_id: str, ids: Collection[str]) -> dict[int, str]:
+        """What would be left of each turn that loses words if these memories, turns and fields were forgotten."""
+        with self.ledger.read() as connection:
+            return losing(connection, self._person(user_id), ids)
 
     def erased(self, user_id: str, seqs: Collection[int]) -> int:
         """How many of the turns were forgotten: their place is kept, their words are gone."""

@@ -23,6 +23,7 @@ class State(StrEnum):
 
 
 ALL = "all"
+NOTHING_PARKED = "nothing is parked"
 
 
 def job_or_all(value: str | int) -> str:
@@ -58,7 +59,10 @@ def retry(memory: PersonaMemory, number: str, *, user: str | None) -> None:
         InvalidInput: there is no such job.
         NotFound: it is not parked.
     """
-    for job in _named(memory, number, user=user):
+    found = _named(memory, number, user=user)
+    if not found:
+        note(NOTHING_PARKED)
+    for job in found:
         memory.retry_job(job.id, user_id=job.user_id)
         note(f"job {job.id} is tried again: {_turns(job)} of {job.user_id} wait to be learnt")
 
@@ -71,6 +75,8 @@ def discard(memory: PersonaMemory, number: str, *, user: str | None, ask: bool) 
         NotFound: it is not parked; nobody was asked.
     """
     found = _named(memory, number, user=user)
+    if not found:
+        note(NOTHING_PARKED)
     for job in found:
         if job.state != "parked":
             raise NotFound(f"user {job.user_id!r} has no parked job {job.id!r}; `persona-memory jobs` lists them")

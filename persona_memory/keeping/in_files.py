@@ -110,9 +110,12 @@ def _damaged(store: Path, name: str) -> str | None:
 
 
 def left_behind(learning: Learning, findings: Findings) -> None:
-    """Nothing lies in the home that a killed restore has left."""
-    for folder in aside.abandoned(learning.adapters.folder.absolute().parent):
+    """Nothing lies in the home that a killed restore has left, nor beside it what a killed backup has."""
+    home = learning.adapters.folder.absolute().parent
+    for folder in aside.abandoned(home):
         findings.found(f"{folder.name}: a killed process has left it", partial(clear, folder))
+    for folder in aside.abandoned(home.parent):
+        findings.found(f"{folder}, beside the home: a killed backup has left it", partial(clear, folder))
 
 
 def permissions(learning: Learning, findings: Findings) -> None:

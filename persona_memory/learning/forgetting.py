@@ -77,12 +77,17 @@ def forget(tx: Connection, person: Person, wanted: Wanted, *, identify: fold.Ide
 
     Unknown ids are ignored: what is not there is forgotten already.
     """
-    asked = derived.read_memories(tx, person, ids=wanted.memory_ids)
-    edits = [edit for edit in derived.read_edits(tx, person) if edit.field in wanted.fields]
-    asked += _taken_back(tx, person, asked)
-    quotes = derived.quotes(tx, person, [memory.id for memory in asked])
-    remaining = _remaining(events.turns(tx, person), wanted, asked, edits, quotes)
+    asked, remaining = losing(tx, person, wanted)
     return erase(tx, person, remaining, asked, wanted.fields, identify=identify, now=now)
+
+
+def losing(connection: Connection, person: Person, wanted: Wanted) -> tuple[list[Memory], dict[int, str]]:
+    """The memories that go, and what is left of each turn that loses words, replies included. Nothing is changed."""
+    asked = derived.read_memories(connection, person, ids=wanted.memory_ids)
+    edits = [edit for edit in derived.read_edits(connection, person) if edit.field in wanted.fields]
+    asked += _taken_back(connection, person, asked)
+    quotes = derived.quotes(connection, person, [memory.id for memory in asked])
+    return asked, _remaining(events.turns(connection, person), wanted, asked, edits, quotes)
 
 
 def expire(

@@ -120,6 +120,20 @@ def test_before_it_asks_it_shows_what_is_meant(cli: Cli, ana: str) -> None:
     assert "4 turns, 3 memories" in cli("forget", "--everything", "--user", ana, stdin="n\n").out
 
 
+def test_replies_that_say_it_again_are_shown_with_the_rest(cli: Cli, home: Path) -> None:
+    """Before it asks, and among what is gone; a reply to something else is not."""
+    with PersonaMemory.open(home, embeddings=HashingEmbedder(), worker=False) as memory:
+        said = [("user", "My dog is called Rex."), ("assistant", "Rex is a fine name. How old are you?")]
+        memory.observe([*said, ("user", "I am 40."), ("assistant", "Thank you.")], user_id="ana", thread_id="t1")
+        memory.flush(timeout=60)
+    (rex,) = [one for one, text in memories(cli).items() if "Rex" in text]
+    reply = "“Rex is a fine name. How old are you?” (t2); what is left of it: “How old are you?”"
+    shown = cli("forget", rex, "--user", "ana", stdin="n\n").out
+    assert f"says it again, and loses it: {reply}" in shown
+    assert "Thank you" not in shown
+    assert f"gone: {reply}" in cli("forget", rex, "--user", "ana", "--yes").out
+
+
 def two_facts(home: Path, **options: Any) -> None:
     """Ana, who has told two things in one message; both are learnt."""
     with PersonaMemory.open(home, embeddings=HashingEmbedder(), worker=False, **options) as memory:
@@ -294,6 +308,13 @@ def test_a_worker_keeps_to_its_budget(cli: Cli, home: Path, monkeypatch: pytest.
     assert cli("worker", "--once", "--model", "some:model").err == "done: 1 turns learnt of 1\n"
     assert pending(cli) == []
     assert cli("worker", "--once", "--calls-a-day", 0).code == 2
+
+
+@pytest.mark.parametrize("option", ["--retry", "--discard"])
+def test_that_nothing_is_parked_is_said(cli: Cli, ana: str, option: str) -> None:
+    """Nobody is asked, and it is no failure."""
+    done = cli("jobs", option, "all")
+    assert (done.code, done.err) == (0, "nothing is parked\n")
 
 
 @pytest.mark.parametrize("option", ["--retry", "--discard"])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import argparse
 import os
+import runpy
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -132,3 +134,13 @@ def test_examples_stay_short() -> None:
     """One screen or two: at most 80 lines each."""
     assert EXAMPLES
     assert all(len(example.read_text(encoding="utf-8").splitlines()) <= 80 for example in EXAMPLES)
+
+
+def test_a_fleets_url_is_read_by_each_worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From its node's environment: what a script passes to workers is kept by the cluster, passwords included."""
+    pytest.importorskip("ray", reason='needs pip install "persona-memory[ray]"')
+    example = runpy.run_path(str(ROOT / "examples" / "ray_fleet.py"))
+    monkeypatch.setenv("PERSONA_MEMORY_URL", f"sqlite:///{tmp_path / 'elsewhere.db'}")
+    args = argparse.Namespace(home=tmp_path / "home", local=None, model=None)
+    example["open_memory"](args, trains=True).close()
+    assert (tmp_path / "elsewhere.db").is_file()

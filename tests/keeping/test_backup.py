@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
 import stat
 import time
@@ -101,6 +102,11 @@ def test_a_killed_backup_leaves_nothing_that_could_be_taken_for_one(known: Perso
     process.join()
     assert process.exitcode == KILLED
     assert not (tmp_path / "monday").exists()
+    shutil.copytree(next(tmp_path.glob(f"{ASIDE}*")), tmp_path / f"{ASIDE}copy")
+    assert any("a killed backup has left it" in one for check in known.doctor().checks for one in check.problems)
+    assert known.doctor(repair=True).ok
+    assert not list(tmp_path.glob(f"{ASIDE}*"))
+    (tmp_path / f"{ASIDE}copy").mkdir()
     known.backup(tmp_path / "monday")
     assert (tmp_path / "monday" / "manifest.json").exists()
     assert not list(tmp_path.glob(f"{ASIDE}*"))
@@ -111,6 +117,7 @@ def test_another_backup_under_way_is_left_alone(known: PersonaMemory, tmp_path: 
     process = start(children.back_up, str(tmp_path / "home"), str(tmp_path / "monday"))
     wait_for(lambda: bool(list(tmp_path.glob(f"{ASIDE}*/backup/manifest.json"))))
     known.backup(tmp_path / "tuesday")
+    assert known.doctor(repair=True).ok
     assert list(tmp_path.glob(f"{ASIDE}*/backup/manifest.json"))
     process.kill()
     process.join()

@@ -102,6 +102,25 @@ def test_stdout_belongs_to_the_protocol(environment: dict[str, str], tmp_path: P
     assert process.returncode == 0
 
 
+def test_at_a_terminal_it_says_what_it_waits_for(environment: dict[str, str]) -> None:
+    """In one line on stderr, with what to write into a client's settings; Ctrl-C ends it."""
+    keyboard, terminal = os.openpty()
+    pipe = subprocess.PIPE
+    process = subprocess.Popen(
+        command("--user", "ana"), env=environment, stdin=terminal, stdout=pipe, stderr=pipe, text=True
+    )
+    assert process.stderr is not None
+    line = process.stderr.readline()
+    assert "waits for an MCP client on stdin and stdout" in line
+    assert '"args": ["mcp", "--user", "ana"]' in line
+    assert "Ctrl-C ends it" in line
+    process.send_signal(signal.SIGINT)
+    assert process.communicate(timeout=30) == ("", "")
+    assert process.returncode == 0
+    os.close(keyboard)
+    os.close(terminal)
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_it_at_once_and_cleanly(environment: dict[str, str], number: signal.Signals) -> None:
     """While it waits for the client's next line: no traceback, nothing on stdout, exit code 0."""

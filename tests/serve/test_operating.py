@@ -140,6 +140,16 @@ def test_an_upstream_that_is_no_url_is_refused_at_the_start(upstream: str) -> No
         Settings(upstream=upstream)
 
 
+@pytest.mark.parametrize(
+    ("path", "warns"), [("", True), ("/", True), ("/api", True), ("/v1", False), ("/v1/", False), ("/v1beta/x", False)]
+)
+def test_an_upstream_without_its_version_is_warned_of(path: str, warns: bool, caplog: pytest.LogCaptureFixture) -> None:
+    """Where a base URL lacks it, every chat would be a bare 404."""
+    create_app(lambda namespace: PersonaMemory.open(namespace), Settings(upstream=f"http://me:secret@127.0.0.1{path}"))
+    assert ("usually end in /v1: if requests are answered with 404, add it" in caplog.text) is warns
+    assert "secret" not in caplog.text
+
+
 def test_what_the_first_recall_needs_is_loaded_before_anybody_asks(tmp_path: Path) -> None:
     """Local weights take seconds to load, which no turn should wait for, or go on without."""
     asked: list[str] = []

@@ -46,6 +46,20 @@ def test_what_is_known_can_be_seen(served: Served) -> None:
     assert [one["content"] for one in exported["messages"]] == [one["content"] for one in SAID]
 
 
+def test_what_is_still_to_be_learnt_is_told(served: Served) -> None:
+    """With the list that it is missing in: 0 once everything is learnt."""
+
+    def told() -> tuple[int, int, bool]:
+        answer = http.get(f"{BEN}/memories").json()
+        return answer["pending"], answer["parked"], any("Rex" in one["text"] for one in answer["data"])
+
+    with served.http() as http:
+        http.post(f"{BEN}/observe", json={"messages": [SAID[1], {"role": "user", "content": "I have a boat."}]})
+        assert told() == (2, 0, True)
+        served.memory().flush(timeout=60)
+        assert told() == (0, 0, True)
+
+
 def test_messages_are_stored_once(served: Served) -> None:
     """A resent history adds what is new; what nobody said is left out."""
     more = [

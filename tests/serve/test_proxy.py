@@ -121,8 +121,8 @@ def test_if_memory_breaks_the_chat_goes_on(serve: Serve, tmp_path: Path, caplog:
     assert "Miso" not in caplog.text
 
 
-def test_a_memory_that_is_slow_is_not_waited_for(serve: Serve) -> None:
-    """The chat goes on after `memory_timeout`; what was said is stored all the same."""
+def test_a_memory_that_is_slow_is_not_waited_for(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
+    """The chat goes on after `memory_timeout`, which the log names; what was said is stored all the same."""
 
     class Slow(PersonaMemory):
         async def arecall(self, *args: Any, **options: Any) -> Any:
@@ -139,6 +139,9 @@ def test_a_memory_that_is_slow_is_not_waited_for(serve: Serve) -> None:
     assert time.perf_counter() - started < 5
     assert raw.headers["x-persona-memory"] == "failed"
     assert turns(served.memory()) == NOTED
+    (line,) = [one.getMessage() for one in caplog.records if "memory failed" in one.getMessage()]
+    assert "longer than 0.2 s" in line
+    assert "set `persona-memory serve --memory-timeout`" in line
 
 
 def test_a_stream_that_the_upstream_breaks_off_is_an_error_of_the_client(serve: Serve) -> None:

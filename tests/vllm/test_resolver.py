@@ -11,6 +11,7 @@ import sys
 import tomllib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
@@ -19,9 +20,11 @@ from typing import Any
 import httpx2
 import pytest
 
+import persona_memory
 from persona_memory import PersonaMemory
 from persona_memory.adapters import LoraSpec
 from persona_memory.encryption import write_key_file
+from persona_memory.errors import LedgerLocked
 from persona_memory.testing import FakeVllm
 from tests.vllm.conftest import BASE, Open, recalled, train
 
@@ -214,6 +217,57 @@ def test_an_encrypted_home_is_opened_with_its_key(
     assert resolver.doors.failures == {"resolve: EncryptionError": 1}
     plugin(PERSONA_MEMORY_KEY=str(key))
     assert chat(engine_server, name) == 200
+
+
+def test_if_one_tenant_cannot_be_opened_the_others_are_closed(
+    engine_server: Any, open_engine: Open, plugin: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is tried again with the next question: nothing may pile up until then."""
+    memory, _ = open_engine(engine_server, loading="resolver", memory={"namespace": "acme"})
+    (name,) = train(memory, "ana")
+    closed, really = [], persona_memory.open_adapters
+
+    @contextmanager
+    def watched(**options: Any) -> Iterator[Any]:
+        if options["namespace"] == "globex":
+            raise LedgerLocked("somebody else writes")
+        with really(**options) as revisions:
+            try:
+                yield revisions
+            finally:
+                closed.append(options["namespace"])
+
+    monkeypatch.setattr(persona_memory, "open_adapters", watched)
+    resolver = plugin(PERSONA_MEMORY_VLLM_NAMESPACES="acme, globex")
+    assert [chat(engine_server, name) for _ in range(2)] == [404, 404]
+    assert closed == ["acme", "acme"]
+    assert resolver.doors.failures == {"resolve: LedgerLocked": 2}
+
+
+@pytest.mark.parametrize("damage", ["truncated", "another file", "a link"])
+def test_a_copy_that_is_not_the_adapters_is_written_anew(
+    engine_server: Any, open_engine: Open, plugin: Callable[..., Any], tmp_path: Path, damage: str
+) -> None:
+    """What lies there already is compared with the registry's files before an engine is sent to it."""
+    memory, _ = open_engine(engine_server, loading="resolver")
+    (name,) = train(memory, "ana")
+    kept, other = tmp_path / "plain" / name, tmp_path / "other"
+    for folder in (other, kept):
+        folder.mkdir(parents=True)
+    (other / "adapter_model.safetensors").write_bytes(b"somebody else's")
+    if damage == "a link":
+        kept.rmdir()
+        kept.symlink_to(other)
+    else:
+        (kept / ("adapter_model.safetensors" if damage == "truncated" else "new_embeddings.safetensors")).touch()
+    plugin()
+    assert chat(engine_server, name) == 200
+    assert not kept.is_symlink()
+    assert {path.name for path in kept.iterdir()} == {"adapter_config.json", "adapter_model.safetensors"}
+    for path in kept.iterdir():
+        assert path.read_bytes() == (tmp_path / "home" / "adapters" / name / path.name).read_bytes()
+    assert (other / "adapter_model.safetensors").read_bytes() == b"somebody else's"
+    assert [path.name for path in (tmp_path / "plain").iterdir()] == [name]
 
 
 def test_without_a_folder_the_plugin_does_nothing(

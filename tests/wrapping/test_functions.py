@@ -181,7 +181,9 @@ def test_replies_of_many_shapes_are_understood(memory: PersonaMemory, reply: Any
     assert doors.failures == {}
 
 
-def test_a_reply_of_another_shape_is_read_as_the_host_says(memory: PersonaMemory) -> None:
+def test_a_reply_of_another_shape_is_read_as_the_host_says(
+    memory: PersonaMemory, caplog: pytest.LogCaptureFixture
+) -> None:
     """Else it is said once what to pass, nothing of it is logged, and the caller has the reply."""
 
     class Answer:
@@ -190,6 +192,8 @@ def test_a_reply_of_another_shape_is_read_as_the_host_says(memory: PersonaMemory
     doors = Doors()
     assert wrap(lambda messages: Answer, memory, user_id="ana", doors=doors)(said(CAT)) is Answer
     assert doors.failures == {"reply: InvalidInput": 1}
+    assert "this reply is not stored. Pass wrap(…, reply=…), a function from the reply" in caplog.text
+    assert "Noted." not in caplog.text
     wrap(lambda messages: Answer, memory, user_id="ana", reply=lambda answer: answer.text)(said(CAT))
     assert turns(memory) == NOTED
 
