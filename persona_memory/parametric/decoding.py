@@ -4,7 +4,7 @@ A row with retrieved text R is read twice, without and with it, and at every ste
 
     p(y) = λ · p(y | q) + (1 − λ) · p(y | q, R),
 
-both by the person's adapter. Each stream is prefilled alone, then all caches are merged, left-padded, into one batch,
+both by the adapter. Each stream is prefilled without padding, then all caches are merged, left-padded, into a batch,
 so that a step costs one forward of more rows. A row without R has one stream, and costs nothing more.
 """
 
