@@ -140,7 +140,7 @@ def register() -> None:
     stack = ExitStack()
     atexit.register(stack.close)
 
-    def opened() -> list[Revisions]:
+    def opened() -> Sequence[Revisions]:
         with ExitStack() as so_far:  # closes these, where a later one cannot be opened
             found = [so_far.enter_context(open_adapters(url=url, namespace=name.strip())) for name in namespaces]
             stack.enter_context(so_far.pop_all())

@@ -91,7 +91,11 @@ class Shelf:
 
 def _holds(folder: Path, files: Mapping[str, bytes]) -> bool:
     """Whether this is a folder, no link, with the engine's files and no others."""
-    if folder.is_symlink() or not folder.is_dir() or set(os.listdir(folder)) != {WEIGHTS, CONFIG}:
+    if folder.is_symlink() or not folder.is_dir():
         return False
-    kept = [folder / file for file in (WEIGHTS, CONFIG)]
-    return not any(path.is_symlink() or path.read_bytes() != files[path.name] for path in kept)
+    with suppress(FileNotFoundError):  # somebody deletes it at this moment
+        kept = {path.name: path for path in folder.iterdir()}
+        return kept.keys() == {WEIGHTS, CONFIG} and all(
+            not path.is_symlink() and path.read_bytes() == files[name] for name, path in kept.items()
+        )
+    return False
