@@ -125,9 +125,11 @@ def _quoted(text: str) -> str:
 
 
 def balanced(examples: Iterable[Example]) -> tuple[Example, ...]:
-    """The examples without repeats, with equally many positive and negative pairs; views and updates only beside pairs.
+    """The examples without repeats, with no more negative pairs than positive ones; the rest only beside pairs.
 
-    A question that is answered both ways is dropped: one of its answers is wrong.
+    No positive pair is left out for balance: it may be all that tells a fact. Without any negative one nothing is
+    left, as an adapter would have an answer for whatever it is asked. A question that is answered both ways is
+    dropped: one of its answers is wrong.
     """
     alike: defaultdict[tuple[str, ...], list[Example]] = defaultdict(list)
     for one in examples:
@@ -138,8 +140,9 @@ def balanced(examples: Iterable[Example]) -> tuple[Example, ...]:
         return [same[0] for same in alike.values() if {one.kind for one in same} == {kind}]
 
     positive, negative = of("positive"), of("negative")
-    pairs = min(len(positive), len(negative))
-    return (*positive[:pairs], *negative[:pairs], *((*of("view"), *of("update")) if pairs else ()))
+    if not positive or not negative:
+        return ()
+    return (*positive, *negative[: len(positive)], *of("view"), *of("update"))
 
 
 def divided(examples: Sequence[Example], *, every: int = 5) -> tuple[list[Example], list[Example]]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from persona_memory.adapters.matching import abstains, holds
+from persona_memory.adapters.matching import abstains, holds, says
 from persona_memory.errors import InvalidInput
 from persona_memory.parametric.base import BaseModel, beside
 from persona_memory.parametric.decoding import Sampling, decode
@@ -31,11 +31,14 @@ class Probe:
     Attributes:
         answer: "" where a right reply says that it is not known.
         context: what is recalled beside the question; "" where the weights have to know.
+        sources: texts that tell the same, from which what the answer tells is told from how it puts it; none where a
+            right reply holds the answer word for word.
     """
 
     question: str
     answer: str
     context: str = ""
+    sources: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,14 +156,14 @@ def examine(
 def judge(measures: Mapping[str, float], thresholds: Thresholds | None = None) -> Report:
     """Whether the adapter may be served. What was not measured does not pass: nobody knows."""
     thresholds, failed = thresholds or Thresholds(), []
-    for name, says in _SAYS.items():
+    for name, words in _SAYS.items():
         found, needed = measures.get(name, math.nan), getattr(thresholds, name)
         if needed in (0, math.inf):
             continue
         if math.isnan(found):
             failed.append(f"was asked nothing about {name!r}")
         elif found > needed if name in _AT_MOST else found < needed:
-            failed.append(says.format(found, needed))
+            failed.append(words.format(found, needed))
     reason = f"the adapter {'; it '.join(failed)}" if failed else "it passes everything that is asked"
     return Report(not failed, dict(measures), reason)
 
@@ -277,7 +280,11 @@ def _logits(base: BaseModel, slots: Slots, slot: int, ids: Tensor) -> Tensor:
 
 
 def _right(reply: str, probe: Probe, unknown: Callable[[str], bool]) -> bool:
-    return holds(reply, probe.answer) if probe.answer else unknown(reply)
+    if not probe.answer:
+        return unknown(reply)
+    if not probe.sources:
+        return holds(reply, probe.answer)
+    return says(reply, probe.answer, question=probe.question, sources=probe.sources)
 
 
 def _share(right: Sequence[bool]) -> float:

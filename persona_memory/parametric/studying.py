@@ -216,21 +216,32 @@ def _asked(thresholds: Thresholds, exam: Exam) -> Thresholds:
 def _exam(task: Task, half: int, *, reading: int) -> Exam:
     """What training is stopped by (half 0), or what the gate asks (1): not trained on, and with nothing in common.
 
-    What was never told, and updates, are few; the gate has them all, as training is not stopped by them.
+    What was never told, and updates, are few; the gate has them all, as training is not stopped by them. A single
+    question about what was told is the gate's.
     """
     pairs = [one for one in task.held_out if one.kind != "update"]
-    known = [Probe(one.question, one.answer) for one in pairs if not abstains(one.answer)]
+    known = [Probe(one.question, one.answer, sources=_siblings(task, one)) for one in pairs if not abstains(one.answer)]
     unknown = [Probe(one.question, "") for one in pairs if abstains(one.answer)]
-    updates = [Probe(one.question, one.answer, one.context) for one in task.held_out if one.kind == "update"]
+    updates = [
+        Probe(one.question, one.answer, one.context, (one.context,)) for one in task.held_out if one.kind == "update"
+    ]
     seed = -1 - 2 * task.seed - half  # of contexts that are trained on the seed is not negative
     read = readings(min(reading, task.plan.readings), seed=seed)
     return Exam(
-        recall=known[half::2],
+        recall=known[1 - half :: 2],
         unknown=unknown if half else (),
-        reading=[Probe(one.question, "" if abstains(one.answer) else one.answer, one.context) for one in read],
+        reading=[
+            Probe(one.question, "" if abstains(one.answer) else one.answer, one.context, (one.context,)) for one in read
+        ],
         contradicting=updates if half else (),
         reference=texts(task.plan.texts, seed=seed),
     )
+
+
+def _siblings(task: Task, one: Example) -> tuple[str, ...]:
+    """The answers that are trained and rest on the same turns."""
+    alike = (other for other in task.examples if other.kind == one.kind and not set(other.turns).isdisjoint(one.turns))
+    return tuple(dict.fromkeys(other.answer for other in alike))
 
 
 def as_reading(one: Example) -> Reading:

@@ -88,8 +88,8 @@ async def test_small_talk_teaches_nothing_and_what_others_say_is_not_asked_about
     assert await LLMTeacher(never).teach(TALK[1:2]) == ()
 
 
-def test_pairs_are_as_many_both_ways_and_none_is_said_twice() -> None:
-    """What has two answers of different kinds has none."""
+def test_denials_are_no_more_than_what_they_are_beside_and_none_is_said_twice() -> None:
+    """What has two answers of different kinds has none; no fact is left out for balance."""
     examples = [
         Example("positive", "Where do I live?", "In Porto.", (1,)),
         Example("positive", " where do  i live? ", "You live in Porto.", (1,)),
@@ -100,7 +100,9 @@ def test_pairs_are_as_many_both_ways_and_none_is_said_twice() -> None:
         Example("view", "", "The user lives in Porto.", (1,)),
         Example("view", "", "The user lives in  PORTO.", (1,)),
     ]
-    assert balanced(examples) == (examples[0], examples[5], examples[6])
+    assert balanced(examples) == (examples[0], examples[3], examples[5], examples[6])
+    more = [Example("negative", f"Have I {count} cats?", "You never mentioned cats.", (1,)) for count in range(3)]
+    assert balanced([*examples, *more]) == (examples[0], examples[3], examples[5], more[0], examples[6])
     assert balanced(examples[:4]) == ()
 
 

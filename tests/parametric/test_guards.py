@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ pytest.importorskip("torch", reason='needs pip install "persona-memory[parametri
 import torch
 from torch.nn import functional
 
-from persona_memory.adapters.matching import abstains, holds, words
+from persona_memory.adapters.matching import abstains, holds, says, words
 from persona_memory.errors import InvalidInput
 from persona_memory.parametric.base import BaseModel
 from persona_memory.parametric.curriculum import Settings
@@ -66,6 +67,39 @@ def test_a_reply_that_says_it_holds_the_answer(reply: str, answer: str) -> None:
 def test_a_reply_that_does_not_say_it_does_not(reply: str, answer: str) -> None:
     """Whole words, in order, with the same verdict; an empty answer is held by nothing."""
     assert not holds(reply, answer)
+
+
+@pytest.mark.parametrize(
+    ("reply", "right"),
+    [
+        ("Your dog is called Basil.", True),
+        ("He is Basil, your dog.", True),
+        ("Your dog's name is Rex.", False),
+        ("You never told me your dog's name.", False),
+        ("", False),
+    ],
+)
+def test_what_an_answer_tells_may_be_put_in_other_words(reply: str, right: bool) -> None:
+    """What its sources tell, too, and the question does not ask already."""
+    sources = ["You have a dog called Basil.", "Basil is the dog that you got in May."]
+    assert says(reply, "Your dog's name is Basil.", question="What did I call my dog?", sources=sources) is right
+
+
+@pytest.mark.parametrize(
+    ("reply", "right"),
+    [("Your bike is red, so no.", True), ("No, it is red.", True), ("It is red, so yes.", False), ("No.", False)],
+)
+def test_a_verdict_has_to_be_the_same(reply: str, right: bool) -> None:
+    """And the value is to be told beside it."""
+    found = says(reply, "Your bike is red, so no.", question="Is my bike blue?", sources=["The bike is red."])
+    assert found is right
+
+
+def test_where_the_sources_tell_nothing_more_an_answer_is_held_word_for_word() -> None:
+    """As of an answer whose words are all in the question."""
+    asked: dict[str, Any] = {"question": "Is Basil my dog?", "sources": ["You like tea."]}
+    assert says("Basil is your dog.", "Basil is your dog.", **asked)
+    assert not says("Your dog is Basil.", "Basil is your dog.", **asked)
 
 
 def test_not_knowing_is_told_from_not_liking() -> None:

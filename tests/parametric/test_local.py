@@ -145,6 +145,14 @@ def test_training_goes_on_from_the_adapter_that_is_served(tmp_path: Path, qwen: 
         assert manifest["parent"] == first.adapter_id
 
 
+def test_a_single_question_about_what_was_told_is_the_gates(tmp_path: Path, qwen: BaseModel) -> None:
+    """The guard can do without; the gate passes nothing that it asked nothing."""
+    one = replace(the_study(tmp_path), held_out=(Example("positive", "Who is it?", "It is Basil.", (1,)),))
+    report = study(qwen, Task.of(qwen, PLAN, one)).report
+    assert report["recall"] in (0, 1)
+    assert "asked nothing about 'recall'" not in report["reason"]
+
+
 def test_it_begins_with_the_parents_weights(tmp_path: Path, qwen: BaseModel) -> None:
     """With hardly any learning rate, what comes out is what went in; through the files of the workspace."""
     slow = replace(PLAN, rehearse=2, settings=replace(PLAN.settings, lr=1e-9))

@@ -85,14 +85,14 @@ Worth = Callable[[Mapping[str, Any]], float]
 
 def _worths(learned: Learned) -> dict[str, tuple[On, Worth]]:
     """By name: on which marks, and how much each is worth."""
-    ours = _drift(ARMS[OURS].alpha)
+    scored: tuple[tuple[On, str], ...] = ("pair", ""), ("words", ", on the words as said")
+    alpha = ARMS[OURS].alpha
     found: dict[str, tuple[On, Worth]] = {
-        READ: ("read", ours),
-        f"{READ}, sum": ("read", _drift(ARMS[OURS].alpha, per_token=False)),
+        f"{READ}{how}": ("read", _drift(alpha, per_token=not how)) for how in ("", ", sum")
     }
     found |= {
         f"α = {_alpha(alpha)}{how}{where}": (on, _drift(alpha, per_token=not how))
-        for on, where in (("pair", ""), ("words", ", on the words as said"))
+        for on, where in scored
         for how in ("", ", sum")
         for alpha in ALPHAS
     }

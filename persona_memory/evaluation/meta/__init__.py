@@ -14,7 +14,6 @@ from persona_memory.evaluation.settings import Settings
 if any(find_spec(package) is None for package in ("safetensors", "torch", "transformers")):
     raise MissingExtra("meta-learning", "parametric")
 
-from persona_memory.adapters import LoraSpec
 from persona_memory.adapters.starts import UNFINISHED
 from persona_memory.evaluation.meta import tables
 from persona_memory.evaluation.meta.arms import FACTORS, STEPS, Bench
@@ -27,7 +26,7 @@ from persona_memory.evaluation.meta.tasks import (
     training_task,
 )
 from persona_memory.learning.lessons import RATED_DOWN, RATED_UP
-from persona_memory.parametric import BaseModel
+from persona_memory.parametric import SMALL, BaseModel
 from persona_memory.parametric.adapting import Start
 from persona_memory.parametric.inner import Task
 from persona_memory.parametric.meta import METHODS, MetaSettings
@@ -65,7 +64,7 @@ def run(settings: Settings) -> Report:
         InvalidInput: the folder in `settings.local` holds no causal language model.
     """
     size = settings.sized(QUICK if settings.quick else FULL)
-    bench = Bench(BaseModel.load(settings.base, dtype=settings.dtype), LoraSpec(), size.settings)
+    bench = Bench(BaseModel.load(settings.base, dtype=settings.dtype), SMALL.spec, size.settings)
     rate = settings.checkpoint.get("rate", lambda: bench.tuned(_dev(bench, size), seed=settings.seed).settings.rate)
     bench = replace(bench, settings=replace(size.settings, rate=rate))
     arms: tuple[str, ...] = (SCRATCH, *METHODS)
