@@ -1,7 +1,7 @@
 """A teacher for people of the world: it knows what can be studied of each thing that they say (PLUM, arXiv 2411.13405).
 
 It stands where a chat model stands for real people, so that what an adapter learns is not mixed with how well a
-teacher writes. It writes in the phrasing that the history was told in, and never sees the questions that are asked.
+teacher writes. It writes in training's phrasing, and never sees the questions that are asked.
 """
 
 from __future__ import annotations
