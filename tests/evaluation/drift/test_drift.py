@@ -12,7 +12,7 @@ import torch
 
 from persona_memory.adapters import Interaction, Scored
 from persona_memory.evaluation.drift import Plan, measure, tables
-from persona_memory.evaluation.drift.arms import ALL, ARMS, FULL, OURS, RANDOM, REHEARSE, STATIC
+from persona_memory.evaluation.drift.arms import ALL, ARMS, BARE, FULL, OURS, RANDOM, REHEARSE, STATIC
 from persona_memory.evaluation.drift.gates import WAYS, buffer_of, fitted, mixture
 from persona_memory.evaluation.drift.gates import measure as measure_gates
 from persona_memory.evaluation.drift.material import Material, beside_notes, material, readings, true_after
@@ -147,12 +147,12 @@ def test_what_is_true_is_rehearsed_beside_what_is_selected(
 
 
 def test_cost_counts_what_is_trained_and_what_is_read(played: tuple[dict[str, Any], list[Chain]]) -> None:
-    """Static pays for the first adapter, training on all for each period, ours for scoring even where it trains not."""
+    """Static pays for the first adapter, training on all for each period, a score even where nothing is trained."""
     arms, chains = played[0]["arms"], played[1]
     course = replace(TRAINING, epochs=1)
     first = [example for one in chains[0].person.said[0] for example in one.lesson]
     assert cost_of(Lesson(first), course) == 3 * sum(map(len, first))
-    assert arms[STATIC]["cost"] < arms[OURS]["cost"] < arms[ALL]["cost"]
+    assert arms[STATIC]["cost"] < arms[BARE]["cost"] < arms[ALL]["cost"]
     reading = sum(len(each) for period in chains[0].person.said[1:] for one in period for each in one.heard)
     half, whole = arms["drift 30 %, α = 0"], arms[OURS]
     if half["spent"] == whole["spent"]:
