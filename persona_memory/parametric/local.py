@@ -70,7 +70,8 @@ class LocalAdapters:
         memory = PersonaMemory.open(model=teacher, parametric=adapters)
         graph = persona_graph(memory, adapters.chat_model())
 
-    A training loads the base by its name in another process, which ends with this one; what it had done is not lost.
+    A training loads the base in another process, by its name and with the options that it was loaded with here. It ends
+    with this one; what it had done is not lost.
 
     Args:
         base: the model; it belongs to this object until `close`.
@@ -229,7 +230,7 @@ class LocalAdapters:
         handing.ask(study.workspace, Task.of(self._base, self._plan, study), parent=parent, cipher=cipher_of(study))
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "persona_memory.parametric", str(study.workspace),
-            stdin=PIPE, stdout=PIPE, stderr=DEVNULL,
+            stdin=PIPE, stdout=PIPE, stderr=DEVNULL, env=_environment(self._base),
         )  # fmt: skip
         try:
             with self._lock:
@@ -268,6 +269,12 @@ class LocalAdapters:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _environment(base: BaseModel) -> dict[str, str]:
+    """Ours, with the access token that the base was loaded with, as it is to be written nowhere."""
+    token = base.options.get("token")
+    return {**os.environ, "HF_TOKEN": token} if isinstance(token, str) else dict(os.environ)
 
 
 def _told(line: bytes) -> tuple[float, float] | None:

@@ -86,6 +86,7 @@ class Task:
     Attributes:
         base: path or hub id.
         dtype: "float32" or "bfloat16".
+        options: see `BaseModel`, without the access token: what is told may be written down.
         start: folder of the shared start to begin from.
         parent, drifted: see `Study`; the parent's weights lie beside the task.
     """
@@ -95,6 +96,7 @@ class Task:
     device: str
     template: str
     template_options: Mapping[str, Any]
+    options: Mapping[str, Any]
     fingerprint: Fingerprint
     plan: Plan
     adapter_id: str
@@ -111,9 +113,10 @@ class Task:
     def of(cls, base: BaseModel, plan: Plan, study: Study) -> Task:
         """The task of a study on a base."""
         dtype = str(next(base.model.parameters()).dtype).removeprefix("torch.")
+        options = {name: value for name, value in base.options.items() if name != "token"}
         return cls(
-            base.name, dtype, base.device.type, base.template, dict(base.template_options), base.fingerprint, plan,
-            study.adapter_id, study.examples, study.held_out, study.watermark, study.memory_ids,
+            base.name, dtype, base.device.type, base.template, dict(base.template_options), options, base.fingerprint,
+            plan, study.adapter_id, study.examples, study.held_out, study.watermark, study.memory_ids,
             None if study.start is None else str(study.start), study.parent, study.drifted, study.seed,
         )  # fmt: skip
 
@@ -125,7 +128,7 @@ class Task:
         """
         base = BaseModel.load(
             self.base, dtype=self.dtype, device=self.device, template=self.template,
-            template_options=self.template_options,
+            template_options=self.template_options, **self.options,
         )  # fmt: skip
         if base.fingerprint != self.fingerprint:
             problem = f"{self.base!r} is another model than the one that is served; load the served one by its name"

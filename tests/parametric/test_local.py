@@ -30,7 +30,7 @@ from persona_memory.parametric.adapting import Start
 from persona_memory.parametric.continuing import drifts, rehearsed, residual
 from persona_memory.parametric.curriculum import Settings
 from persona_memory.parametric.guards import Thresholds
-from persona_memory.parametric.handing import CHECKPOINT, answer, ask, parent_of
+from persona_memory.parametric.handing import CHECKPOINT, TASK, answer, ask, parent_of, told
 from persona_memory.parametric.lora import fresh, target_shapes, to_peft
 from persona_memory.parametric.meta import MetaTrained
 from persona_memory.parametric.slots import attach
@@ -356,6 +356,37 @@ def test_another_base_by_the_same_name_is_refused(tmp_path: Path, qwen: BaseMode
         pytest.raises(TrainingError, match="is another model than the one that is served"),
     ):
         asyncio.run(adapters.train(the_study(tmp_path)))
+
+
+def test_what_the_base_was_loaded_with_is_told_to_the_process_that_trains(tmp_path: Path, checkpoint: Path) -> None:
+    """Else it loads another model, e.g. another revision; the access token is written nowhere."""
+    short = BaseModel.load(checkpoint, dtype="float32", num_hidden_layers=1, token="hf_secret")
+    told_to = the_study(tmp_path)
+    ask(told_to.workspace, Task.of(short, PLAN, told_to))
+    assert "hf_secret" not in repr(short) + (told_to.workspace / TASK).read_text()
+    assert told(told_to.workspace).load().fingerprint == short.fingerprint
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="reads what Linux tells of a process")
+async def test_the_process_that_trains_has_the_access_token(tmp_path: Path, checkpoint: Path) -> None:
+    base = BaseModel.load(checkpoint, dtype="float32", num_hidden_layers=1, token="hf_secret")
+    with LocalAdapters(base, plan=PLAN) as adapters:
+        training = asyncio.ensure_future(adapters.train(the_study(tmp_path)))
+        pid = await running(adapters)
+        assert b"HF_TOKEN=hf_secret" in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+        training.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await training
+
+
+@pytest.mark.parametrize("value", [torch.float32, (1, 2), {0: "cpu"}])
+def test_an_option_that_cannot_be_told_is_refused(tmp_path: Path, qwen: BaseModel, value: object) -> None:
+    with (
+        LocalAdapters(replace(qwen, options={"odd": value}), plan=PLAN) as adapters,
+        pytest.raises(InvalidInput, match=r"odd=.* of BaseModel.load cannot be told to the process that trains"),
+    ):
+        asyncio.run(adapters.train(the_study(tmp_path)))
+    assert not (tmp_path / "work" / TASK).exists()
 
 
 def test_only_the_owner_can_read_what_is_trained_on(tmp_path: Path, qwen: BaseModel) -> None:
