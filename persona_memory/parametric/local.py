@@ -8,7 +8,8 @@ import os
 import signal
 import sys
 import threading
-from asyncio.subprocess import DEVNULL, PIPE, Process
+from asyncio import StreamReader
+from asyncio.subprocess import PIPE, Process
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, replace
@@ -29,6 +30,9 @@ from persona_memory.types import Adapter, Route
 
 AT_ONCE = 8
 """Pairs that are scored at a time: people who wait for a reply come in between."""
+
+KEPT = 4096
+"""Bytes of the end of what a training says on its standard error."""
 
 GRACE_S = 5.0
 """Seconds that a training has to end by itself when it is no longer wanted."""
@@ -211,18 +215,18 @@ class LocalAdapters:
         try:
             await acquire(self._turn)
             try:
-                code = await self._run(study)
+                ended = await self._run(study)
             finally:
                 self._turn.release()
             self._refuse_unwanted(name)
-            return _result(study, code)
+            return _result(study, *ended)
         finally:
             with self._lock:
                 del self._running[name]
                 self._unwanted.discard(name)
 
-    async def _run(self, study: Study) -> int:
-        """The exit status of the process that trains it."""
+    async def _run(self, study: Study) -> tuple[int, str]:
+        """The exit status of the process that trains it, and the last line of its standard error."""
         self._refuse_unwanted(study.adapter_id)  # it may have been erased while it waited for its turn
         if self._pool is not None:  # or before `keep` could know of it
             await asyncio.to_thread(self._served.digest, study.adapter_id)
@@ -230,15 +234,15 @@ class LocalAdapters:
         handing.ask(study.workspace, Task.of(self._base, self._plan, study), parent=parent, cipher=cipher_of(study))
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "persona_memory.parametric", str(study.workspace),
-            stdin=PIPE, stdout=PIPE, stderr=DEVNULL, env=_environment(self._base),
+            stdin=PIPE, stdout=PIPE, stderr=PIPE, env=_environment(self._base),
         )  # fmt: skip
         try:
             with self._lock:
                 self._running[study.adapter_id] = process.pid
             self._refuse_unwanted(study.adapter_id)
             await _say_key(process, study)
-            await self._listen(process, study.adapter_id)
-            return await process.wait()
+            _, last = await asyncio.gather(self._listen(process, study.adapter_id), _last_line(process.stderr))
+            return await process.wait(), last
         finally:
             await _end(process)
 
@@ -286,12 +290,22 @@ def _told(line: bytes) -> tuple[float, float] | None:
         return None
 
 
-def _result(study: Study, code: int) -> Studied:
+async def _last_line(said: StreamReader | None) -> str:
+    """The last line that says something, of however much; it is read as it comes, or whoever writes it would wait."""
+    assert said is not None
+    end = b""
+    while part := await said.read(KEPT):
+        end = (end + part)[-KEPT:]
+    lines = [line.strip() for line in end.decode(errors="replace").splitlines()]
+    return next((line for line in reversed(lines) if line), "")
+
+
+def _result(study: Study, code: int, last: str) -> Studied:
     done = handing.answer(study.workspace, cipher=cipher_of(study)) if study.workspace.is_dir() else ""
     if isinstance(done, Studied):
         return done
     how = f"was killed by signal {-code}: is there enough memory?" if code < 0 else f"ended with {code}"
-    raise TrainingError(0, done or f"its process {how}")
+    raise TrainingError(0, done or f"its process {how}" + (f"; it last said {last!r}" if last else ""))
 
 
 def cipher_of(study: Study) -> DataKey | None:

@@ -349,6 +349,21 @@ def test_what_cannot_be_trained_says_why(tmp_path: Path, qwen: BaseModel) -> Non
         asyncio.run(adapters.train(told))
 
 
+def test_a_process_that_dies_by_itself_is_heard(
+    tmp_path: Path, qwen: BaseModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its last line says why, e.g. that a package is missing; whatever it said before, and however much."""
+    (tmp_path / "safetensors.py").write_text(
+        "import sys; sys.stderr.write('x' * 300_000 + '\\n'); raise ImportError('no wheel')"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
+    with (
+        LocalAdapters(qwen, plan=PLAN) as adapters,
+        pytest.raises(TrainingError, match=r"its process ended with 1; it last said 'ImportError: no wheel'$"),
+    ):
+        asyncio.run(adapters.train(the_study(tmp_path)))
+
+
 def test_another_base_by_the_same_name_is_refused(tmp_path: Path, qwen: BaseModel) -> None:
     other = replace(qwen, fingerprint=replace(qwen.fingerprint, base="0" * 32))
     with (
