@@ -25,7 +25,7 @@ from persona_memory.parametric.resuming import identity, key_of
 from persona_memory.parametric.slots import BASE, attach
 from persona_memory.parametric.starts import load_start
 from persona_memory.parametric.synthetic import readings, texts
-from persona_memory.parametric.training import Progress, train
+from persona_memory.parametric.training import Progress, enough_memory, train
 from persona_memory.protocols import RATED, Example, Studied, Study
 
 FEED_FORWARD = ("gate_proj", "up_proj", "down_proj")
@@ -176,9 +176,10 @@ def study(
     slots = attach(base.model, plan.spec, size=1)
     try:
         slots.write(1, trained.weights)
-        measures = examine(base, slots, 1, examined)
         pairs = [one for one in task.examples if one.kind == "positive"]
-        arrived, learnt = (scores(base, slots, one, pairs) for one in (BASE, 1))
+        with enough_memory(trained.steps):
+            measures = examine(base, slots, 1, examined)
+            arrived, learnt = (scores(base, slots, one, pairs) for one in (BASE, 1))
     finally:
         slots.detach()
     report = judge(measures, _asked(plan.thresholds, examined))

@@ -420,6 +420,22 @@ def test_what_fails_the_gate_is_told(tmp_path: Path, qwen: BaseModel) -> None:
     assert "recalls 0% of what it was taught; 90% are needed" in done.report["reason"]
 
 
+@pytest.mark.parametrize("held_out", [9, 0], ids=["by the guard", "by the gate"])
+def test_running_out_of_memory_while_it_is_examined(
+    tmp_path: Path, qwen: BaseModel, held_out: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A training that cannot be, as in a step of it; nothing of torch's own."""
+
+    def starved(*_: object, **__: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr("persona_memory.parametric.guards.decode", starved)
+    one = the_study(tmp_path)
+    with pytest.raises(TrainingError, match=r"stopped at step [1-9]\d*: out of memory while it was examined; leave"):
+        study(qwen, Task.of(qwen, PLAN, replace(one, held_out=one.held_out[:held_out])))
+    assert not any("Slot" in type(layer).__name__ for layer in qwen.model.modules())
+
+
 def test_the_chat_model_waits_for_a_memory(qwen: BaseModel, tmp_path: Path) -> None:
     with LocalAdapters(qwen, plan=PLAN) as adapters:
         with pytest.raises(InvalidInput, match="open a memory first"):
