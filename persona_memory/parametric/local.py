@@ -12,13 +12,13 @@ from asyncio import StreamReader
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any, Self
 
 from persona_memory.adapters import parse_name
 from persona_memory.encryption import DataKey
 from persona_memory.errors import AdapterRefused, AdapterRetired, EncryptionError, InvalidInput, NotFound, TrainingError
-from persona_memory.parametric import continuing, handing
+from persona_memory.parametric import continuing, handing, studying
 from persona_memory.parametric.base import BaseModel
 from persona_memory.parametric.chat_model import PersonaChatModel
 from persona_memory.parametric.lora import Weights
@@ -110,8 +110,8 @@ class LocalAdapters:
 
     @property
     def fingerprint(self) -> Mapping[str, str]:
-        """See `BaseModel.fingerprint`."""
-        return asdict(self._base.fingerprint)
+        """See `studying.fingerprint`."""
+        return studying.fingerprint(self._base, self._plan)
 
     @property
     def pool(self) -> AdapterPool:

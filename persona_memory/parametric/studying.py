@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
@@ -77,6 +77,11 @@ SMALL = Plan(
 """For a base of a few million parameters, such as the reference model: what read best on development people
 (docs/lab-log.md), with thresholds a little below what was reached there. One thread: beside other work two
 took longer, at layers so small. Larger bases want a smaller rate, and can be asked for more."""
+
+
+def fingerprint(base: BaseModel, plan: Plan) -> dict[str, str]:
+    """What an adapter has to be for, see `ParametricMemory.fingerprint`: the base, and the plan's shape."""
+    return {**asdict(base.fingerprint), "spec": plan.spec.shape}
 
 
 @dataclass(frozen=True, slots=True)

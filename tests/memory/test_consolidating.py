@@ -623,6 +623,40 @@ def test_another_base_is_said_and_trained_for(
     assert overflow(memory).name == "interpolated"
 
 
+def test_another_shape_is_said_and_trained_for(open_memory: Open, clock: Clock, teacher: ByHeart) -> None:
+    """One that is not due otherwise, as little was said since; and nothing is loaded that would be refused."""
+    base = {"base": "b1", "tokenizer": "t", "template": "c"}
+    memory = open_memory(parametric=Trainer(fingerprint={**base, "spec": "rank 4"}), teacher=teacher)
+    tell(memory, clock, *FACTS)
+    memory.consolidate(user_id="ana")
+    memory.flush()
+    memory.close()
+    memory = open_memory(parametric=Trainer(fingerprint={**base, "spec": "rank 8"}), teacher=teacher)
+    route = overflow(memory, times=3)
+    assert (route.name, route.adapter_id) == ("context_overflow", None)
+    assert "the active adapter is of another shape, rank 4; served is rank 8" in route.reason
+    memory.flush()
+    assert active(memory).fingerprint["spec"] == "rank 8"
+    assert overflow(memory).adapter_id == active(memory).adapter_id
+    memory.rollback(user_id="ana", reason="worse")
+    assert states(memory) == ["evaluated", "retired"]
+
+
+@pytest.mark.parametrize(("before", "later"), [({}, {"spec": "rank 8"}), ({"spec": "rank 8"}, {})])
+def test_who_names_no_shape_takes_any(
+    open_memory: Open, clock: Clock, teacher: ByHeart, before: dict[str, str], later: dict[str, str]
+) -> None:
+    """Revisions from before shapes were noted are served, and so are all by an engine that serves any."""
+    base = {"base": "b1", "tokenizer": "t", "template": "c"}
+    memory = open_memory(parametric=Trainer(fingerprint=base | before), teacher=teacher)
+    tell(memory, clock, *FACTS)
+    memory.consolidate(user_id="ana")
+    memory.flush()
+    memory.close()
+    memory = open_memory(parametric=Trainer(fingerprint=base | later), teacher=teacher)
+    assert overflow(memory).name == "interpolated"
+
+
 def test_replies_that_are_rated_down_roll_back(memory: PersonaMemory, clock: Clock) -> None:
     tell(memory, clock, *FACTS)
     memory.consolidate(user_id="ana")

@@ -9,7 +9,7 @@ import os
 import signal
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from persona_memory import PersonaMemory, Retry, persona_graph, with_memory
 from persona_memory.adapters import MetaTraining
 from persona_memory.adapters.files import WEIGHTS
 from persona_memory.errors import AdapterRetired, InvalidInput, NotFound, TrainingError
-from persona_memory.parametric import BaseModel, LocalAdapters, Plan
+from persona_memory.parametric import BaseModel, LocalAdapters, Plan, Trainer
 from persona_memory.parametric.adapting import Start
 from persona_memory.parametric.continuing import drifts, rehearsed, residual
 from persona_memory.parametric.curriculum import Settings
@@ -176,7 +176,7 @@ def test_a_start_of_another_shape_refuses_no_training(tmp_path: Path, qwen: Base
     save_start(tmp_path / "starts", name, made, base=qwen, spec=other, now=NOW)
     done = study(qwen, Task.of(qwen, PLAN, replace(the_study(tmp_path), start=tmp_path / "starts" / name)))
     assert done.report["begun"].startswith("from nothing: ")
-    assert "rank, alpha and targets" in done.report["begun"]
+    assert "its shape is rank 8, alpha 8.0 of " in done.report["begun"]
 
 
 def test_what_drifts_comes_more_often_in_fewer_epochs() -> None:
@@ -371,6 +371,16 @@ def test_another_base_by_the_same_name_is_refused(tmp_path: Path, qwen: BaseMode
         pytest.raises(TrainingError, match="is another model than the one that is served"),
     ):
         asyncio.run(adapters.train(the_study(tmp_path)))
+
+
+def test_the_shape_is_a_part_of_what_fits(qwen: BaseModel) -> None:
+    """A changed `Plan.spec` makes what was trained before unfit, as a changed base does; no more of a plan does."""
+    shuffled = replace(SPEC, targets=SPEC.targets[::-1], alpha=8)
+    with LocalAdapters(qwen, plan=PLAN) as adapters:
+        fits = dict(adapters.fingerprint)
+    assert fits == {**asdict(qwen.fingerprint), "spec": SPEC.shape}
+    assert fits == Trainer(qwen, plan=replace(PLAN, spec=shuffled, readings=9)).fingerprint
+    assert fits != Trainer(qwen, plan=replace(PLAN, spec=replace(SPEC, rank=8))).fingerprint
 
 
 def test_what_the_base_was_loaded_with_is_told_to_the_process_that_trains(tmp_path: Path, checkpoint: Path) -> None:
