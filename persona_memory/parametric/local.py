@@ -13,7 +13,7 @@ from asyncio.subprocess import PIPE, Process
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from persona_memory.adapters import parse_name
 from persona_memory.encryption import DataKey
@@ -24,9 +24,12 @@ from persona_memory.parametric.chat_model import PersonaChatModel
 from persona_memory.parametric.lora import Weights
 from persona_memory.parametric.pool import AdapterPool
 from persona_memory.parametric.scoring import foretold
+from persona_memory.parametric.slots import Slots
 from persona_memory.parametric.studying import Plan, Task
 from persona_memory.protocols import Drifted, Example, Revisions, Studied, Study
 from persona_memory.types import Adapter, Route
+
+T = TypeVar("T")
 
 AT_ONCE = 8
 """Pairs that are scored at a time: people who wait for a reply come in between."""
@@ -157,7 +160,11 @@ class LocalAdapters:
             self._served.add(revisions)
 
     def route(self, user_id: str, route: Route) -> None:
-        """Load the adapter that the next step needs."""
+        """Load the adapter that the next step needs.
+
+        Nobody waits for it here: what keeps it from being loaded (its files, no free slot) is raised, or logged, where
+        the reply is asked for, see `PersonaChatModel`.
+        """
         if route.adapter_id is not None and self._pool is not None and not self._pool.closed:
             self._pool.submit([route.adapter_id], lambda slots, taken: None)
 
@@ -192,15 +199,26 @@ class LocalAdapters:
         return replace(found, turns=()) if found.drifts and not self._plan.rehearse else found
 
     async def _scores(self, adapter_id: str, fresh: Sequence[Example]) -> Sequence[float]:
-        scoring = self.pool.submit(
+        return await self._asked(
             [adapter_id], lambda slots, taken: continuing.scores(self._base, slots, taken[0], fresh)
         )
-        return await asyncio.wrap_future(scoring)
 
     async def foretell(self, profiles: Sequence[str], said: Sequence[str]) -> Sequence[float]:
         """How likely the base finds what a person said after each profile; asked on the pool's thread."""
-        scoring = self.pool.submit([], lambda slots, taken: foretold(self._base, slots, profiles, said))
-        return await asyncio.wrap_future(scoring)
+        return await self._asked([], lambda slots, taken: foretold(self._base, slots, profiles, said))
+
+    async def _asked(self, adapters: Sequence[str], work: Callable[[Slots, tuple[int, ...]], T]) -> T:
+        """What `work` returns, see `AdapterPool.submit`.
+
+        Raises:
+            CancelledError: the pool is closed, maybe while this waited; a worker tries its job again.
+        """
+        pool = self.pool
+        try:
+            asking = pool.submit(adapters, work)
+        except InvalidInput as closed:
+            raise asyncio.CancelledError(str(closed)) from closed
+        return await asyncio.wrap_future(asking)
 
     async def train(self, study: Study) -> Studied:
         """Train and examine the adapter in another process.
@@ -248,8 +266,7 @@ class LocalAdapters:
 
     async def weights(self, adapter_id: str) -> Weights:
         """The revision's weights, checked as for serving."""
-        reading = self.pool.submit([adapter_id], lambda slots, taken: slots.read(taken[0]))
-        return await asyncio.wrap_future(reading)
+        return await self._asked([adapter_id], lambda slots, taken: slots.read(taken[0]))
 
     def _refuse_unwanted(self, adapter_id: str) -> None:
         with self._lock:

@@ -7,6 +7,7 @@ import json
 import math
 import os
 import signal
+import threading
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -229,6 +230,24 @@ async def test_an_adapter_that_cannot_be_loaded_is_trained_again(tmp_path: Path,
         found = await local.drift(gone, examples("Rex", 1))
     assert found.drifts
     assert "cannot be loaded: there is no adapter 'zmo25fcrrqq7zzky23erylnw7a-r000001'" in found.reason
+
+
+async def test_who_waits_for_a_base_that_is_closed_is_cancelled(tmp_path: Path, local: LocalAdapters) -> None:
+    """And so is who asks it later: a worker then tries the job again, and parks nothing for it."""
+    with open_memory(tmp_path, local):
+        go = threading.Event()
+        held = local.pool.submit([], lambda slots, taken: go.wait(30))
+        waiting = asyncio.ensure_future(local.foretell(["a profile"], ["what was said"]))
+        await asyncio.sleep(0.05)
+        threading.Timer(0.1, go.set).start()
+        await asyncio.to_thread(local.close)
+        assert held.result()
+        for asked in (waiting, local.foretell([""], ["x"]), local.weights("zmo25fcrrqq7zzky23erylnw7a-r000001")):
+            with pytest.raises(asyncio.CancelledError):
+                await asked
+        gone = Adapter("zmo25fcrrqq7zzky23erylnw7a-r000001", 1, "tiny", "active", 1, NOW, {}, report={"surprise": {}})
+        with pytest.raises(asyncio.CancelledError):
+            await local.drift(gone, examples("Rex", 1))
 
 
 def test_a_killed_training_goes_on_to_the_same_weights(tmp_path: Path, qwen: BaseModel) -> None:
