@@ -361,7 +361,10 @@ class ParametricMemory(Protocol):
 
     @property
     def fingerprint(self) -> Mapping[str, str]:
-        """Hashes of the base's weights, tokenizer and chat template: an adapter serves no other."""
+        """Hashes of the base's weights, tokenizer and chat template: an adapter serves no other.
+
+        And "spec", the shape of all adapters, where only one is served: see `Adapter.unfit`.
+        """
 
     def trainable(self) -> bool:
         """Whether adapters for the served base model can be trained and run."""

@@ -225,20 +225,20 @@ def decide(
     """How what was found reaches the model.
 
     Args:
-        active: the person's active adapter, for whichever base.
+        active: the person's active adapter, whether it fits or not.
     """
     if found.closed is not None:
         return Route("none", found.closed, 0, budget, case="closed")
-    fits = active is not None and parametric is not None and active.fingerprint == dict(parametric.fingerprint)
+    unfit = active.unfit(parametric.fingerprint) if active and parametric else ""
     return decide_route(
         needed=weighed.needed,
         budget=budget,
         recent_overflows=found.overflows,
         trainable=parametric is not None and parametric.trainable(),
         interpolates=parametric is not None and parametric.interpolates(),
-        active_adapter=active.adapter_id if active and fits else None,
+        active_adapter=active.adapter_id if active and not unfit else None,
         behind=found.last_seq - active.watermark if active else 0,
-        other_base=active.base_model if active and not fits else None,
+        unfit=unfit,
     )
 
 

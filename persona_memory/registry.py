@@ -101,10 +101,10 @@ class AdapterRegistry:
             return rows.read(connection, self._person(user_id))
 
     def active(self, user_id: str, *, fingerprint: Mapping[str, str] | None = None) -> Adapter | None:
-        """The revision that is served; with a fingerprint, None if it was trained for another base."""
+        """The revision that is served; with a fingerprint, None if it does not fit."""
         with self._ledger.read() as connection:
             found = rows.read(connection, self._person(user_id), state="active")
-        fits = [one for one in found if fingerprint is None or one.fingerprint == dict(fingerprint)]
+        fits = [one for one in found if fingerprint is None or not one.unfit(fingerprint)]
         return fits[0] if fits else None
 
     def digest(self, adapter_id: str) -> str | None:

@@ -437,7 +437,7 @@ class Adapter:
         adapter_id: opaque; also the name of its folder and the one that a serving engine knows it by.
         revision: 1, 2, 3 … of this person.
         base_model: what it was trained for, as people call it.
-        fingerprint: hashes of the base's weights, tokenizer and chat template: it serves no other.
+        fingerprint: hashes of the base's weights, tokenizer and chat template, and "spec", the shape: see `unfit`.
         watermark: sequence number of the last source event that it could have learnt from.
         at: when its training began.
         parent: the revision that training went on from.
@@ -459,6 +459,23 @@ class Adapter:
     memory_ids: tuple[str, ...] = ()
     report: Mapping[str, Any] = field(default_factory=dict)
     reason: str = ""
+
+    def unfit(self, fingerprint: Mapping[str, str]) -> str:
+        """Why it cannot be served where adapters of this fingerprint are; "" where it can."""
+        other = differing(self.fingerprint, fingerprint)
+        if other == {"spec"}:
+            return f"of another shape, {self.fingerprint['spec']}; served is {fingerprint['spec']}"
+        return f"for another base model, {self.base_model}" if other else ""
+
+
+def differing(one: Mapping[str, str], other: Mapping[str, str]) -> set[str]:
+    """Names under which two fingerprints of adapters differ; the shape only where both name theirs.
+
+    Who serves any shape names none, nor do revisions from before it was noted.
+    """
+    names = one.keys() | other.keys()
+    named = names if "spec" in one and "spec" in other else names - {"spec"}
+    return {name for name in named if one.get(name) != other.get(name)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,6 +77,11 @@ class LoraSpec:
         """α / r."""
         return self.alpha / self.rank
 
+    @property
+    def shape(self) -> str:
+        """The same text for the same shape, in whichever order its targets are named."""
+        return f"rank {self.rank}, alpha {float(self.alpha)} of {', '.join(sorted(self.targets))}"
+
 
 Method = Literal["joint", "reptile", "fomaml", "maml", "meta-sgd"]
 """How a shared start can be learnt; see `persona_memory.parametric.meta`."""

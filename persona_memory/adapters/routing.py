@@ -22,7 +22,7 @@ def decide(
     interpolates: bool,
     active_adapter: str | None,
     behind: int = 0,
-    other_base: str | None = None,
+    unfit: str = "",
 ) -> Route:
     """How the person's memory reaches the model this turn, with a reason in plain English.
 
@@ -36,9 +36,9 @@ def decide(
         m: see `n`.
         trainable: adapters for the served base can be trained and run.
         interpolates: the served model can mix two streams at each decoding step.
-        active_adapter: id of the person's evaluated, active adapter for this base, or None.
+        active_adapter: id of the person's evaluated, active adapter that fits what is served, or None.
         behind: events of the person that came after those that it was trained on.
-        other_base: where there is an active adapter, but for another base: the name of that base.
+        unfit: where there is an active adapter that does not fit: why, see `Adapter.unfit`.
 
     Raises:
         InvalidInput: numbers that make no sense.
@@ -71,8 +71,8 @@ def decide(
             return route("interpolated", "adapter", f"{short}; {how}{later}", adapter=active_adapter, consolidate=renew)
         how = f"adapter {active_adapter} is used beside the best that fits"
         return route("parametric", "adapter", f"{short}; {how}{later}", adapter=active_adapter, consolidate=renew)
-    if other_base is not None:
-        short = f"{short}; the active adapter is for another base model, {other_base}"
+    if unfit:
+        short = f"{short}; the active adapter is {unfit}"
     often = f"it did not fit in {overflows} of the last {window} turns" if window > 1 else "it is the first turn"
     if overflows < n:
         reason = f"{short}; {often} (an adapter is trained at {n} of {m}), so the best that fits is used"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
@@ -12,6 +12,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
 from persona_memory import pictures
 from persona_memory.cli.options import (
+    Dtype,
     Embeddings,
     Home,
     Index,
@@ -19,12 +20,15 @@ from persona_memory.cli.options import (
     KeyFile,
     Local,
     Namespace,
+    TemplateOptions,
+    TrainedAs,
     Url,
     User,
     at_work,
     check_known,
     check_there,
     opened_to_look,
+    template_values,
 )
 from persona_memory.cli.output import err, note, out, print_json
 from persona_memory.errors import InvalidInput
@@ -69,11 +73,14 @@ def consolidate(
     key_file: KeyFile = None,
     embeddings: Embeddings = None,
     index: Index = None,
+    plan: TrainedAs = "default",
+    dtype: Dtype = "auto",
+    template_options: TemplateOptions = None,
 ) -> None:
     """Train a person's next adapter now, and serve it if it passes. Ctrl-C loses little: it can be gone on from."""
     check_there(user, home, url)
     with (
-        trainer(local) as parametric,
+        trainer(local, plan=plan, dtype=dtype, template_options=template_options) as parametric,
         at_work(home, url, namespace, embeddings=embeddings, index=index, model=model, parametric=parametric) as memory,
     ):
         check_known(memory, user, home, url)
@@ -90,15 +97,20 @@ def consolidate(
 
 
 @contextmanager
-def trainer(local: str) -> Iterator[LocalAdapters]:
-    """Adapters over the base in this folder, with a bar for each training.
+def trainer(
+    local: str, *, plan: TrainedAs = "default", dtype: Dtype = "auto", template_options: Sequence[str] | None = None
+) -> Iterator[LocalAdapters]:
+    """Adapters over the base in this folder, with a bar for each training; see the options for the others.
 
     Raises:
+        BadParameter: a template option that is none.
         MissingExtra: there is no torch.
         InvalidInput: the folder holds no language model.
     """
-    from persona_memory.parametric import BaseModel, LocalAdapters
+    variables = template_values(template_options)
+    from persona_memory.parametric import SMALL, BaseModel, LocalAdapters, Plan
 
+    base = BaseModel.load(local, dtype=dtype, template_options=variables)
     columns = (TextColumn("training"), BarColumn(), TaskProgressColumn(), TextColumn("loss {task.fields[loss]:.2f}"))
     with Progress(*columns, console=err, transient=True) as shown:
         bars: dict[str, int] = {}
@@ -108,5 +120,5 @@ def trainer(local: str) -> Iterator[LocalAdapters]:
                 bars[adapter_id] = shown.add_task("training", total=1.0, loss=loss)
             shown.update(bars[adapter_id], completed=done, loss=loss)  # type: ignore[arg-type]
 
-        with LocalAdapters(BaseModel.load(local), progress=watch) as made:
+        with LocalAdapters(base, plan=SMALL if plan == "small" else Plan(), progress=watch) as made:
             yield made

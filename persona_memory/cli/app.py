@@ -23,6 +23,7 @@ from persona_memory.cli.options import (
     MODELS,
     CallsADay,
     Command,
+    Dtype,
     Embeddings,
     Group,
     Home,
@@ -32,7 +33,9 @@ from persona_memory.cli.options import (
     Learner,
     Model,
     Namespace,
+    TemplateOptions,
     TokensADay,
+    TrainedAs,
     Url,
     User,
     UserCallsADay,
@@ -404,6 +407,9 @@ def worker(
             help="Base model to train adapters for: a folder, or a name on the Hugging Face hub; needs --model.",
         ),
     ] = None,
+    plan: TrainedAs = "default",
+    dtype: Dtype = "auto",
+    template_options: TemplateOptions = None,
     calls_a_day: CallsADay = None,
     tokens_a_day: TokensADay = None,
     user_calls_a_day: UserCallsADay = None,
@@ -418,7 +424,10 @@ def worker(
     """Learn, index and train adapters in the background, beside the process that talks. Ctrl-C ends it cleanly."""
     budgets = Budgets(calls_a_day, tokens_a_day, user_calls_a_day, user_tokens_a_day)
     options = {"embeddings": embeddings, "index": index, "model": model, "budgets": budgets}
-    with trainer(local) if local else nullcontext() as parametric:
+    if local is None and (plan != "default" or dtype != "auto" or template_options):
+        raise typer.BadParameter("--plan, --dtype and --template-option are of a base model: add --local")
+    training = trainer(local, plan=plan, dtype=dtype, template_options=template_options) if local else nullcontext()
+    with training as parametric:
         _work(home, url, namespace, once, parametric=parametric, **options)
 
 

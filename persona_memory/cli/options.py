@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 WHERE = "Which memory"
 MODELS = "What understands"
 COSTS = "What learning may cost"
+_PYTHONS = {"True": "true", "False": "false", "None": "null"}
+"""What Python says for JSON's: "False" as a text would be true to a template."""
 EMBEDDERS = "minilm, hashing or provider:model"
 
 Home = Annotated[
@@ -101,6 +104,24 @@ Local = Annotated[
     typer.Option(
         "--local", metavar="MODEL", rich_help_panel=MODELS,
         help="Base model that adapters are trained for: a folder, or a name on the Hugging Face hub.",
+    ),
+]  # fmt: skip
+TrainedAs = Annotated[
+    Literal["default", "small"],
+    typer.Option(
+        "--plan", rich_help_panel=MODELS,
+        help="How adapters are trained and examined; small: for a base of a few million parameters.",
+    ),
+]  # fmt: skip
+Dtype = Annotated[
+    Literal["auto", "float32", "bfloat16"],
+    typer.Option("--dtype", rich_help_panel=MODELS, help="Numbers of the base; auto: the checkpoint's own."),
+]
+TemplateOptions = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--template-option", metavar="NAME=VALUE", rich_help_panel=MODELS, show_default="none",
+        help="Variable of the base's chat template, as your application sets it, e.g. enable_thinking=false.",
     ),
 ]  # fmt: skip
 CallsADay = Annotated[
@@ -241,6 +262,24 @@ def token_count(value: str | int) -> int:
     if not str(value).isdecimal() or int(value) < 1:
         raise typer.BadParameter(f"{value!r} is no number of tokens; pass a whole number from 1, e.g. 800")
     return int(value)
+
+
+def template_values(given: Sequence[str] | None) -> dict[str, Any]:
+    """The variables of --template-option: true, false, null, numbers and other JSON as such, all else as text.
+
+    Raises:
+        BadParameter: one is not NAME=VALUE.
+    """
+    found = {}
+    for one in given or ():
+        name, equals, value = one.partition("=")
+        if not equals or not name.isidentifier():
+            raise typer.BadParameter(f"{one!r} sets nothing; pass --template-option NAME=VALUE")
+        try:
+            found[name] = json.loads(_PYTHONS.get(value, value))
+        except ValueError:
+            found[name] = value
+    return found
 
 
 def check_known(memory: PersonaMemory, user: str, home: Path | None, url: str | None) -> None:

@@ -12,6 +12,7 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -77,12 +78,10 @@ def _tools(learning: Learning) -> tuple[ParametricMemory, Teacher]:
 
 def _take_up(learning: Learning, person: Person, parametric: ParametricMemory) -> None:
     """Serve what passed but was never served, as the process ended just then."""
-    ours, versions = dict(parametric.fingerprint), learning.adapters.versions(person.user_id)
+    ours, versions = parametric.fingerprint, learning.adapters.versions(person.user_id)
     active = next((one for one in versions if one.state == "active"), None)
-    ready = [
-        one for one in versions if one.state == "evaluated" and one.fingerprint == ours and one.report.get("passed")
-    ]
-    if ready and (active is None or active.fingerprint != ours):
+    ready = [one for one in versions if one.state == "evaluated" and not one.unfit(ours) and one.report.get("passed")]
+    if ready and (active is None or active.unfit(ours)):
         replacing = active.adapter_id if active else None
         learning.adapters.promote(person.user_id, ready[-1].adapter_id, now=learning.clock(), replacing=replacing)
 
@@ -93,9 +92,9 @@ def _read(learning: Learning, person: Person, teacher: Teacher) -> Lessons:
 
 
 def _newest(learning: Learning, person: Person, parametric: ParametricMemory) -> Adapter | None:
-    """The last revision for this base whose training came to an end; None where what it knew was erased."""
-    ours = dict(parametric.fingerprint)
-    found = [one for one in learning.adapters.versions(person.user_id) if one.fingerprint == ours]
+    """The last revision that fits and whose training came to an end; None where what it knew was erased."""
+    ours = parametric.fingerprint
+    found = [one for one in learning.adapters.versions(person.user_id) if not one.unfit(ours)]
     ended = [one for one in found if one.state != "candidate" and one.reason != UNFINISHED]
     return ended[-1] if ended and ended[-1].reason != ERASED else None
 
@@ -226,7 +225,8 @@ async def _trained(
 def _start(learning: Learning, parametric: ParametricMemory) -> Path | None:
     """The shared start that is published for this base, if any."""
     starts = learning.adapters.starts
-    published = starts.published(Fingerprint(**parametric.fingerprint))
+    ours = Fingerprint(**{one.name: parametric.fingerprint[one.name] for one in fields(Fingerprint)})
+    published = starts.published(ours)
     return None if published is None else starts.folder / published.name
 
 

@@ -14,14 +14,15 @@ from persona_memory.errors import LedgerDiskError, LedgerLocked, LedgerReadOnly,
 from persona_memory.learning.breaker import Breaker
 from persona_memory.learning.context import Learning
 from persona_memory.learning.learn import WindowError
+from persona_memory.learning.trouble import Cancelled
 from persona_memory.ledger import Person, events, jobs, people
 from persona_memory.messages import clean
 from persona_memory.types import Job
 
 log = logging.getLogger(__name__)
 
-PASSING = (LedgerLocked, LedgerReadOnly, LedgerDiskError)
-"""Failures of the ledger, not of what was to be learnt: the job is tried until they have passed, and never parked."""
+PASSING = (LedgerLocked, LedgerReadOnly, LedgerDiskError, Cancelled)
+"""Failures of what a job works with, not of what was to be learnt: it is tried until they pass, and never parked."""
 
 Outcome = Literal["done", "given back", "retried", "parked", "waits for a budget", "waits for the model", "dropped"]
 """What an attempt at a job came to."""

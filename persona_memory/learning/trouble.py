@@ -7,6 +7,7 @@ a `response` that is a dictionary (AWS).
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
@@ -52,10 +53,16 @@ def unavailable(error: BaseException, *, now: datetime) -> ModelUnavailable | No
     return None
 
 
-def contained(error: Exception | SystemExit) -> Exception:
-    """The error; of a component that asks the process to exit, what is recorded in its place."""
+class Cancelled(LearningError):
+    """What a job waited for was cancelled, and the job was not."""
+
+
+def contained(error: Exception | SystemExit | asyncio.CancelledError) -> Exception:
+    """The error; of a component that ends the process, or was ended itself, what is recorded in its place."""
     if isinstance(error, SystemExit):
         return LearningError(f"SystemExit: a component asked the process to exit ({error})")
+    if isinstance(error, asyncio.CancelledError):
+        return Cancelled("what it waited for was cancelled, e.g. as the base model was closed")
     return error
 
 

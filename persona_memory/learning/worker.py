@@ -306,7 +306,9 @@ class Worker:
             )
             await self._in_executor(self._release, [job])
             return "dropped"
-        except (Exception, SystemExit) as raised:  # every failure is recorded with the job: retried, parked and shown
+        except (Exception, SystemExit, asyncio.CancelledError) as raised:  # recorded: retried, parked and shown
+            if isinstance(raised, asyncio.CancelledError) and _is_cancelled():
+                raise  # the worker ends, and gives it back
             error = contained(raised)
             log.debug(
                 "persona-memory: %s job %d failed: %s", job.kind, job.id, telemetry.places(error),
@@ -443,6 +445,12 @@ class Worker:
 
     async def _in_executor(self, call: Callable[..., T], *args: object) -> T:
         return await self.learning.in_executor(call, *args)
+
+
+def _is_cancelled() -> bool:
+    """Whether it is this task that was cancelled, and not only what it waits for."""
+    task = asyncio.current_task()
+    return task is None or task.cancelling() > 0
 
 
 async def _ended(task: asyncio.Task[None]) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Row, func, insert, select, update
 from persona_memory.ledger.people import Person
 from persona_memory.ledger.schema import adapters
 from persona_memory.ledger.sealed import Owned, opened
-from persona_memory.types import Adapter
+from persona_memory.types import Adapter, differing
 
 _FIELDS = (
     adapters.c.name.label("adapter_id"), adapters.c.revision, adapters.c.base_model, adapters.c.state,
@@ -75,11 +75,11 @@ def states(connection: Connection, names: Collection[str] | None = None) -> dict
 
 
 def last_active(connection: Connection, person: Person, *, fingerprint: Mapping[str, str]) -> int | None:
-    """The number of the evaluated revision for this base that was active last; None where none was."""
+    """The number of the evaluated revision that fits and was active last; None where none was."""
     known = [person.owns(adapters), adapters.c.state == "evaluated", adapters.c.active_from.is_not(None)]
     query = select(adapters.c.revision, adapters.c.fingerprint).where(*known)
     ordered = connection.execute(query.order_by(adapters.c.active_from.desc(), adapters.c.revision.desc()))
-    return next((row.revision for row in ordered if row.fingerprint == dict(fingerprint)), None)
+    return next((row.revision for row in ordered if not differing(row.fingerprint, fingerprint)), None)
 
 
 def change(tx: Connection, person: Person, revision: int, **values: Any) -> None:

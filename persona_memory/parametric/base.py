@@ -47,6 +47,7 @@ class BaseModel:
         template: the chat template in use.
         fingerprint: what adapters are trained for.
         template_options: what is passed to the template each time, e.g. {"enable_thinking": False}.
+        options: further arguments of `from_pretrained` that it was loaded with, e.g. {"revision": "v2"}.
     """
 
     model: Any
@@ -55,6 +56,7 @@ class BaseModel:
     template: str
     fingerprint: Fingerprint
     template_options: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict, repr=False)  # there may be a token in it
 
     @classmethod
     def load(
@@ -116,7 +118,7 @@ class BaseModel:
             tokenizer=tokenizer_fingerprint(tokenizer),
             template=_short(f"{chosen}{sorted((template_options or {}).items())}".encode()),
         )
-        return cls(model, tokenizer, name, chosen, identity, dict(template_options or {}))
+        return cls(model, tokenizer, name, chosen, identity, dict(template_options or {}), dict(options))
 
     @property
     def device(self) -> torch.device:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 from pydantic import TypeAdapter
 from safetensors.torch import load as load_tensors
@@ -16,6 +17,7 @@ from safetensors.torch import save as dump_tensors
 
 from persona_memory.adapters.files import FILES
 from persona_memory.encryption import DataKey
+from persona_memory.errors import InvalidInput
 from persona_memory.parametric.base import BaseModel
 from persona_memory.parametric.files import as_adapter
 from persona_memory.parametric.lora import Weights, target_shapes, to_peft
@@ -28,7 +30,17 @@ _TASK = TypeAdapter(Task)
 
 
 def ask(folder: Path, task: Task, *, parent: Weights | None = None, cipher: DataKey | None = None) -> None:
-    """Write the task down; only its owner can read it. What an earlier task came to goes."""
+    """Write the task down; only its owner can read it. What an earlier task came to goes.
+
+    Raises:
+        InvalidInput: the base was loaded with an option that cannot be written down.
+    """
+    for name, value in (*task.options.items(), *task.template_options.items()):
+        if not _same_in_json(value):
+            raise InvalidInput(
+                f"{name}={value!r:.80} of BaseModel.load cannot be told to the process that trains, which loads the "
+                "base by its name; pass text, numbers, lists or dictionaries, or train in this process: Trainer(base)"
+            )
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     for old in (folder / REPORT, *(folder / REVISION / name for name in FILES)):
         old.unlink(missing_ok=True)
@@ -74,6 +86,13 @@ def answer(folder: Path, *, cipher: DataKey | None = None) -> Studied | str:
     if "error" in report:
         return str(report["error"])
     return Studied({name: _read(folder / REVISION / name, cipher) for name in sorted(FILES)}, report)
+
+
+def _same_in_json(value: Any) -> bool:
+    try:
+        return bool(json.loads(json.dumps(value)) == value)
+    except (TypeError, ValueError):
+        return False
 
 
 def _write(path: Path, data: bytes, cipher: DataKey | None) -> None:

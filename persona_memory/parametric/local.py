@@ -8,27 +8,34 @@ import os
 import signal
 import sys
 import threading
-from asyncio.subprocess import DEVNULL, PIPE, Process
+from asyncio import StreamReader
+from asyncio.subprocess import PIPE, Process
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, replace
-from typing import Any, Self
+from dataclasses import replace
+from typing import Any, Self, TypeVar
 
 from persona_memory.adapters import parse_name
 from persona_memory.encryption import DataKey
 from persona_memory.errors import AdapterRefused, AdapterRetired, EncryptionError, InvalidInput, NotFound, TrainingError
-from persona_memory.parametric import continuing, handing
+from persona_memory.parametric import continuing, handing, studying
 from persona_memory.parametric.base import BaseModel
 from persona_memory.parametric.chat_model import PersonaChatModel
 from persona_memory.parametric.lora import Weights
 from persona_memory.parametric.pool import AdapterPool
 from persona_memory.parametric.scoring import foretold
+from persona_memory.parametric.slots import Slots
 from persona_memory.parametric.studying import Plan, Task
 from persona_memory.protocols import Drifted, Example, Revisions, Studied, Study
 from persona_memory.types import Adapter, Route
 
+T = TypeVar("T")
+
 AT_ONCE = 8
 """Pairs that are scored at a time: people who wait for a reply come in between."""
+
+KEPT = 4096
+"""Bytes of the end of what a training says on its standard error."""
 
 GRACE_S = 5.0
 """Seconds that a training has to end by itself when it is no longer wanted."""
@@ -70,7 +77,8 @@ class LocalAdapters:
         memory = PersonaMemory.open(model=teacher, parametric=adapters)
         graph = persona_graph(memory, adapters.chat_model())
 
-    A training loads the base by its name in another process, which ends with this one; what it had done is not lost.
+    A training loads the base in another process, by its name and with the options that it was loaded with here. It ends
+    with this one; what it had done is not lost.
 
     Args:
         base: the model; it belongs to this object until `close`.
@@ -105,8 +113,8 @@ class LocalAdapters:
 
     @property
     def fingerprint(self) -> Mapping[str, str]:
-        """See `BaseModel.fingerprint`."""
-        return asdict(self._base.fingerprint)
+        """See `studying.fingerprint`."""
+        return studying.fingerprint(self._base, self._plan)
 
     @property
     def pool(self) -> AdapterPool:
@@ -152,7 +160,11 @@ class LocalAdapters:
             self._served.add(revisions)
 
     def route(self, user_id: str, route: Route) -> None:
-        """Load the adapter that the next step needs."""
+        """Load the adapter that the next step needs.
+
+        Nobody waits for it here: what keeps it from being loaded (its files, no free slot) is raised, or logged, where
+        the reply is asked for, see `PersonaChatModel`.
+        """
         if route.adapter_id is not None and self._pool is not None and not self._pool.closed:
             self._pool.submit([route.adapter_id], lambda slots, taken: None)
 
@@ -187,15 +199,26 @@ class LocalAdapters:
         return replace(found, turns=()) if found.drifts and not self._plan.rehearse else found
 
     async def _scores(self, adapter_id: str, fresh: Sequence[Example]) -> Sequence[float]:
-        scoring = self.pool.submit(
+        return await self._asked(
             [adapter_id], lambda slots, taken: continuing.scores(self._base, slots, taken[0], fresh)
         )
-        return await asyncio.wrap_future(scoring)
 
     async def foretell(self, profiles: Sequence[str], said: Sequence[str]) -> Sequence[float]:
         """How likely the base finds what a person said after each profile; asked on the pool's thread."""
-        scoring = self.pool.submit([], lambda slots, taken: foretold(self._base, slots, profiles, said))
-        return await asyncio.wrap_future(scoring)
+        return await self._asked([], lambda slots, taken: foretold(self._base, slots, profiles, said))
+
+    async def _asked(self, adapters: Sequence[str], work: Callable[[Slots, tuple[int, ...]], T]) -> T:
+        """What `work` returns, see `AdapterPool.submit`.
+
+        Raises:
+            CancelledError: the pool is closed, maybe while this waited; a worker tries its job again.
+        """
+        pool = self.pool
+        try:
+            asking = pool.submit(adapters, work)
+        except InvalidInput as closed:
+            raise asyncio.CancelledError(str(closed)) from closed
+        return await asyncio.wrap_future(asking)
 
     async def train(self, study: Study) -> Studied:
         """Train and examine the adapter in another process.
@@ -210,18 +233,18 @@ class LocalAdapters:
         try:
             await acquire(self._turn)
             try:
-                code = await self._run(study)
+                ended = await self._run(study)
             finally:
                 self._turn.release()
             self._refuse_unwanted(name)
-            return _result(study, code)
+            return _result(study, *ended)
         finally:
             with self._lock:
                 del self._running[name]
                 self._unwanted.discard(name)
 
-    async def _run(self, study: Study) -> int:
-        """The exit status of the process that trains it."""
+    async def _run(self, study: Study) -> tuple[int, str]:
+        """The exit status of the process that trains it, and the last line of its standard error."""
         self._refuse_unwanted(study.adapter_id)  # it may have been erased while it waited for its turn
         if self._pool is not None:  # or before `keep` could know of it
             await asyncio.to_thread(self._served.digest, study.adapter_id)
@@ -229,22 +252,21 @@ class LocalAdapters:
         handing.ask(study.workspace, Task.of(self._base, self._plan, study), parent=parent, cipher=cipher_of(study))
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "persona_memory.parametric", str(study.workspace),
-            stdin=PIPE, stdout=PIPE, stderr=DEVNULL,
+            stdin=PIPE, stdout=PIPE, stderr=PIPE, env=_environment(self._base),
         )  # fmt: skip
         try:
             with self._lock:
                 self._running[study.adapter_id] = process.pid
             self._refuse_unwanted(study.adapter_id)
             await _say_key(process, study)
-            await self._listen(process, study.adapter_id)
-            return await process.wait()
+            _, last = await asyncio.gather(self._listen(process, study.adapter_id), _last_line(process.stderr))
+            return await process.wait(), last
         finally:
             await _end(process)
 
     async def weights(self, adapter_id: str) -> Weights:
         """The revision's weights, checked as for serving."""
-        reading = self.pool.submit([adapter_id], lambda slots, taken: slots.read(taken[0]))
-        return await asyncio.wrap_future(reading)
+        return await self._asked([adapter_id], lambda slots, taken: slots.read(taken[0]))
 
     def _refuse_unwanted(self, adapter_id: str) -> None:
         with self._lock:
@@ -270,6 +292,12 @@ class LocalAdapters:
         self.close()
 
 
+def _environment(base: BaseModel) -> dict[str, str]:
+    """Ours, with the access token that the base was loaded with, as it is to be written nowhere."""
+    token = base.options.get("token")
+    return {**os.environ, "HF_TOKEN": token} if isinstance(token, str) else dict(os.environ)
+
+
 def _told(line: bytes) -> tuple[float, float] | None:
     """(share that is done, loss) of a line of progress; None of whatever else a library prints."""
     try:
@@ -279,12 +307,22 @@ def _told(line: bytes) -> tuple[float, float] | None:
         return None
 
 
-def _result(study: Study, code: int) -> Studied:
+async def _last_line(said: StreamReader | None) -> str:
+    """The last line that says something, of however much; it is read as it comes, or whoever writes it would wait."""
+    assert said is not None
+    end = b""
+    while part := await said.read(KEPT):
+        end = (end + part)[-KEPT:]
+    lines = [line.strip() for line in end.decode(errors="replace").splitlines()]
+    return next((line for line in reversed(lines) if line), "")
+
+
+def _result(study: Study, code: int, last: str) -> Studied:
     done = handing.answer(study.workspace, cipher=cipher_of(study)) if study.workspace.is_dir() else ""
     if isinstance(done, Studied):
         return done
     how = f"was killed by signal {-code}: is there enough memory?" if code < 0 else f"ended with {code}"
-    raise TrainingError(0, done or f"its process {how}")
+    raise TrainingError(0, done or f"its process {how}" + (f"; it last said {last!r}" if last else ""))
 
 
 def cipher_of(study: Study) -> DataKey | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
@@ -25,7 +25,7 @@ from persona_memory.parametric.resuming import identity, key_of
 from persona_memory.parametric.slots import BASE, attach
 from persona_memory.parametric.starts import load_start
 from persona_memory.parametric.synthetic import readings, texts
-from persona_memory.parametric.training import Progress, train
+from persona_memory.parametric.training import Progress, enough_memory, train
 from persona_memory.protocols import RATED, Example, Studied, Study
 
 FEED_FORWARD = ("gate_proj", "up_proj", "down_proj")
@@ -79,6 +79,11 @@ SMALL = Plan(
 took longer, at layers so small. Larger bases want a smaller rate, and can be asked for more."""
 
 
+def fingerprint(base: BaseModel, plan: Plan) -> dict[str, str]:
+    """What an adapter has to be for, see `ParametricMemory.fingerprint`: the base, and the plan's shape."""
+    return {**asdict(base.fingerprint), "spec": plan.spec.shape}
+
+
 @dataclass(frozen=True, slots=True)
 class Task:
     """What the process of its own is told: everything but the base's weights.
@@ -86,6 +91,7 @@ class Task:
     Attributes:
         base: path or hub id.
         dtype: "float32" or "bfloat16".
+        options: see `BaseModel`, without the access token: what is told may be written down.
         start: folder of the shared start to begin from.
         parent, drifted: see `Study`; the parent's weights lie beside the task.
     """
@@ -95,6 +101,7 @@ class Task:
     device: str
     template: str
     template_options: Mapping[str, Any]
+    options: Mapping[str, Any]
     fingerprint: Fingerprint
     plan: Plan
     adapter_id: str
@@ -111,9 +118,10 @@ class Task:
     def of(cls, base: BaseModel, plan: Plan, study: Study) -> Task:
         """The task of a study on a base."""
         dtype = str(next(base.model.parameters()).dtype).removeprefix("torch.")
+        options = {name: value for name, value in base.options.items() if name != "token"}
         return cls(
-            base.name, dtype, base.device.type, base.template, dict(base.template_options), base.fingerprint, plan,
-            study.adapter_id, study.examples, study.held_out, study.watermark, study.memory_ids,
+            base.name, dtype, base.device.type, base.template, dict(base.template_options), options, base.fingerprint,
+            plan, study.adapter_id, study.examples, study.held_out, study.watermark, study.memory_ids,
             None if study.start is None else str(study.start), study.parent, study.drifted, study.seed,
         )  # fmt: skip
 
@@ -125,7 +133,7 @@ class Task:
         """
         base = BaseModel.load(
             self.base, dtype=self.dtype, device=self.device, template=self.template,
-            template_options=self.template_options,
+            template_options=self.template_options, **self.options,
         )  # fmt: skip
         if base.fingerprint != self.fingerprint:
             problem = f"{self.base!r} is another model than the one that is served; load the served one by its name"
@@ -173,9 +181,10 @@ def study(
     slots = attach(base.model, plan.spec, size=1)
     try:
         slots.write(1, trained.weights)
-        measures = examine(base, slots, 1, examined)
         pairs = [one for one in task.examples if one.kind == "positive"]
-        arrived, learnt = (scores(base, slots, one, pairs) for one in (BASE, 1))
+        with enough_memory(trained.steps):
+            measures = examine(base, slots, 1, examined)
+            arrived, learnt = (scores(base, slots, one, pairs) for one in (BASE, 1))
     finally:
         slots.detach()
     report = judge(measures, _asked(plan.thresholds, examined))

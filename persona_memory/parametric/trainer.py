@@ -6,7 +6,6 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import asdict
 
 import torch
 
@@ -60,8 +59,8 @@ class Trainer:
 
     @property
     def fingerprint(self) -> Mapping[str, str]:
-        """See `BaseModel.fingerprint`."""
-        return asdict(self._base.fingerprint)
+        """See `studying.fingerprint`."""
+        return studying.fingerprint(self._base, self._plan)
 
     def trainable(self) -> bool:
         """Always: that is what it is for."""

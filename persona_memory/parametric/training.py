@@ -155,7 +155,8 @@ def train_together(
             losses = _step(run, going, step)
             for pupil in going:
                 if pupil.advance(losses[pupil.slot], settings):
-                    _end_epoch(run, pupil, guard)
+                    with enough_memory(step):
+                        _end_epoch(run, pupil, guard)
             if checkpoint and (step % settings.save_every == 0 or all(one.finished(settings) for one in pupils)):
                 store(checkpoint, key, step, pupils, run.optimiser, run.kept, cipher=cipher)
             if progress:
@@ -257,13 +258,20 @@ def _end_epoch(run: _Run, pupil: Pupil, guard: Guard | None) -> None:
 
 
 @contextmanager
-def enough_memory(step: int, settings: Settings) -> Iterator[None]:
-    """Running out of memory within the block is a `TrainingError` that says what to lower."""
+def enough_memory(step: int, settings: Settings | None = None) -> Iterator[None]:
+    """Running out of memory within the block is a `TrainingError` that says what to do.
+
+    Args:
+        step: of the training.
+        settings: of it, where a step is taken; None where the adapter is asked what it has learnt.
+    """
     try:
         yield
     except (MemoryError, RuntimeError) as error:
         short = isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "can't allocate memory" in str(error)
         if not short:
             raise
-        problem = f"out of memory; lower tokens={settings.tokens!r}, or train fewer people at a time"
+        problem = "out of memory while it was examined; leave it more room, or train on a smaller base"
+        if settings is not None:
+            problem = f"out of memory; lower tokens={settings.tokens!r}, or train fewer people at a time"
         raise TrainingError(step, problem) from error

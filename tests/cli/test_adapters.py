@@ -11,6 +11,8 @@ import pytest
 
 from persona_memory import PersonaMemory
 from persona_memory.adapters.files import CONFIG, MANIFEST, WEIGHTS
+from persona_memory.cli.adapters import trainer
+from persona_memory.cli.options import template_values
 from persona_memory.protocols import Drifted, Example, Revisions, Studied, Study
 from persona_memory.retrieval.hashing import HashingEmbedder
 from persona_memory.types import Adapter, Route, Turn
@@ -107,3 +109,27 @@ def test_training_says_what_is_missing(cli: Cli, home: Path, tmp_path: Path) -> 
     done = cli("consolidate", "--user", "ana", "--home", home, "--local", tmp_path, "--model", "openai:gpt-5-mini")
     assert (done.code, "holds no causal language model" in done.err) == (1, True)
     assert cli("consolidate", "--user", "ana", "--home", home).code == 2
+
+
+def test_a_base_is_trained_for_as_it_is_served(tiny_reference: Path) -> None:
+    """Its numbers, the variables of its template and the plan are those of the application."""
+    pytest.importorskip("torch", reason='needs pip install "persona-memory[parametric]"')
+    from persona_memory.parametric import SMALL, BaseModel, LocalAdapters
+
+    base = BaseModel.load(tiny_reference, dtype="bfloat16", template_options={"enable_thinking": False})
+    served = LocalAdapters(base, plan=SMALL)
+    with trainer(
+        str(tiny_reference), plan="small", dtype="bfloat16", template_options=["enable_thinking=False"]
+    ) as made:
+        assert made.fingerprint == served.fingerprint
+        assert made._plan == SMALL
+        assert made._base.model.dtype == base.model.dtype
+    with trainer(str(tiny_reference)) as made:
+        assert made.fingerprint != served.fingerprint
+
+
+def test_variables_of_a_template() -> None:
+    """What is JSON is read as such, and Python's words for it: "False" as a text would be true."""
+    given = ["a=false", "b=False", "c=3", 'd=["x"]', "e=a=b", "f=", "g=None"]
+    assert template_values(given) == {"a": False, "b": False, "c": 3, "d": ["x"], "e": "a=b", "f": "", "g": None}
+    assert template_values(None) == {}

@@ -31,6 +31,9 @@ from .conftest import Cli
         ),
         (("recall", "--user", "ana", " "), "the message is empty"),
         (("jobs", "--retry", "first"), "'first' is no job's number"),
+        (("worker", "--plan", "small"), "--plan, --dtype and"),
+        (("worker", "--local", ".", "--plan", "large"), "'large' is not one of"),
+        (("worker", "--local", ".", "--template-option", "no"), "pass --template-option NAME=VALUE"),
         (("nonsense",), "nonsense"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -69,7 +70,7 @@ class Trainer:
     studies: list[Study] = field(default_factory=list)
     kept: dict[str, set[str]] = field(default_factory=dict)
     routes: list[Route] = field(default_factory=list)
-    failing: list[Exception] = field(default_factory=list)
+    failing: list[BaseException] = field(default_factory=list)
     drifted: Drifted = field(default_factory=lambda: Drifted(True, "as told"))
     residual: Sequence[int] = ()
     revisions: Revisions | None = None
@@ -410,6 +411,32 @@ def test_what_passed_is_served_though_the_process_ended_before(
     assert (states(memory), len(trainer.studies)) == (["active"], 1)
 
 
+def test_what_is_cancelled_under_a_job_is_tried_until_it_can_be(
+    memory: PersonaMemory, clock: Clock, trainer: Trainer
+) -> None:
+    """A base that is closed cancels who waits for it: that is no failure of theirs, so that nothing is parked."""
+    trainer.failing = [asyncio.CancelledError() for _ in range(2 * Retry().attempts)]
+    tell(memory, clock, *FACTS)
+    memory.consolidate(user_id="ana")
+    memory.flush(timeout=20)
+    assert (active(memory).state, len(trainer.studies)) == ("active", 2 * Retry().attempts + 1)
+    assert not memory.jobs(user_id="ana")
+
+
+def test_why_a_cancelled_job_waits_is_shown(
+    open_memory: Open, clock: Clock, trainer: Trainer, teacher: ByHeart
+) -> None:
+    trainer.failing = [asyncio.CancelledError()]
+    memory = open_memory(parametric=trainer, teacher=teacher, retry=Retry(attempts=1, backoff=60.0))
+    tell(memory, clock, *FACTS)
+    memory.consolidate(user_id="ana")
+    with pytest.raises(TimeoutError):
+        memory.flush(timeout=3)
+    (job,) = memory.jobs(user_id="ana")
+    assert (job.kind, job.state) == ("consolidate", "queued")
+    assert job.last_error == "Cancelled: what it waited for was cancelled, e.g. as the base model was closed"
+
+
 def test_what_is_parked_is_not_tried_at_every_turn(memory: PersonaMemory, clock: Clock, trainer: Trainer) -> None:
     trainer.failing = [TrainingError(1, "no")] * 99
     tell(memory, clock, *FACTS)
@@ -620,6 +647,40 @@ def test_another_base_is_said_and_trained_for(
     assert "is for another base model, tiny" in route.reason
     memory.flush()
     assert active(memory).base_model == "larger"
+    assert overflow(memory).name == "interpolated"
+
+
+def test_another_shape_is_said_and_trained_for(open_memory: Open, clock: Clock, teacher: ByHeart) -> None:
+    """One that is not due otherwise, as little was said since; and nothing is loaded that would be refused."""
+    base = {"base": "b1", "tokenizer": "t", "template": "c"}
+    memory = open_memory(parametric=Trainer(fingerprint={**base, "spec": "rank 4"}), teacher=teacher)
+    tell(memory, clock, *FACTS)
+    memory.consolidate(user_id="ana")
+    memory.flush()
+    memory.close()
+    memory = open_memory(parametric=Trainer(fingerprint={**base, "spec": "rank 8"}), teacher=teacher)
+    route = overflow(memory, times=3)
+    assert (route.name, route.adapter_id) == ("context_overflow", None)
+    assert "the active adapter is of another shape, rank 4; served is rank 8" in route.reason
+    memory.flush()
+    assert active(memory).fingerprint["spec"] == "rank 8"
+    assert overflow(memory).adapter_id == active(memory).adapter_id
+    memory.rollback(user_id="ana", reason="worse")
+    assert states(memory) == ["evaluated", "retired"]
+
+
+@pytest.mark.parametrize(("before", "later"), [({}, {"spec": "rank 8"}), ({"spec": "rank 8"}, {})])
+def test_who_names_no_shape_takes_any(
+    open_memory: Open, clock: Clock, teacher: ByHeart, before: dict[str, str], later: dict[str, str]
+) -> None:
+    """Revisions from before shapes were noted are served, and so are all by an engine that serves any."""
+    base = {"base": "b1", "tokenizer": "t", "template": "c"}
+    memory = open_memory(parametric=Trainer(fingerprint=base | before), teacher=teacher)
+    tell(memory, clock, *FACTS)
+    memory.consolidate(user_id="ana")
+    memory.flush()
+    memory.close()
+    memory = open_memory(parametric=Trainer(fingerprint=base | later), teacher=teacher)
     assert overflow(memory).name == "interpolated"
 
 

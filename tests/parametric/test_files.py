@@ -266,7 +266,7 @@ def test_a_huge_file_is_not_read(qwen: BaseModel, tmp_path: Path) -> None:
 def test_another_rank_alpha_or_target_is_refused(qwen: BaseModel, tmp_path: Path, spec: LoraSpec) -> None:
     """One deployment serves one shape; the message shows both."""
     store_one(qwen, tmp_path)
-    with pytest.raises(AdapterRefused, match=r"rank, alpha and targets are \(4, 8.0, .*; this pool serves"):
+    with pytest.raises(AdapterRefused, match=r"its shape is rank 4, alpha 8.0 of .*; this pool serves"):
         load_one(qwen, tmp_path, spec=spec)
 
 

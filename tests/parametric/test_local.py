@@ -7,9 +7,10 @@ import json
 import math
 import os
 import signal
+import threading
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -25,12 +26,12 @@ from persona_memory import PersonaMemory, Retry, persona_graph, with_memory
 from persona_memory.adapters import MetaTraining
 from persona_memory.adapters.files import WEIGHTS
 from persona_memory.errors import AdapterRetired, InvalidInput, NotFound, TrainingError
-from persona_memory.parametric import BaseModel, LocalAdapters, Plan
+from persona_memory.parametric import BaseModel, LocalAdapters, Plan, Trainer
 from persona_memory.parametric.adapting import Start
 from persona_memory.parametric.continuing import drifts, rehearsed, residual
 from persona_memory.parametric.curriculum import Settings
 from persona_memory.parametric.guards import Thresholds
-from persona_memory.parametric.handing import CHECKPOINT, answer, ask, parent_of
+from persona_memory.parametric.handing import CHECKPOINT, TASK, answer, ask, parent_of, told
 from persona_memory.parametric.lora import fresh, target_shapes, to_peft
 from persona_memory.parametric.meta import MetaTrained
 from persona_memory.parametric.slots import attach
@@ -184,7 +185,7 @@ def test_a_start_of_another_shape_refuses_no_training(tmp_path: Path, qwen: Base
     save_start(tmp_path / "starts", name, made, base=qwen, spec=other, now=NOW)
     done = study(qwen, Task.of(qwen, PLAN, replace(the_study(tmp_path), start=tmp_path / "starts" / name)))
     assert done.report["begun"].startswith("from nothing: ")
-    assert "rank, alpha and targets" in done.report["begun"]
+    assert "its shape is rank 8, alpha 8.0 of " in done.report["begun"]
 
 
 def test_what_drifts_comes_more_often_in_fewer_epochs() -> None:
@@ -237,6 +238,24 @@ async def test_an_adapter_that_cannot_be_loaded_is_trained_again(tmp_path: Path,
         found = await local.drift(gone, examples("Rex", 1))
     assert found.drifts
     assert "cannot be loaded: there is no adapter 'zmo25fcrrqq7zzky23erylnw7a-r000001'" in found.reason
+
+
+async def test_who_waits_for_a_base_that_is_closed_is_cancelled(tmp_path: Path, local: LocalAdapters) -> None:
+    """And so is who asks it later: a worker then tries the job again, and parks nothing for it."""
+    with open_memory(tmp_path, local):
+        go = threading.Event()
+        held = local.pool.submit([], lambda slots, taken: go.wait(30))
+        waiting = asyncio.ensure_future(local.foretell(["a profile"], ["what was said"]))
+        await asyncio.sleep(0.05)
+        threading.Timer(0.1, go.set).start()
+        await asyncio.to_thread(local.close)
+        assert held.result()
+        for asked in (waiting, local.foretell([""], ["x"]), local.weights("zmo25fcrrqq7zzky23erylnw7a-r000001")):
+            with pytest.raises(asyncio.CancelledError):
+                await asked
+        gone = Adapter("zmo25fcrrqq7zzky23erylnw7a-r000001", 1, "tiny", "active", 1, NOW, {}, report={"surprise": {}})
+        with pytest.raises(asyncio.CancelledError):
+            await local.drift(gone, examples("Rex", 1))
 
 
 def test_a_killed_training_goes_on_to_the_same_weights(tmp_path: Path, qwen: BaseModel) -> None:
@@ -357,6 +376,21 @@ def test_what_cannot_be_trained_says_why(tmp_path: Path, qwen: BaseModel) -> Non
         asyncio.run(adapters.train(told))
 
 
+def test_a_process_that_dies_by_itself_is_heard(
+    tmp_path: Path, qwen: BaseModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its last line says why, e.g. that a package is missing; whatever it said before, and however much."""
+    (tmp_path / "safetensors.py").write_text(
+        "import sys; sys.stderr.write('x' * 300_000 + '\\n'); raise ImportError('no wheel')"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
+    with (
+        LocalAdapters(qwen, plan=PLAN) as adapters,
+        pytest.raises(TrainingError, match=r"its process ended with 1; it last said 'ImportError: no wheel'$"),
+    ):
+        asyncio.run(adapters.train(the_study(tmp_path)))
+
+
 def test_another_base_by_the_same_name_is_refused(tmp_path: Path, qwen: BaseModel) -> None:
     other = replace(qwen, fingerprint=replace(qwen.fingerprint, base="0" * 32))
     with (
@@ -364,6 +398,47 @@ def test_another_base_by_the_same_name_is_refused(tmp_path: Path, qwen: BaseMode
         pytest.raises(TrainingError, match="is another model than the one that is served"),
     ):
         asyncio.run(adapters.train(the_study(tmp_path)))
+
+
+def test_the_shape_is_a_part_of_what_fits(qwen: BaseModel) -> None:
+    """A changed `Plan.spec` makes what was trained before unfit, as a changed base does; no more of a plan does."""
+    shuffled = replace(SPEC, targets=SPEC.targets[::-1], alpha=8)
+    with LocalAdapters(qwen, plan=PLAN) as adapters:
+        fits = dict(adapters.fingerprint)
+    assert fits == {**asdict(qwen.fingerprint), "spec": SPEC.shape}
+    assert fits == Trainer(qwen, plan=replace(PLAN, spec=shuffled, readings=9)).fingerprint
+    assert fits != Trainer(qwen, plan=replace(PLAN, spec=replace(SPEC, rank=8))).fingerprint
+
+
+def test_what_the_base_was_loaded_with_is_told_to_the_process_that_trains(tmp_path: Path, checkpoint: Path) -> None:
+    """Else it loads another model, e.g. another revision; the access token is written nowhere."""
+    short = BaseModel.load(checkpoint, dtype="float32", num_hidden_layers=1, token="hf_secret")
+    told_to = the_study(tmp_path)
+    ask(told_to.workspace, Task.of(short, PLAN, told_to))
+    assert "hf_secret" not in repr(short) + (told_to.workspace / TASK).read_text()
+    assert told(told_to.workspace).load().fingerprint == short.fingerprint
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="reads what Linux tells of a process")
+async def test_the_process_that_trains_has_the_access_token(tmp_path: Path, checkpoint: Path) -> None:
+    base = BaseModel.load(checkpoint, dtype="float32", num_hidden_layers=1, token="hf_secret")
+    with LocalAdapters(base, plan=PLAN) as adapters:
+        training = asyncio.ensure_future(adapters.train(the_study(tmp_path)))
+        pid = await running(adapters)
+        assert b"HF_TOKEN=hf_secret" in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+        training.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await training
+
+
+@pytest.mark.parametrize("value", [torch.float32, (1, 2), {0: "cpu"}])
+def test_an_option_that_cannot_be_told_is_refused(tmp_path: Path, qwen: BaseModel, value: object) -> None:
+    with (
+        LocalAdapters(replace(qwen, options={"odd": value}), plan=PLAN) as adapters,
+        pytest.raises(InvalidInput, match=r"odd=.* of BaseModel.load cannot be told to the process that trains"),
+    ):
+        asyncio.run(adapters.train(the_study(tmp_path)))
+    assert not (tmp_path / "work" / TASK).exists()
 
 
 def test_only_the_owner_can_read_what_is_trained_on(tmp_path: Path, qwen: BaseModel) -> None:
@@ -380,6 +455,22 @@ def test_what_fails_the_gate_is_told(tmp_path: Path, qwen: BaseModel) -> None:
     assert isinstance(done, Studied)
     assert not done.report["passed"]
     assert "recalls 0% of what it was taught; 90% are needed" in done.report["reason"]
+
+
+@pytest.mark.parametrize("held_out", [9, 0], ids=["by the guard", "by the gate"])
+def test_running_out_of_memory_while_it_is_examined(
+    tmp_path: Path, qwen: BaseModel, held_out: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A training that cannot be, as in a step of it; nothing of torch's own."""
+
+    def starved(*_: object, **__: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr("persona_memory.parametric.guards.decode", starved)
+    one = the_study(tmp_path)
+    with pytest.raises(TrainingError, match=r"stopped at step [1-9]\d*: out of memory while it was examined; leave"):
+        study(qwen, Task.of(qwen, PLAN, replace(one, held_out=one.held_out[:held_out])))
+    assert not any("Slot" in type(layer).__name__ for layer in qwen.model.modules())
 
 
 def test_the_chat_model_waits_for_a_memory(qwen: BaseModel, tmp_path: Path) -> None:
