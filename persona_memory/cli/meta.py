@@ -14,7 +14,18 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from persona_memory.adapters import Method, Starts, StartVersion
-from persona_memory.cli.options import Home, Json, KeyFile, Namespace, Url, is_there, ledger_of, no_memory
+from persona_memory.cli.options import (
+    Home,
+    Json,
+    KeyFile,
+    Namespace,
+    TemplateOptions,
+    Url,
+    is_there,
+    ledger_of,
+    no_memory,
+    template_values,
+)
 from persona_memory.cli.output import err, note, out, print_json
 from persona_memory.cli.signals import Interrupted, raise_on
 from persona_memory.encryption import DataKey
@@ -85,6 +96,7 @@ def meta_train(
     url: Url = None,
     namespace: Namespace = "default",
     key_file: KeyFile = None,
+    template_options: TemplateOptions = None,
 ) -> None:
     """Learn a start that all people's adapters begin from; publish it if it beats having none.
 
@@ -107,7 +119,7 @@ def meta_train(
             f"nothing to do: {new} people have agreed or given feedback since the newest start; {if_new} are asked for"
         )
         return
-    bench = Bench(_base(local), Plan().spec, MetaSettings(steps=steps))
+    bench = Bench(_base(local, template_values(template_options)), Plan().spec, MetaSettings(steps=steps))
     agreed = _agreed(bench, model, home, url, namespace) if opted_in and model else Agreed()
     raise_on(signal.SIGTERM)
     tuned_on, judged_on = (everybody("dev", some, DOMAINS) for some in (TUNED_ON, JUDGED_ON))
@@ -157,13 +169,13 @@ def starts(
         note("no starts yet; `persona-memory meta-train` learns one")
 
 
-def _base(local: Path) -> Any:
-    """The model in the folder, in the precision that starts are stored in."""
+def _base(local: Path, variables: Mapping[str, Any]) -> Any:
+    """The model in the folder, in the precision that starts are stored in; its chat template has these variables."""
     from persona_memory.parametric import BaseModel
 
     if not local.is_dir():
         raise InvalidInput(f"there is no folder {str(local)!r}; --local names one that holds a causal language model")
-    return BaseModel.load(local, dtype="float32", local_files_only=True)
+    return BaseModel.load(local, dtype="float32", template_options=variables, local_files_only=True)
 
 
 def _agreed(bench: Bench, model: str, home: Path | None, url: str | None, namespace: str) -> Agreed:

@@ -130,6 +130,7 @@ def test_an_interrupted_run_goes_on(
         ((), 2, "Missing option '--local'"),
         (("--local", ".", "--opted-in"), 2, "--opted-in needs a model that makes pairs of what they said"),
         (("--local", ".", "--if-new", 3), 2, "--if-new counts people who have agreed: add --opted-in"),
+        (("--local", ".", "--template-option", "no value"), 2, "'no value' sets nothing; pass --template-option NAME"),
         (("--local", ".", "--method", "anil"), 2, "'anil' is not one of"),
     ],
 )
