@@ -2,9 +2,9 @@
 
     python examples/weights.py
 
-It runs offline on the small model that comes with the package, on two cores, in a minute or two; it needs the extra
-`parametric`. The memory lives in the folder ./weights-memory, or in that of --home; your own ~/.persona-memory is left
-alone. With a large model only `base` changes, and `teacher` is the chat model that learns anyway.
+It runs offline on the small model that comes with the package, on two cores, in two or three minutes; it needs the
+extra `parametric`. The memory lives in the folder ./weights-memory, or in that of --home; your own ~/.persona-memory is
+left alone. With a large model only `base` changes, and `teacher` is the chat model that learns anyway.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ def main() -> None:
         route = memory.recall("What do you know about me?", user_id="ana", max_tokens=60).route
         print(f"{route.name}, because {route.reason}")
 
+        print("training …")
         memory.consolidate(user_id="ana")  # by itself after three turns of five that do not fit
         memory.flush()
         adapter = memory.adapters(user_id="ana")[-1]

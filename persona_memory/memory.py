@@ -663,7 +663,7 @@ class PersonaMemory:
         return self._learning.adapters.evaluated
 
     def rollback(self, *, user_id: str, reason: str) -> Adapter | None:
-        """Retire the person's active adapter and return to the one before it; None where there is none.
+        """Retire the person's active adapter and return to the one before it; None where there is none, but the base.
 
         Raises:
             NotFound: the person has no active adapter.

@@ -65,7 +65,8 @@ class LoraSpec:
 
     def __post_init__(self) -> None:
         """Refuses what no layer can have."""
-        wrong = [] if 1 <= self.rank <= MOST_RANK else [f"rank={self.rank!r} is to be in 1 … {MOST_RANK:,}"]
+        whole = isinstance(self.rank, int) and 1 <= self.rank <= MOST_RANK
+        wrong = [] if whole else [f"rank={self.rank!r} is to be a whole number in 1 … {MOST_RANK:,}"]
         wrong += [] if 0 < self.alpha < math.inf else [f"alpha={self.alpha!r} is to be > 0"]
         named = bool(self.targets) and not isinstance(self.targets, str)
         wrong += [] if named else [f"targets={self.targets!r} are to be names of layers, e.g. ('q_proj', 'v_proj')"]

@@ -41,7 +41,11 @@ def adapters(
     user: User,
     rollback: Annotated[
         str | None,
-        typer.Option("--rollback", metavar="REASON", help="Retire the active one; the one before it serves again."),
+        typer.Option(
+            "--rollback",
+            metavar="REASON",
+            help="Retire the active one; the one before it, or else the base, serves again.",
+        ),
     ] = None,
     as_json: Json = False,
     home: Home = None,

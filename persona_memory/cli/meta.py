@@ -253,7 +253,9 @@ def _goes_on() -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        raise Interrupted("interrupted; the same command goes on from the last checkpoint of the training") from None
+        raise Interrupted(
+            "interrupted; the same command goes on from the last checkpoint, once the training has one"
+        ) from None
 
 
 def _store(bench: Bench, starts: Starts, learnt: MetaTrained, report: Mapping[str, Any]) -> StartVersion:

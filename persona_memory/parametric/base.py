@@ -102,7 +102,7 @@ class BaseModel:
                 tokenizer: Any = AutoTokenizer.from_pretrained(name, **shared)  # nosec B615 # the caller's `revision`
                 model: Any = AutoModelForCausalLM.from_pretrained(name, dtype=dtype, **options)  # nosec B615 # the same
             except (OSError, ValueError, KeyError) as error:
-                problem = next(iter(str(error).splitlines()), type(error).__name__)
+                problem = next(iter(str(error).splitlines()), type(error).__name__).removesuffix(" from one of: ")
                 where = "" if Path(name).is_dir() else " (no folder here, so it was looked for on the hub)"
                 raise InvalidInput(
                     f"{name!r}{where} holds no causal language model with its tokenizer: {problem}"

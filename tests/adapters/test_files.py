@@ -215,7 +215,8 @@ def test_other_manifests_are_refused(old: bytes, new: bytes, problem: str) -> No
 @pytest.mark.parametrize(
     ("wrong", "problem"),
     [
-        ({"rank": 0}, "rank=0 is to be in 1 … 1,024"),
+        ({"rank": 0}, "rank=0 is to be a whole number in 1 … 1,024"),
+        ({"rank": 1.5}, "rank=1.5 is to be a whole number"),
         ({"rank": 5000}, "rank=5000"),
         ({"alpha": 0.0}, "alpha=0.0 is to be > 0"),
         ({"alpha": float("nan")}, "alpha=nan"),

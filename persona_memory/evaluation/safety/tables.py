@@ -20,7 +20,7 @@ def must_not(found: Found, *, seed: int) -> Table:
     rows = {
         "another person's fact": ("across", "0 of ≥ 1,000"),
         "a fact of another of one's own people": ("beside", "0.02"),
-        "a forgotten fact, by the adapter before": ("remembered", ""),
+        "a forgotten fact, by the adapter before (what there is to forget)": ("remembered", ""),
         "a forgotten fact, by the rebuilt adapter": ("forgotten", ""),
         "a forgotten fact, without any memory": ("never", ""),
     }
