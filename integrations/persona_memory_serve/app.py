@@ -64,7 +64,8 @@ def create_app(
     if not settings.names_version:
         log.warning(
             "persona-memory: the upstream's URL names no version. Base URLs of OpenAI-compatible APIs usually end in "
-            "/v1: if requests are answered with 404, add it"
+            "/v1: if requests are answered with 404, add it",
+            extra={"event.name": "persona_memory.upstream.unversioned"},
         )
     tenants = Tenants(open_memory, settings, transport)
     under_way: set[asyncio.Task[Any]] = set()

@@ -28,6 +28,7 @@ from persona_memory.parametric.base import Message, beside
 from persona_memory.parametric.decoding import Sampling, Written, lam_of
 from persona_memory.parametric.pool import AdapterPool, Prompt
 from persona_memory.parametric.text import TextWriter
+from persona_memory.telemetry import ADAPTER, ERROR, error_type, event
 from persona_memory.types import Recall
 
 log = logging.getLogger(__name__)
@@ -240,7 +241,10 @@ class _Call:
         return future
 
     def _to_base(self, error: AdapterError | NotFound) -> None:
-        log.warning("persona-memory: the base answers in place of adapter %s: %s", self.prompt.adapter, error)
+        told = event("adapter.not_served", {ADAPTER: self.prompt.adapter or "", ERROR: error_type(error)})
+        log.warning(
+            "persona-memory: the base answers in place of adapter %s: %s", self.prompt.adapter, error, extra=told
+        )
         self.prompt = replace(self.prompt, lam=0.0, adapter=None)
 
     def message(self, written: Written) -> AIMessage:
