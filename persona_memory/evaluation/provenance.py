@@ -8,7 +8,7 @@ import platform
 import shlex
 import subprocess  # nosec B404 # for git, below
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -16,17 +16,35 @@ from pathlib import Path
 PACKAGES = ("persona-memory", "numpy", "torch", "transformers", "qdrant-client", "fsrs")
 
 
+OUTPUTS = {"--json": False, "--markdown": True, "--plot": True}
+"""Options that say only where a report goes, and whether a value follows: they are no part of how it was made."""
+
+
 def provenance(command: Sequence[str] | None = None) -> dict[str, str]:
-    """Command, commit, date, versions and machine of this run; the command can be pasted where its files lie."""
+    """Command, commit, date, versions and machine of this run.
+
+    The command can be pasted where its files lie; where the report went is left out of it.
+    """
     words = ["persona-memory", *sys.argv[1:]] if command is None else list(command)
     return {
-        "command": shlex.join(_portable(word) for word in words),
+        "command": shlex.join(_portable(word) for word in _making(words)),
         "commit": commit(),
         "date": f"{datetime.now(UTC):%Y-%m-%d}",
         "versions": ", ".join(f"{name} {found}" for name in PACKAGES if (found := _version(name))),
         "machine": f"Python {platform.python_version()}, {platform.system()} {platform.machine()}, "
         f"{os.cpu_count()} cores",
     }
+
+
+def _making(words: Sequence[str]) -> Iterator[str]:
+    """The command without `OUTPUTS`."""
+    rest = iter(words)
+    for word in rest:
+        name, given, _ = word.partition("=")
+        if name not in OUTPUTS:
+            yield word
+        elif OUTPUTS[name] and not given:
+            next(rest, None)
 
 
 def _portable(word: str) -> str:

@@ -115,6 +115,23 @@ def test_provenance_names_no_path_of_the_machine(tmp_path: Path) -> None:
     assert str(tmp_path) not in str(made)
 
 
+def test_provenance_says_how_a_report_was_made_and_not_where_it_went() -> None:
+    """So that a page and its JSON, which one run wrote or two, name the same command."""
+    words = [
+        "persona-memory",
+        "eval",
+        "drift",
+        "--json",
+        "--quick",
+        "--markdown",
+        "drift.md",
+        "--plot=plots",
+        "--people",
+        "8",
+    ]
+    assert provenance(words)["command"] == "persona-memory eval drift --quick --people 8"
+
+
 def test_what_cannot_be_run_says_what_is_missing(tmp_path: Path) -> None:
     """An unknown name lists the known ones; missing data say what is needed and where it is to be had."""
     with pytest.raises(InvalidInput, match="locomo"):

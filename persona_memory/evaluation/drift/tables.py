@@ -56,6 +56,8 @@ def selectors(played: Played, learned: Learned, *, seed: int) -> Table:
     rows = []
     for name, (on, worth) in _worths(learned).items():
         marks, people = _marks(played, on)
+        if not marks:
+            continue  # few arms: nothing was scored on the words as said
         cells = {column: _auc(marks, people, worth, labels, seed) for column, labels in against.items()}
         rows.append(Row(name, cells, kinds.get(name, "ablation")))
     title = "AUC of what is new or shifts (a turn without a pair is never chosen)"
