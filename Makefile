@@ -17,7 +17,7 @@ DEMO_EXTRAS ?= langchain,offline,parametric
 TEST_EXTRAS ?= dev,langchain,mcp,openai,serve,telemetry,vllm,offline,parametric,qdrant,ray,edge,postgres,encryption,eval
 PYTEST ?= -q -n 2
 DATA ?= ../shared/data
-BENCH ?= benchmarks/*.py
+BENCH ?= $(filter-out benchmarks/soak.py benchmarks/comparison.py,$(sort $(wildcard benchmarks/*.py)))
 BENCH_ARGS ?=
 REFERENCE_ARGS ?=
 TORTURE_ARGS ?=
@@ -73,7 +73,9 @@ lock: $(BIN)/python ## pin the tools of `make check` again, with hashes
 
 # A benchmark is benchmarks/*.py and takes --data DIR. One that needs a data set says so in a line "# needs: FOLDER".
 # One that fails is said at the end; the others run.
+# By name only: soak.py, which takes hours, and comparison.py, which installs other libraries into environments of their own.
 #   make bench BENCH_ARGS=--quick             all of them on little data, minutes instead of hours
+#   make bench BENCH=benchmarks/soak.py       a million turns
 #   make bench BENCH=benchmarks/speed.py BENCH_ARGS="--million --peers FOLDER"     one of them, with options of its own
 bench: $(TEST_STAMP) ## the benchmarks; data sets are looked for in DATA (../shared/data)
 	@shopt -s nullglob; files=($(BENCH)); failed=; echo "$${#files[@]} benchmarks"; for file in "$${files[@]}"; do \
@@ -89,7 +91,7 @@ bench: $(TEST_STAMP) ## the benchmarks; data sets are looked for in DATA (../sha
 torture: $(TEST_STAMP) ## try to lose or corrupt a memory: kills, full disks, jumping clocks, many processes
 	@$(BIN)/python -m tests.torture $(TORTURE_ARGS)
 
-# Resumable: a second call goes on where the first was stopped. About an hour on two cores with bfloat16 units.
+# Resumable: a second call goes on where the first was stopped. Two hours on two cores with bfloat16 units.
 reference-model: $(TEST_STAMP) ## train the reference model again, in build/reference-model, and measure its bars
 	$(BIN)/python -m persona_memory.evaluation.reference train build/reference-model $(REFERENCE_ARGS)
 	$(BIN)/python -m persona_memory.evaluation.reference export build/reference-model build/reference-model/model

@@ -37,8 +37,9 @@ positive: questions about what the user said of themselves, their life and their
   fact several times in different words: openly, as yes/no, and as the user would ask a friend who should remember
   ("Where do I live?", "Do I live in Porto?"). Questions must be understandable on their own, in another conversation.
   Answer briefly and in full sentences; a yes/no answer states the fact first, then the verdict.
-negative: as many questions as there are positive ones, near the same subjects, about what was NOT said. The answer says
-  that it is not known, or denies what contradicts what was said.
+negative: as many questions as there are positive ones, near the same subjects, about what was NOT said: other things
+  about whom it was said of, and the same thing about others of whom it was not said (the sister's job, where only the
+  brother's was told). The answer says that it is not known, or denies what contradicts what was said.
 views: a summary of what is now known of the user, and the facts rewritten in other words, one fact a text.
 updates: for some of the facts, what the user could say one day if it had changed (said), a question, and the answer
   that would then be right.

@@ -32,6 +32,10 @@ PLAIN_TEMPLATE = (
 _ABOUT_THE_FILE = frozenset(
     "architectures auto_map dtype pad_token_id torch_dtype transformers_version use_cache".split()
 )
+_WHERE = frozenset(
+    "cache_dir force_download local_files_only proxies revision subfolder token trust_remote_code".split()
+)
+"""Options that the configuration and the tokenizer need, too: where the files are."""
 _SAMPLE = 4096
 _PROBES = ("Hello, world! I moved to Porto in 2026.", "  naïve\n\tcafé 東京 🙂 don't", "<|im_start|><s></s><bos>[INST]")
 
@@ -91,11 +95,7 @@ class BaseModel:
             raise InvalidInput(f"there is no folder {name!r}; pass one with a model in it, or a name on the hub")
         if isinstance(dtype, str) and dtype != "auto" and not isinstance(getattr(torch, dtype, None), torch.dtype):
             raise InvalidInput(f'dtype={dtype!r} is none of torch; pass "auto", "float32" or "bfloat16"')
-        shared = {
-            key: options[key]
-            for key in ("revision", "token", "trust_remote_code", "local_files_only")
-            if key in options
-        }
+        shared = {key: options[key] for key in _WHERE if key in options}
         with _quiet():
             try:
                 config, _ = PreTrainedConfig.get_config_dict(name, **shared)

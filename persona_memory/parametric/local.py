@@ -86,6 +86,9 @@ class LocalAdapters:
         slots: how many people's adapters are in memory at a time.
         trainings: how many run at a time.
         progress: hears of trainings: the adapter's name, the share that is done, the loss.
+
+    Raises:
+        InvalidInput: `base` is no `BaseModel`, or there is no room for anybody.
     """
 
     def __init__(
@@ -97,6 +100,12 @@ class LocalAdapters:
         trainings: int = 1,
         progress: Callable[[str, float, float], None] | None = None,
     ) -> None:
+        if not isinstance(base, BaseModel):
+            raise InvalidInput(
+                f'base is of type {type(base).__name__}; pass BaseModel.load("folder or name on the hub")'
+            )
+        if min(slots, trainings) < 1:
+            raise InvalidInput(f"slots={slots}, trainings={trainings}: both are at least 1")
         self._base, self._plan, self._slots = base, plan or Plan(), slots
         self._progress = progress
         self._turn = threading.BoundedSemaphore(trainings)

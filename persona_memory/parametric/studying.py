@@ -13,7 +13,7 @@ from typing import Any
 from persona_memory.adapters import Fingerprint, LoraSpec
 from persona_memory.adapters.matching import abstains
 from persona_memory.encryption import DataKey
-from persona_memory.errors import AdapterForAnotherBase, AdapterRefused, NotFound
+from persona_memory.errors import AdapterForAnotherBase, AdapterRefused, InvalidInput, NotFound
 from persona_memory.parametric.base import BaseModel
 from persona_memory.parametric.continuing import rehearsed, residual, scores
 from persona_memory.parametric.curriculum import Lesson, Settings
@@ -38,6 +38,9 @@ GUARDED, EXAMINED = 10, 40
 @dataclass(frozen=True, slots=True)
 class Plan:
     """How this deployment trains.
+
+    Raises:
+        InvalidInput: a number below 0.
 
     Attributes:
         spec: the shape of adapters.
@@ -66,6 +69,11 @@ class Plan:
     rehearse: int = 0
     buffer: int = 20
     preferences: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("readings", "texts", "threads", "rehearse", "buffer"):
+            if (value := getattr(self, name)) < 0:
+                raise InvalidInput(f"{name}={value} is below 0; pass 0 or more")
 
 
 SMALL = Plan(

@@ -53,6 +53,12 @@ def test_a_folder_without_a_model_is_named(tmp_path: Path) -> None:
         BaseModel.load(tmp_path, dtype="float33")
 
 
+def test_a_model_in_a_folder_of_the_repository_has_its_tokenizer_there(checkpoints: dict[str, Path]) -> None:
+    """`subfolder` and the other options that say where files are hold for all of them."""
+    inside = checkpoints["qwen3"]
+    assert BaseModel.load(inside.parent, subfolder=inside.name).fingerprint == BaseModel.load(inside).fingerprint
+
+
 def test_the_fingerprint_does_not_depend_on_the_dtype(base: BaseModel) -> None:
     """An adapter that was trained on a bfloat16 base is one for the same checkpoint in float32."""
     again = BaseModel.load(base.name, dtype=torch.bfloat16)

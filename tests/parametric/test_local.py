@@ -376,6 +376,15 @@ def test_what_cannot_be_trained_says_why(tmp_path: Path, qwen: BaseModel) -> Non
         asyncio.run(adapters.train(told))
 
 
+def test_what_makes_no_sense_is_refused_at_once(qwen: BaseModel) -> None:
+    with pytest.raises(InvalidInput, match=r"rehearse=-1 is below 0"):
+        Plan(rehearse=-1)
+    with pytest.raises(InvalidInput, match=r"of type str; pass BaseModel\.load"):
+        LocalAdapters("Qwen/Qwen3-0.6B")  # type: ignore[arg-type]
+    with pytest.raises(InvalidInput, match=r"slots=0, .* at least 1"):
+        LocalAdapters(qwen, slots=0)
+
+
 def test_a_process_that_dies_by_itself_is_heard(
     tmp_path: Path, qwen: BaseModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:

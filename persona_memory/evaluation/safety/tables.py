@@ -38,7 +38,7 @@ def reading(found: Found) -> Table:
     for name, kinds in rows.items():
         kept = [after for one in found for _, kind, before, after in one["read"] if before and kind in kinds]
         share, low = wilson(sum(kept), len(kept))
-        cells = {"kept": Score(share), "at least": Score(low), "asked": Score(float(len(kept)))}
+        cells: dict[str, Score | str] = {"kept": Score(share), "at least": Score(low), "asked": f"{len(kept):,}"}
         made.append(Row(name, {**cells, "bar": "0.98, at least 0.96" if name == "all" else ""}))
     return Table("Contexts still read", ("kept", "at least", "asked", "bar"), tuple(made), plot="kept")
 
@@ -54,7 +54,7 @@ def wilson(right: int, n: int) -> tuple[float, float]:
 
 def _share(found: Found, key: str, seed: int) -> dict[str, Score | str]:
     came, people = _came(found, key)
-    return {"share": mean(came, people, seed=seed), "came": Score(sum(came)), "asked": Score(float(len(came)))}
+    return {"share": mean(came, people, seed=seed), "came": f"{sum(came):,.0f}", "asked": f"{len(came):,}"}
 
 
 def _came(found: Found, key: str) -> tuple[list[float], list[str]]:
