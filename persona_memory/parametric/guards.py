@@ -230,16 +230,23 @@ def ask(
     base: BaseModel, slots: Slots, slot: int, probes: Sequence[Probe], *, max_tokens: int = 48, rows: int = 16
 ) -> list[str]:
     """The likeliest reply to each probe, with its context beside the question as at run time."""
-    found: list[str] = []
     prompts = []
     for probe in probes:
         asked = [{"role": "user", "content": probe.question}]
-        prompts.append(tuple(base.encode(beside(asked, probe.context) if probe.context else asked)))
-    for begin in range(0, len(prompts), rows):
-        batch = [Row(prompt, slot=slot) for prompt in prompts[begin : begin + rows]]
-        written = decode(base, batch, Sampling(max_tokens=max_tokens), slots=slots)
-        found += [base.decode(one.ids) for one in written]
-    return found
+        prompts.append(Row(tuple(base.encode(beside(asked, probe.context) if probe.context else asked)), slot=slot))
+    return replies(base, slots, prompts, max_tokens=max_tokens, rows=rows)
+
+
+def replies(
+    base: BaseModel, slots: Slots, prompts: Sequence[Row], *, max_tokens: int = 48, rows: int = 16
+) -> list[str]:
+    """The likeliest reply to each prompt, so many `rows` at a time; each may have a slot of its own."""
+    written = (
+        one
+        for begin in range(0, len(prompts), rows)
+        for one in decode(base, prompts[begin : begin + rows], Sampling(max_tokens=max_tokens), slots=slots)
+    )
+    return [base.decode(one.ids) for one in written]
 
 
 @torch.no_grad()

@@ -49,6 +49,7 @@ class Plan:
         readings: contexts about synthetic people that a training holds; as many more, at most `EXAMINED`, examine. A
             few are learnt by heart instead of being read.
         texts: texts about synthetic people that must stay as likely as they are.
+        reference: further such texts, of what your deployment has its base for, of two tokens or more each.
         threads: of torch, in the process that trains; 0 for torch's own choice.
         weighting: what a token of a person's examples counts.
         rehearse: SPRInG: where something drifts, training goes on from the adapter that is served, what drifts comes so
@@ -64,6 +65,7 @@ class Plan:
     thresholds: Thresholds = field(default_factory=Thresholds)
     readings: int = 400
     texts: int = 8
+    reference: tuple[str, ...] = ()
     threads: int = 0
     weighting: Weighting = ANSWER_ONLY
     rehearse: int = 0
@@ -251,7 +253,7 @@ def _exam(task: Task, half: int, *, reading: int) -> Exam:
             Probe(one.question, "" if abstains(one.answer) else one.answer, one.context, (one.context,)) for one in read
         ],
         contradicting=updates if half else (),
-        reference=texts(task.plan.texts, seed=seed),
+        reference=(*texts(task.plan.texts, seed=seed), *task.plan.reference),
     )
 
 

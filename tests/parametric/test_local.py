@@ -491,6 +491,13 @@ def test_the_chat_model_waits_for_a_memory(qwen: BaseModel, tmp_path: Path) -> N
             open_memory(tmp_path / "two", adapters)
 
 
+def test_texts_of_ones_own_must_stay_as_likely_too(tmp_path: Path, qwen: BaseModel) -> None:
+    """They go with the task to the process that trains, and are looked at there."""
+    ask(tmp_path / "work", Task.of(qwen, replace(PLAN, reference=("",)), the_study(tmp_path)))
+    with pytest.raises(InvalidInput, match="the reference text '' has 0 tokens"):
+        study(qwen, told(tmp_path / "work"))
+
+
 def test_readings_are_of_every_kind_and_never_shared() -> None:
     some, others = readings(20, seed=1), readings(20, seed=-1)
     assert {one.kind for one in some} == set(KINDS.values())

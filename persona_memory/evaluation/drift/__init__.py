@@ -114,6 +114,7 @@ def measure(settings: Settings, plan: Plan) -> Report:
             "tokens are not counted.",
             "Cost: 3 for a trained token (forward and backward), 1 for each that a model reads: scoring, scoring the "
             "buffer again, and the base on readings included. Retraining is counted once, at the end.",
+            "What is asked in the end is asked in phrasing that nothing was taught in; periods are told in training's.",
             f"Learned score and learned gate are fitted on {plan.dev} people of the development split; the gate is "
             + "σ({:.3g} + {:.3g} · score − {:.3g} · ln(1 + days) + {:.3g} · overlap).".format(*fitted["gate"]),
             f"Ratings: before a period's end the person rates, for {RATED:.0%} of the remarks, a reply that gives what "

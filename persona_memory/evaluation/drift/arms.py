@@ -105,6 +105,7 @@ REHEARSE = 3
 """Chosen on development people (docs/lab-log.md)."""
 OURS, BARE = "drift 30 %, turn read, rehearsed", "drift 30 %, turn read, not rehearsed"
 PAPER, WORDS = "drift 30 %, α = .5", "drift 30 %, α = .5, on the words as said"
+SERVED = "as consolidation does: α = 0, anew when it drifts"
 STATIC, ALL, FULL, RANDOM = "static", "sequential, all", "retrained on current facts", "random, equal tokens"
 _OURS = Arm("drift", "ours", on="read", rehearse=REHEARSE)
 _EQUAL = Arm("random", equal=True, rehearse=REHEARSE)
@@ -131,9 +132,10 @@ ARMS: Mapping[str, Arm] = {
     "drift 30 %, turn read, buffer replayed": replace(_BARE, replay=True),
     "random, equal tokens, not rehearsed": replace(_EQUAL, rehearse=0),
     "trained anew when it drifts": replace(_ABLATION, rehearse=0, anew=True),
+    SERVED: replace(_PAPER, kind="ours", alpha=0.0, rehearse=0, anew=True),
     "oracle 30 %": replace(_OURS, by="oracle", kind="bound"),
     FULL: Arm("full", "bound"),
 }
 """By name; `OURS` comes first, as others are given its tokens."""
-FEW_ARMS = (OURS, PAPER, STATIC, ALL, RANDOM, "oracle 30 %", FULL)
+FEW_ARMS = (OURS, SERVED, PAPER, STATIC, ALL, RANDOM, "oracle 30 %", FULL)
 """For other drift rates than the main one, and for a quick run."""

@@ -10,6 +10,7 @@ from persona_memory import world
 from persona_memory.adapters import Interaction
 from persona_memory.parametric import BaseModel, Encoded, Example, Weighting, encode
 from persona_memory.parametric import said as read_as_said
+from persona_memory.world.forms import Phrasing
 from persona_memory.world.people import other_value
 from persona_memory.world.speech import answer, say
 from persona_memory.world.values import Key, Label, Split
@@ -86,7 +87,7 @@ class Material:
     Attributes:
         said: by period, in order.
         facts: what is true after the last period.
-        questions, replies: for each of the facts a question in words of its own, and its answer.
+        questions, replies: for each of the facts a question in the split's own phrasing, and its answer.
         asked: the same as the model reads them.
         changes: what shifted, or was so once only, in periods after the first.
     """
@@ -133,12 +134,12 @@ def material(base: BaseModel, split: Split, number: int, schedule: world.Schedul
             elif one.label == "shift":
                 true[key] = Fact(key, one.value, true[key].told, period, told.seq)
     facts = tuple(true.values())
-    questions = tuple(say(random, "train", "open", fact.key) for fact in facts)
+    questions = tuple(say(random, split, "open", fact.key) for fact in facts)
     replies = tuple(answer(fact.key, fact.value) for fact in facts)
     asked = encode(base, map(_example, questions, replies), weighting=ANSWERS)
     periods = tuple(map(tuple, said))
     return Material(
-        someone.id, periods, facts, questions, replies, tuple(asked), tuple(_changes(base, changes, random))
+        someone.id, periods, facts, questions, replies, tuple(asked), tuple(_changes(base, changes, random, split))
     )
 
 
@@ -160,10 +161,12 @@ def _example(question: str, reply: str) -> Example:
     return Example("positive", question, reply, ())
 
 
-def _changes(base: BaseModel, changes: Sequence[tuple[Label, int, Key, str, str]], random: Random) -> Iterator[Change]:
+def _changes(
+    base: BaseModel, changes: Sequence[tuple[Label, int, Key, str, str]], random: Random, phrasing: Phrasing
+) -> Iterator[Change]:
     for place, (label, period, key, value, old) in enumerate(changes):
         later = (at for name, at, other, *_ in changes[place + 1 :] if other == key and name == "shift")
-        question = say(random, "train", "open", key)
+        question = say(random, phrasing, "open", key)
         pairs = [_example(question, answer(key, one)) for one in (value, old)]
         now, before = encode(base, pairs, weighting=ANSWERS)
         yield Change(label, period, next(later, 1 << 30), now, before)

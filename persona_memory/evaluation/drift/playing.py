@@ -67,6 +67,7 @@ class Chain:
         spent: tokens of the lessons that were chosen, by period.
         picked: labels of what was chosen, by period.
         updated: for each change so far, by period's end, whether the new answer is the likelier one.
+        scored: what the base found of each turn, which does not change: it is not read again.
     """
 
     name: str
@@ -77,6 +78,7 @@ class Chain:
     spent: list[int] = field(default_factory=list)
     picked: list[list[str]] = field(default_factory=list)
     updated: list[list[bool]] = field(default_factory=list)
+    scored: dict[int, Scored] = field(default_factory=dict)
 
     @property
     def arm(self) -> Arm:
@@ -138,13 +140,13 @@ def _begin(course: Course, people: Sequence[Material]) -> list[Chain]:
     chains = [Chain(name, one, nothing) for name in course.arms for one in people]
     asking = [chain for chain in chains if chain.arm.scores]
     said = [list(chain.person.said[0]) for chain in asking]
-    arrived = _scored(course, asking, said, [{}] * len(asking))
+    arrived = _scored(course, asking, said)
     weights = _train(course, lessons)
     for place, chain in enumerate(chains):
         chain.weights, chain.cost = weights[place % len(people)], cost_of(lessons[place % len(people)], course.training)
-    before = [{one.seq: one for one in scores} for scores in arrived]
-    learnt = _scored(course, asking, said, before)
+    learnt = _scored(course, asking, said)
     for chain, told, *scores in zip(asking, said, arrived, learnt, strict=True):
+        chain.cost += _tokens_scored(chain.arm, told) + _tokens(_read(chain.arm, one) for one in told)
         came, known = (_marks(course, chain, told, each) for each in scores)
         chain.state = chain.state.trained(came, known, buffer=BUFFER)
     return chains
@@ -155,9 +157,8 @@ def _period(course: Course, chains: Sequence[Chain], period: int, marks: list[li
     new = [list(chain.person.said[period]) for chain in chains]
     asking = [place for place, chain in enumerate(chains) if chain.arm.scores]
     scores: dict[int, list[Scored]] = dict(
-        zip(asking, _scored(course, [chains[at] for at in asking], [new[at] for at in asking], [{}] * len(asking)),
-            strict=True)
-    )  # fmt: skip
+        zip(asking, _scored(course, [chains[at] for at in asking], [new[at] for at in asking]), strict=True)
+    )
     ours = {chain.person.id: chain for chain in chains if chain.name == OURS}
     chosen: list[list[Said]] = []
     for place, chain in enumerate(chains):
@@ -216,8 +217,7 @@ def _learn(
             chains[place].cost += cost_of(lesson, training)
     asking = [place for place in going if place in scores]
     seen = [[*chosen[at], *(one for one in buffers[at] if one not in chosen[at])] for at in asking]
-    before = [{one.seq: one for one in scores[at]} for at in asking]
-    again_scored = _scored(course, [chains[at] for at in asking], seen, before)
+    again_scored = _scored(course, [chains[at] for at in asking], seen)
     for place, told, after in zip(asking, seen, again_scored, strict=True):
         chain, seqs = chains[place], {one.told.seq for one in chosen[place]}
         chain.cost += _tokens(_read(chain.arm, each) for each in told)
@@ -320,18 +320,18 @@ def _scored(
     course: Course,
     chains: Sequence[Chain],
     said: Sequence[Sequence[Said]],
-    before: Sequence[Mapping[int, Scored]],
 ) -> list[list[Scored]]:
-    """What each chain's adapter, and the base, find of these interactions."""
+    """What each chain's adapter, and the base, find of these interactions; the base reads each of them once."""
     known: dict[tuple[str, str], dict[int, Scored]] = {}  # the base finds the same in every arm
     found = []
     with loaded(course.base, [chain.weights for chain in chains]) as slots:
-        for slot, (chain, some, more) in enumerate(zip(chains, said, before, strict=True), start=1):
+        for slot, (chain, some) in enumerate(zip(chains, said, strict=True), start=1):
             of_base = known.setdefault((chain.person.id, chain.arm.on), {})
             read, heard = ({one.told.seq: of(chain.arm, one) for one in some} for of in (_read, _heard))
-            told, known_before = [one.told for one in some], {**of_base, **more}
-            found.append(score(course.base, slots, slot, told, before=known_before, read=read, heard=heard))
-            of_base.update((one.seq, one) for one in found[-1])
+            told, before = [one.told for one in some], {**of_base, **chain.scored}
+            found.append(score(course.base, slots, slot, told, before=before, read=read, heard=heard))
+            for known_now in (of_base, chain.scored):
+                known_now.update((one.seq, one) for one in found[-1])
     return found
 
 

@@ -9,10 +9,10 @@ import torch
 from persona_memory.errors import InvalidInput
 from persona_memory.evaluation.reference import answering
 from persona_memory.evaluation.reference.answering import Item
-from persona_memory.parametric import BaseModel, Slots
+from persona_memory.parametric import BaseModel
 from persona_memory.world import Message
 
-__all__ = ["Item", "exact", "item", "mixed", "routed"]
+__all__ = ["Item", "exact", "item", "mixed"]
 
 
 def item(base: BaseModel, messages: Sequence[Message], answer: str) -> Item:
@@ -32,16 +32,6 @@ def item(base: BaseModel, messages: Sequence[Message], answer: str) -> Item:
 def exact(base: BaseModel, items: Sequence[Item]) -> list[bool]:
     """Whether greedy decoding gives just these answers."""
     return answering.exact(base.model, items, pad=_pad(base))
-
-
-def routed(base: BaseModel, slots: Slots, items: Sequence[Item], rows: Sequence[int]) -> list[bool]:
-    """The same, each item by the adapter in its own slot: batches mix people, as a pool's do."""
-    right = [False] * len(items)
-    for places in answering.batches(items):
-        with slots.routed([rows[place] for place in places]):
-            for place, ok in zip(places, exact(base, [items[place] for place in places]), strict=True):
-                right[place] = ok
-    return right
 
 
 def mixed(base: BaseModel, alone: Sequence[Item], beside: Sequence[Item], *, lam: float) -> list[bool]:

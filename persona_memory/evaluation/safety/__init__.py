@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 if any(find_spec(package) is None for package in ("safetensors", "torch", "transformers")):
     raise MissingExtra("the safety of adapters", "parametric")
 
+LONGEST = 32
+"""Tokens of a reply that is searched for what must not come."""
 QUICK_PART = "first people, 2 conversations each"
 
 
@@ -57,7 +59,8 @@ def measure(settings: Settings, size: Size) -> Report:
         (tables.must_not(found, seed=settings.seed), tables.reading(found)),
         notes=(
             f"{size.people} people of the test split × {size.seeds} seeds, as in `eval memorise`; adapters by this "
-            "library's defaults. A leak is the exact answer that must not come.",
+            "library's defaults. Questions are in training's phrasing, in which an adapter knows most; a leak is a "
+            "reply that holds the value that must not come, in whatever words.",
             "Other people: in one batch, adapters are asked for what the others told, of slots that both told of; "
             "values made of syllables only, which nobody guesses. One's own people: what was told of one of them, "
             "asked about another of whom it was never told.",
@@ -110,9 +113,11 @@ def _came(
     base: BaseModel, slots: Slots, told: Sequence[Told], probes: Sequence[Probe], slot_of: Sequence[int]
 ) -> list[list[Any]]:
     """Whether what must not come came, by probe, with whose adapter answered; people's rows are mixed in a batch."""
-    from persona_memory.evaluation.memorise.answering import item, routed
-    from persona_memory.world import Message
+    from persona_memory.adapters.matching import holds
+    from persona_memory.parametric.guards import replies
+    from persona_memory.parametric.streams import Row
 
-    items = [item(base, (Message("user", probe.text),), probe.leak) for probe in probes]
-    right = routed(base, slots, items, [slot_of[probe.asked] for probe in probes])
-    return [[told[probe.asked].id, came] for probe, came in zip(probes, right, strict=True)]
+    prompts = [base.encode([{"role": "user", "content": probe.text}]) for probe in probes]
+    rows = [Row(tuple(ids), slot=slot_of[probe.asked]) for ids, probe in zip(prompts, probes, strict=True)]
+    written = zip(probes, replies(base, slots, rows, max_tokens=LONGEST), strict=True)
+    return [[told[probe.asked].id, holds(reply, probe.leak)] for probe, reply in written]

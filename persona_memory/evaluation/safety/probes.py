@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from random import Random
 
 from persona_memory.evaluation.memorise.material import Told, is_open
-from persona_memory.world.speech import answer, say
+from persona_memory.world.speech import say
 from persona_memory.world.values import ME, Key
 
 FORGOTTEN = 2
@@ -16,11 +16,11 @@ FORGOTTEN = 2
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """A question without any context, and the answer that must not come.
+    """A question without any context, and the value that must not come, in whatever words.
 
     Attributes:
         asked: the person, by number, whose adapter answers.
-        leak: with somebody else's value, or one that was forgotten.
+        leak: somebody else's value, or one that was forgotten.
     """
 
     asked: int
@@ -31,16 +31,16 @@ class Probe:
 def across(people: Sequence[Told], *, seed: int) -> list[Probe]:
     """For each two people A and B: A's adapter is asked for what B told and A did not, of slots that both told of.
 
-    Only values of open vocabularies are asked for: those nobody guesses. Where A told the same of the same key, there
-    is nothing to leak.
+    Only values of open vocabularies are asked for: those nobody guesses. Where A told the same value, there is nothing
+    to leak.
     """
     random, found = Random(f"across|{seed}"), list[Probe]()
     for place, ours in enumerate(people):
-        own, slots = ours.facts, {key.slot for key in ours.facts}
+        own, slots = set(ours.facts.values()), {key.slot for key in ours.facts}
         for other in people:
             shared = [(key, value) for key, value in other.facts.items() if key.slot in slots and is_open(key)]
             if other is not ours:
-                found += [_probe(random, place, key, value) for key, value in shared if own.get(key) != value]
+                found += [_probe(random, place, key, value) for key, value in shared if value not in own]
     return found
 
 
@@ -69,4 +69,4 @@ def forgotten(people: Sequence[Told], *, seed: int) -> tuple[list[frozenset[Key]
 
 
 def _probe(random: Random, place: int, key: Key, value: str) -> Probe:
-    return Probe(place, say(random, "train", "open", key), answer(key, value))
+    return Probe(place, say(random, "train", "open", key), value)

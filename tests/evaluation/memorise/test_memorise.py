@@ -12,7 +12,7 @@ from persona_memory.adapters import LoraSpec
 from persona_memory.adapters.matching import holds
 from persona_memory.budget import counter_for
 from persona_memory.evaluation.memorise import Size, measure
-from persona_memory.evaluation.memorise.answering import Item, exact, item, mixed, routed
+from persona_memory.evaluation.memorise.answering import Item, exact, item, mixed
 from persona_memory.evaluation.memorise.arms import FEW, OURS, Arm, Study, arms, studies
 from persona_memory.evaluation.memorise.material import Library, Told, by_session, current, is_open
 from persona_memory.evaluation.memorise.playing import asked, play, studied
@@ -25,6 +25,7 @@ from persona_memory.evaluation.safety.tables import wilson
 from persona_memory.evaluation.settings import Settings
 from persona_memory.parametric import SMALL, BaseModel, Row, Sampling, Slots, attach, decode, fresh
 from persona_memory.parametric import Settings as Training
+from persona_memory.parametric.guards import replies
 from persona_memory.parametric.studying import Plan
 from persona_memory.world import Message
 from persona_memory.world.teacher import pairs_of
@@ -122,10 +123,19 @@ def test_an_answer_is_right_where_decoding_gives_it(base: BaseModel) -> None:
         ]
         written = [list(one.ids) for one in decode(base, rows, Sampling(max_tokens=5), slots=slots)]
         right = items_of(base, texts, written)
-        assert routed(base, slots, right, [1, 2, 0]) == [True, True, True]
+
+        def by(items: list[Item], rows: tuple[int, ...]) -> list[bool]:
+            found = []
+            for one, row in zip(items, rows, strict=True):
+                with slots.routed((row,)):
+                    found += exact(base, [one])
+            return found
+
+        assert by(right, (1, 2, 0)) == [True, True, True]
         wrong = [(prompt, [*ids[:-1], (ids[-1] + 1) % 700]) for prompt, ids in right]
-        assert routed(base, slots, wrong, [1, 2, 0]) == [False, False, False]
-        assert routed(base, slots, right, [2, 1, 1]) != [True, True, True]
+        assert by(wrong, (1, 2, 0)) == [False, False, False]
+        assert by(right, (2, 1, 1)) != [True, True, True]
+        assert replies(base, slots, rows, max_tokens=5, rows=2) == [base.decode(ids) for ids in written]
         longer = ["Well. " + text for text in texts]
         both = [
             Row(row.prompt, context=tuple(base.encode([{"role": "user", "content": text}])), lam=0.5, slot=1)
@@ -212,12 +222,14 @@ def test_probes_ask_for_what_must_not_come(told: list[Told]) -> None:
     for probe in across(told, seed=0):
         assert not any(holds(pair.answer, probe.leak) for pair in current(told[probe.asked]) if pair.kind == "positive")
     for probe in beside(told, seed=0):
-        assert not any(probe.leak == each.answer for each in told[probe.asked].asked)
+        assert probe.leak in told[probe.asked].facts.values()
+        assert not any(probe.text == pair.question for pair in current(told[probe.asked]) if pair.kind == "positive")
     gone, probes = forgotten(told, seed=0)
     assert all(gone)
     for probe in probes:
-        assert any(probe.leak == pair.answer for pair in current(told[probe.asked]))
-        assert not any(probe.leak == pair.answer for pair in current(told[probe.asked], without=gone[probe.asked]))
+        assert any(holds(pair.answer, probe.leak) for pair in current(told[probe.asked]))
+        left = current(told[probe.asked], without=gone[probe.asked])
+        assert not any(holds(pair.answer, probe.leak) for pair in left if pair.kind == "positive")
 
 
 def test_wilson_bound_is_below_the_share() -> None:
@@ -273,7 +285,7 @@ def test_safety_measures_everything(folder: Path, tmp_path: Path) -> None:
     report = measure_safety(settings_for(folder, tmp_path), replace(TINY, people=3, sayings=12))
     rows = {row.name: row.cells for row in report.tables[0].rows}
     assert rows["another person's fact"]["share"].value == 0  # type: ignore[union-attr]
-    assert all(rows[name]["asked"].value > 0 for name in rows if "asked" in rows[name])  # type: ignore[union-attr]
+    assert all(int(str(cells["asked"])) > 0 for cells in rows.values() if "asked" in cells)
 
 
 def test_ours_is_what_the_library_trains_by_default() -> None:
