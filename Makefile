@@ -21,7 +21,7 @@ BENCH ?= $(filter-out benchmarks/soak.py benchmarks/comparison.py,$(sort $(wildc
 BENCH_ARGS ?=
 REFERENCE_ARGS ?=
 TORTURE_ARGS ?=
-SWEEPS ?= memorise safety drift meta
+SWEEPS ?= reference memorise safety drift meta knowledge
 SWEEP_ARGS ?=
 REPORTS ?= build/reports
 

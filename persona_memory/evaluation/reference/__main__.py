@@ -29,6 +29,11 @@ def train_command(
         int, typer.Option(help="May be changed on the way, as long as the rate has not begun to fall.")
     ] = (DEFAULT.steps),
     decay: Annotated[float, typer.Option(help="Share of the steps in which the learning rate falls.")] = DEFAULT.decay,
+    varied: Annotated[int, typer.Option(help="Further steps, in more varied frames.")] = DEFAULT.varied,
+    again: Annotated[
+        float, typer.Option(help="The rate that these begin at, as a share of the first.")
+    ] = DEFAULT.again,
+    varied_decay: Annotated[float, typer.Option(help="Share of these in which the rate falls.")] = DEFAULT.varied_decay,
     optimizer: Annotated[Literal["muon", "adamw"], typer.Option()] = "muon",
     dtype: Annotated[Literal["float32", "bfloat16"], typer.Option(help="bfloat16 pays where the processor has it.")] = (
         DEFAULT.dtype
@@ -43,25 +48,27 @@ def train_command(
     ffn: Annotated[int, typer.Option(help="Width inside the feed-forward layers.")] = DEFAULT.ffn,
     compiled: Annotated[bool, typer.Option(help="Fuse operations; needs a C++ compiler.")] = DEFAULT.compiled,
     seed: Annotated[int, typer.Option()] = DEFAULT.seed,
+    device: Annotated[str, typer.Option(help="cpu, or cuda where there is one: minutes instead of hours.")] = "cpu",
     threads: Annotated[int, typer.Option(help="Of torch: another number sums in another order.")] = 2,
 ) -> None:
     """Train the reference model. A run that was interrupted goes on from its last checkpoint."""
     torch.set_num_threads(threads)
     recipe = replace(
-        DEFAULT, steps=steps, decay=decay, optimizer=optimizer, dtype=dtype, matrix_lr=matrix_lr, lr=lr, batch=batch,
-        plain=plain, hidden=hidden, layers=layers, heads=heads, ffn=ffn, compiled=compiled, seed=seed,
+        DEFAULT, steps=steps, decay=decay, varied=varied, again=again, varied_decay=varied_decay, optimizer=optimizer,
+        dtype=dtype, matrix_lr=matrix_lr, lr=lr, batch=batch, plain=plain, hidden=hidden, layers=layers, heads=heads,
+        ffn=ffn, compiled=compiled, seed=seed,
     )  # fmt: skip
     folder.mkdir(parents=True, exist_ok=True)
     codes = coder(tokenizer_in(folder, vocabulary=recipe.vocabulary))
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True)) as progress:
-        bar = progress.add_task("training", total=recipe.steps)
+        bar = progress.add_task("training", total=recipe.end)
 
         def watch(entry: dict[str, Any]) -> None:
             shown = f"loss {entry['loss']:.3f}, answers' tokens right {entry['answer_tokens_right']:.3f}"
             progress.update(bar, completed=entry["step"], description=shown)
 
-        train(recipe, codes, folder, watch=watch)
+        train(recipe, codes, folder, device=device, watch=watch)
 
 
 @app.command("export")

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from persona_memory.evaluation.progress import Watch
 from persona_memory.evaluation.reference.answering import Item, exact, item, log_likelihoods, question
 from persona_memory.evaluation.reference.rows import Coder
 from persona_memory.evaluation.report import Row, Score, Table
-from persona_memory.evaluation.statistics import mean
+from persona_memory.evaluation.statistics import difference, mean
 from persona_memory.world.contexts import interaction_pair, pair, scene
 from persona_memory.world.forms import Phrasing
 from persona_memory.world.frozen import SEED
@@ -38,18 +36,18 @@ def in_context(
     rows = []
     for kind in watch.track(KINDS, "questions in context", total=len(KINDS)):
         cells: dict[str, Score | str] = {"bar": f"{BARS[kind]:.2f}" if kind in BARS else ""}
-        rare: list[bool] = []
+        right: dict[str, list[float]] = {}
         for name, phrasing in phrasings.items():
             scenes = [scene(kind, SEED + place, split=split, phrasing=phrasing) for place in range(count)]
-            right = exact(model, [item(codes, one) for one in scenes], pad=codes.pad)
-            cells[name] = mean(np.array(right, dtype=float))
+            right[name] = [float(ok) for ok in exact(model, [item(codes, one) for one in scenes], pad=codes.pad)]
+            cells[name] = mean(right[name])
             if phrasing == "train":
-                rare = [ok for ok, one in zip(right, scenes, strict=True) if _held_out(one.question)]
-        cells["held-out values"] = mean(np.array(rare, dtype=float))
+                rare = [ok for ok, one in zip(right[name], scenes, strict=True) if _held_out(one.question)]
+                cells["held-out values"] = mean(rare)
+        cells["new less seen"] = difference(right["new phrasing"], right["seen phrasing"])
         rows.append(Row(kind, cells))
-    return Table(
-        "With the conversation in context", (*phrasings, "held-out values", "bar"), tuple(rows), plot="seen phrasing"
-    )
+    columns = (*phrasings, "new less seen", "held-out values", "bar")
+    return Table("With the conversation in context", columns, tuple(rows), plot="seen phrasing")
 
 
 def _held_out(asked: Question) -> bool:
@@ -77,7 +75,7 @@ def without_context(model: Any, codes: Coder, *, count: int, split: Split = "tes
         ("share", "bar"),
         (
             Row("chooses the right yes/no question of two", {"share": mean(chosen), "bar": ".45 to .55"}),
-            Row("abstains from an open question", {"share": mean(np.array(abstained, dtype=float)), "bar": "0.95"}),
+            Row("abstains from an open question", {"share": mean([float(one) for one in abstained]), "bar": "0.95"}),
             Row("finds a fact likelier than nonsense", {"share": mean(_beats(told, nonsense))}),
         ),
     )

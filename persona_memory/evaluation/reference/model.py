@@ -7,13 +7,18 @@ from typing import Any, Literal
 
 import torch
 
+from persona_memory.world.forms import Phrasing
+
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
     """Everything that decides the reference model's weights, with the number of threads that torch sums with.
 
     Attributes:
-        steps: optimiser's steps; the learning rate warms up over `warmup` of them and falls to 0 in the last `decay`.
+        steps: optimiser's steps in training's frames; the learning rate warms up over `warmup` of them and falls to 0
+            in the last `decay`.
+        varied: further steps, in varied frames: a warm restart (arXiv 1608.03983) at `again` of the rate, with fresh
+            optimisers; it falls to 0 in the last `varied_decay` of them.
         length: tokens of a row; batch: rows of a step.
         plain: in this many first steps all is said in plain frames, and rows have `plain_length` tokens.
         people: how many training people the world has.
@@ -24,6 +29,9 @@ class Recipe:
     """
 
     steps: int = 7000
+    varied: int = 3200
+    again: float = 0.5
+    varied_decay: float = 0.8
     batch: int = 16
     length: int = 352
     people: int = 2000
@@ -43,9 +51,23 @@ class Recipe:
     decay: float = 0.47
     seed: int = 0
 
+    @property
+    def end(self) -> int:
+        """Steps in all."""
+        return self.steps + self.varied
+
+    def phrasing(self, step: int) -> Phrasing:
+        """The frames of a step, counted from 0."""
+        return "plain" if step < self.plain else "train" if step < self.steps else "varied"
+
     def rate(self, step: int) -> float:
         """The share of the full learning rate at a step, counted from 0."""
-        left = (self.steps - step) / max(1.0, self.decay * self.steps)
+        if step < self.steps:
+            return self._cycle(step, self.steps, self.decay)
+        return self.again * self._cycle(step - self.steps, self.varied, self.varied_decay)
+
+    def _cycle(self, step: int, steps: int, decay: float) -> float:
+        left = (steps - step) / max(1.0, decay * steps)
         return min(1.0, (step + 1) / self.warmup, left)
 
 

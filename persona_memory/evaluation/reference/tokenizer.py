@@ -33,14 +33,15 @@ def tokenizer_in(folder: Path, *, vocabulary: int = VOCABULARY) -> Any:
 def train_tokenizer(*, people: int = 100, dialogues: int = 400, vocabulary: int = VOCABULARY) -> Any:
     """A `PreTrainedTokenizerFast` trained on this many dialogues; the same on every machine.
 
-    A space goes before every message, so that a word is the same token wherever it stands.
+    A space goes before every message, so that a word is the same token wherever it stands, and is taken off again from
+    what is decoded.
     """
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
 
     bare = Tokenizer(models.BPE())
     bare.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
-    bare.decoder = decoders.ByteLevel()
+    bare.decoder = decoders.Sequence([decoders.ByteLevel(), decoders.Strip(" ", 1, 0)])
     trainer = trainers.BpeTrainer(
         vocab_size=vocabulary,
         special_tokens=[PAD, BEGIN, END, *ROLES.values()],

@@ -62,6 +62,7 @@ def train(
     folder: Path,
     *,
     until: int | None = None,
+    device: str = "cpu",
     every: int = EVERY,
     watch: Callable[[dict[str, Any]], None] = print,
 ) -> Any:
@@ -70,6 +71,7 @@ def train(
     Args:
         folder: for `checkpoint.pt` and `log.jsonl`.
         until: stop after this step, with a checkpoint; None trains to the end.
+        device: torch's name for it; each kind of device sums in an order of its own, and ends at weights of its own.
         every: steps between two checkpoints and log entries.
         watch: hears each log entry.
 
@@ -79,25 +81,22 @@ def train(
     if recipe.compiled and not any(map(shutil.which, (os.environ.get("CXX", "g++"), "clang++"))):
         raise InvalidInput("a compiled run needs a C++ compiler (g++ or clang++): install one, or pass --no-compiled")
     folder.mkdir(parents=True, exist_ok=True)
-    model = build(recipe)
+    model = build(recipe).to(device)
     optimizers = Optimizers(model, recipe)
     done, tokens = _resume(folder, recipe, model, optimizers)
-    end = recipe.steps if until is None else min(until, recipe.steps)
+    end = recipe.end if until is None else min(until, recipe.end)
     if recipe.compiled:
         model.model.compile(dynamic=False)
     clock, losses, rights = time.process_time(), list[float](), list[float]()
     for step in range(done, end):
+        if step == recipe.steps:
+            optimizers = Optimizers(model, recipe)
         seeds = [recipe.seed * 10**9 + step * recipe.batch + row for row in range(recipe.batch)]
-        plain = step < recipe.plain
-        ids, weights = batch(
-            codes,
-            seeds,
-            length=recipe.plain_length if plain else recipe.length,
-            people=recipe.people,
-            phrasing="plain" if plain else "train",
-        )
-        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=recipe.dtype == "bfloat16"):
-            loss, right = learn(model, torch.from_numpy(ids), torch.from_numpy(weights))
+        phrasing = recipe.phrasing(step)
+        length = recipe.plain_length if phrasing == "plain" else recipe.length
+        ids, weights = batch(codes, seeds, length=length, people=recipe.people, phrasing=phrasing)
+        with torch.autocast(model.device.type, dtype=torch.bfloat16, enabled=recipe.dtype == "bfloat16"):
+            loss, right = learn(model, torch.from_numpy(ids).to(device), torch.from_numpy(weights).to(device))
         optimizers.step(recipe.rate(step))
         tokens += int((ids != codes.pad).sum())
         losses.append(loss)
@@ -143,7 +142,7 @@ def _resume(folder: Path, recipe: Recipe, model: Any, optimizers: Optimizers) ->
     path = folder / "checkpoint.pt"
     if not path.exists():
         return 0, 0
-    kept = torch.load(path, weights_only=True)
+    kept = torch.load(path, weights_only=True, map_location=model.device)
     if not _goes_on(Recipe(**kept["recipe"]), recipe, kept["step"]):
         raise InvalidInput(f"{str(path)!r} is of another recipe: {kept['recipe']}; remove it, or choose another folder")
     model.load_state_dict(kept["model"])
@@ -153,9 +152,10 @@ def _resume(folder: Path, recipe: Recipe, model: Any, optimizers: Optimizers) ->
 
 def _goes_on(before: Recipe, now: Recipe, done: int) -> bool:
     """Whether both recipes do the same in the steps that are done: a run may be made longer or shorter on the way."""
-    alike = replace(before, steps=now.steps, decay=now.decay, plain=now.plain) == now
+    course = ("steps", "decay", "plain", "varied", "again", "varied_decay")
+    alike = replace(before, **{name: getattr(now, name) for name in course}) == now
     return alike and all(
-        (before.rate(step), step < before.plain) == (now.rate(step), step < now.plain) for step in range(done)
+        (before.rate(step), before.phrasing(step)) == (now.rate(step), now.phrasing(step)) for step in range(done)
     )
 
 

@@ -10,14 +10,16 @@ from functools import cache
 from itertools import accumulate
 from typing import Literal
 
-from persona_memory.world.forms import dev, test, train
+from persona_memory.world.forms import dev, more, test, train
 from persona_memory.world.forms.parts import Frame, Parts, compose
 
-Phrasing = Literal["plain", "train", "combined", "dev", "test"]
-"""Where a frame is from: one plain frame for each act, training, its held-out combinations, development's parts, the
-test's parts. Training begins with the plain ones: what is asked is found sooner where it is said in few words."""
+Phrasing = Literal["plain", "train", "varied", "combined", "dev", "test"]
+"""Where a frame is from: one plain frame for each act, training, training and further parts, training's held-out
+combinations, development's parts, the test's parts. The reference model begins with the plain ones, as what is asked is
+found sooner where it is said in few words, and ends with the varied ones, so that it reads what it never read."""
 
-PARTS: dict[str, dict[str, Parts]] = {"train": train.ACTS, "dev": dev.ACTS, "test": test.ACTS}
+VARIED = {act: parts + more.ACTS[act] for act, parts in train.ACTS.items()}
+PARTS: dict[str, dict[str, Parts]] = {"train": train.ACTS, "varied": VARIED, "dev": dev.ACTS, "test": test.ACTS}
 PLAIN = 8.0
 """How much commoner a frame is for beginning without an opener, and for ending without more than its mark."""
 CLAUSES = ("{says}", "{asks}", "{need}", "{who}")
@@ -29,10 +31,10 @@ def frames(phrasing: Phrasing, act: str) -> tuple[Frame, ...]:
     if phrasing == "plain":
         parts = train.ACTS[act]
         return (Frame("", parts.bodies[0], parts.closers[0]),)
-    if phrasing in ("train", "combined"):
-        wanted = phrasing == "combined"
-        return tuple(frame for frame in compose(train.ACTS[act]) if _kept_back(act, frame) == wanted)
-    return compose(PARTS[phrasing][act])
+    if phrasing in ("dev", "test"):
+        return compose(PARTS[phrasing][act])
+    parts = VARIED[act] if phrasing == "varied" else train.ACTS[act]
+    return tuple(frame for frame in compose(parts) if _kept_back(act, frame) == (phrasing == "combined"))
 
 
 @cache

@@ -17,6 +17,10 @@ class Parts:
     bodies: tuple[str, ...]
     closers: tuple[str, ...]
 
+    def __add__(self, more: Parts) -> Parts:
+        """These parts, and then those: each opener goes with each body and closer of both."""
+        return Parts(self.openers + more.openers, self.bodies + more.bodies, self.closers + more.closers)
+
 
 @dataclass(frozen=True, slots=True)
 class Frame:

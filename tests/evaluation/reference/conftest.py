@@ -32,7 +32,7 @@ def tiny() -> Recipe:
     from persona_memory.evaluation.reference.model import Recipe
 
     return Recipe(
-        steps=6, batch=2, length=64, plain=2, plain_length=48, people=3, hidden=32, layers=2, heads=2, ffn=48,
+        steps=6, varied=4, batch=2, length=64, plain=2, plain_length=48, people=3, hidden=32, layers=2, heads=2, ffn=48,
         vocabulary=700, warmup=2, decay=0.5, compiled=False,
     )  # fmt: skip
 

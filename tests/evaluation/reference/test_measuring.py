@@ -54,9 +54,12 @@ def test_the_table_has_a_row_for_each_kind_and_a_figure_in_each_cell(model: Any,
     table = in_context(model, codes, count=3, watch=Quiet(), split="dev", new="dev")
     assert [row.name for row in table.rows] == list(KINDS)
     for row in table.rows:
-        score = row.cells["new phrasing"]
-        assert isinstance(score, Score)
-        assert score.n == 3
+        new, seen, less = (row.cells[name] for name in ("new phrasing", "seen phrasing", "new less seen"))
+        assert isinstance(new, Score)
+        assert isinstance(seen, Score)
+        assert isinstance(less, Score)
+        assert new.n == 3
+        assert less.value == pytest.approx(new.value - seen.value)
     assert next(row for row in table.rows if row.name == "open").cells["bar"] == "0.95"
 
 
@@ -75,7 +78,7 @@ def test_the_shipped_model_reads_what_it_was_never_shown() -> None:
     folder = shipped_model()
     recipe = json.loads((folder / "recipe.json").read_text())
     assert {name: recipe[name] for name in asdict(Recipe())} == asdict(Recipe())
-    assert recipe["done"] == recipe["steps"]
+    assert recipe["done"] == Recipe().end
     local = load(folder)
     assert next(local.model.parameters()).dtype == torch.float32
     codes = coder(local.tokenizer)

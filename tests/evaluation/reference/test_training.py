@@ -53,13 +53,13 @@ def test_the_template_marks_what_the_assistant_says(tokenizer: Any) -> None:
     plain = [Message("user", "Is it red?").plain(), Message("assistant", "red, so yes.").plain()]
     made = tokenizer.apply_chat_template(plain, return_dict=True, return_assistant_tokens_mask=True)
     marked = [token for token, mask in zip(made["input_ids"], made["assistant_masks"], strict=True) if mask]
-    assert tokenizer.decode(marked) == " red, so yes.<|end|>"
+    assert tokenizer.decode(marked) == "red, so yes.<|end|>"
 
 
 def test_texts_come_back_as_they_were(tokenizer: Any, codes: Coder) -> None:
     """Byte-level: no letter is unknown."""
     for text in ("Zuvalo, naïve 東京 🙂.", "two  spaces", "- a\n- b"):
-        assert tokenizer.decode(codes.encode(text)) == f" {text}"
+        assert tokenizer.decode(codes.encode(text)) == text
 
 
 def test_a_row_has_whole_messages_and_answers_count_most(codes: Coder, tiny: Recipe) -> None:
@@ -123,7 +123,7 @@ def test_muon_moves_as_torchs_own_does() -> None:
 def test_training_lowers_the_loss(codes: Coder, tiny: Recipe, tmp_path: Path) -> None:
     """With Muon as with AdamW, and the log tells."""
     for optimizer in ("muon", "adamw"):
-        recipe = replace(tiny, steps=12, optimizer=optimizer)
+        recipe = replace(tiny, steps=12, varied=0, optimizer=optimizer)
         train(recipe, codes, tmp_path / optimizer, every=3, watch=silent)
         log = [json.loads(line) for line in (tmp_path / optimizer / "log.jsonl").read_text().splitlines()]
         assert [entry["step"] for entry in log] == [3, 6, 9, 12]
@@ -131,10 +131,19 @@ def test_training_lowers_the_loss(codes: Coder, tiny: Recipe, tmp_path: Path) ->
 
 
 def test_a_run_in_two_parts_ends_with_the_same_weights(codes: Coder, tiny: Recipe, tmp_path: Path) -> None:
-    """To the bit."""
+    """To the bit, wherever it was interrupted: before the restart, at it, after it."""
     whole = train(tiny, codes, tmp_path / "whole", watch=silent)
-    train(tiny, codes, tmp_path / "parts", until=3, watch=silent)
+    for until in (3, tiny.steps, tiny.steps + 2):
+        train(tiny, codes, tmp_path / "parts", until=until, watch=silent)
     assert same(whole, train(tiny, codes, tmp_path / "parts", watch=silent))
+
+
+def test_varied_frames_come_with_a_warm_restart(tiny: Recipe) -> None:
+    """The rate falls to 0 twice, the second time from a share of the first."""
+    phrasings = [tiny.phrasing(step) for step in range(tiny.end)]
+    assert phrasings == ["plain"] * 2 + ["train"] * 4 + ["varied"] * 4
+    rates = [replace(tiny, again=0.4, varied_decay=0.5).rate(step) for step in range(tiny.end)]
+    assert rates == pytest.approx([0.5, 1, 1, 1, 2 / 3, 1 / 3, 0.2, 0.4, 0.4, 0.2])
 
 
 KILLED = """
@@ -169,7 +178,7 @@ def test_a_killed_run_goes_on_to_the_same_weights(tokenizer: Any, codes: Coder, 
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
     process.stdout.close()
-    assert 5 <= torch.load(folder / "checkpoint.pt", weights_only=True)["step"] < recipe.steps
+    assert 5 <= torch.load(folder / "checkpoint.pt", weights_only=True)["step"] < recipe.end
     assert same(whole, train(recipe, codes, folder, watch=silent))
 
 
@@ -197,7 +206,7 @@ def test_a_run_is_exported_as_transformers_loads_it(tokenizer: Any, codes: Coder
     loaded = AutoModelForCausalLM.from_pretrained(tmp_path / "model", dtype="auto")
     assert {weight.dtype for weight in loaded.parameters()} == {torch.float32}
     assert same(trained.bfloat16().float(), loaded)
-    assert json.loads((tmp_path / "model" / "recipe.json").read_text())["done"] == tiny.steps
+    assert json.loads((tmp_path / "model" / "recipe.json").read_text())["done"] == tiny.end
     assert (tmp_path / "model" / "log.jsonl").read_text() == (tmp_path / "log.jsonl").read_text()
     assert "generation" in AutoTokenizer.from_pretrained(tmp_path / "model").chat_template
 
