@@ -254,11 +254,43 @@ def test_a_failed_training_is_tried_again_and_the_old_adapter_serves(
     before = active(memory)
     tell(memory, clock, *[f"I play the cello. {day}" for day in range(8)])
     trainer.failing = [TrainingError(3, "the loss is not finite")]
+    routed: list[tuple[str | None, list[str]]] = []
+    trainer.meanwhile = lambda: routed.append((served(memory), states(memory)))
     memory.consolidate(user_id="ana")
     memory.flush()
     assert [len(trainer.studies), len(trainer.failing)] == [3, 0]
+    assert routed == [
+        (before.adapter_id, ["active", "candidate"]),
+        (before.adapter_id, ["active", "retired", "candidate"]),
+    ]
     assert active(memory).revision == 3
     assert memory.adapters(user_id="ana")[0].adapter_id == before.adapter_id
+
+
+def test_between_a_failed_training_and_the_next_attempt_the_old_adapter_serves(
+    open_memory: Open, clock: Clock, trainer: Trainer, teacher: ByHeart
+) -> None:
+    """For however long: here until a clock that stands still goes on. What was parked in the end changes nothing."""
+    memory = open_memory(parametric=trainer, teacher=teacher, retry=Retry(attempts=2, backoff=600.0))
+    tell(memory, clock, *FACTS)
+    memory.consolidate(user_id="ana")
+    memory.flush()
+    before = active(memory)
+    tell(memory, clock, *[f"I play the cello. {day}" for day in range(8)])
+    trainer.failing = [TrainingError(3, "the loss is not finite") for _ in range(2)]
+    memory.consolidate(user_id="ana")
+    for left, state in ((1, "queued"), (0, "parked")):
+        while (job := memory.jobs(user_id="ana")[0]).state != state or not job.last_error:
+            with suppress(TimeoutError):
+                memory.flush(timeout=1)
+        assert (job.kind, len(trainer.failing)) == ("consolidate", left)
+        assert "the loss is not finite" in (job.last_error or "")
+        assert served(memory) == active(memory).adapter_id == before.adapter_id
+        clock.move(hours=1)
+    memory.consolidate(user_id="ana")
+    memory.flush()
+    assert served(memory) == active(memory).adapter_id != before.adapter_id
+    assert memory.jobs(user_id="ana") == []
 
 
 @pytest.mark.parametrize("attempts", [PATIENCE + 1, PATIENCE - 1])
