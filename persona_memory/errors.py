@@ -192,7 +192,7 @@ class ModelUnavailable(PersonaMemoryError):
     """An LLM gave no answer at all.
 
     Args:
-        kind: the provider's error by its name, without anything that was said.
+        kind: the provider's error by its name, without anything that was said; of a base here, "out of memory".
         message: what it says, which may quote the question.
         certain: it is surely the provider (a rate limit, no connection); of a timeout, the question may be at fault.
         pause: how long the provider asks to be left alone.

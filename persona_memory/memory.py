@@ -210,6 +210,7 @@ class PersonaMemory:
             ),
             parametric=parametric,
             teacher=teacher,
+            attempts=retry.attempts,
         )
         if parametric is not None:
             parametric.serve(learning.adapters)

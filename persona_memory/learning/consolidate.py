@@ -39,7 +39,8 @@ FEWEST_NEW = 8
 """Turns of the person that have to be new since the last training, whatever came of it."""
 
 PATIENCE = 3
-"""Attempts of a job after which a conversation that cannot be taught is passed over, until it changes."""
+"""Attempts of a job after which a conversation that cannot be taught is passed over, until it changes; fewer where the
+job would be parked before: no adapter would ever be trained again."""
 
 LOOK_S = 0.2
 """Seconds between two looks at whether work has to end while a training runs."""
@@ -111,7 +112,7 @@ async def _teach(learning: Learning, person: Person, job: Job, teacher: Teacher,
     try:
         taught = lessons.answer(talk, await teacher.teach(talk), teacher=teacher.name)
     except LearningError as error:
-        if job.attempts < PATIENCE:
+        if job.attempts < min(PATIENCE, learning.attempts):
             raise
         log.warning(
             "persona-memory: %s job %d: a conversation cannot be taught: %s", job.kind, job.id, type(error).__name__,

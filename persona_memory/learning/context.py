@@ -35,6 +35,7 @@ class Learning:
 
     Attributes:
         storing: how results of jobs are written.
+        attempts: before a job is parked.
         ending: set when work has to stop: a step then returns at its next safe point, and its job is given back.
     """
 
@@ -49,6 +50,7 @@ class Learning:
     adapters: AdapterRegistry
     parametric: ParametricMemory | None = None
     teacher: Teacher | None = None
+    attempts: int = 4
     ending: threading.Event = field(default_factory=threading.Event)
 
     @property

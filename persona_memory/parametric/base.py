@@ -17,6 +17,7 @@ from torch import nn
 
 from persona_memory.adapters import Fingerprint
 from persona_memory.errors import InvalidInput
+from persona_memory.parametric.shortage import KIND, ran_out, said_as
 
 Message = Mapping[str, Any]
 """{"role": "system" | "user" | "assistant" | "tool", "content": text, …}, as chat templates take them."""
@@ -86,7 +87,7 @@ class BaseModel:
             options: further arguments of `from_pretrained`, e.g. `revision`. Remote code is not run unless you say so.
 
         Raises:
-            InvalidInput: there is no causal language model with a fast tokenizer, or no such dtype.
+            InvalidInput: there is no causal language model with a fast tokenizer, no such dtype, or not enough memory.
         """
         from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedConfig
 
@@ -96,12 +97,15 @@ class BaseModel:
         if isinstance(dtype, str) and dtype != "auto" and not isinstance(getattr(torch, dtype, None), torch.dtype):
             raise InvalidInput(f'dtype={dtype!r} is none of torch; pass "auto", "float32" or "bfloat16"')
         shared = {key: options[key] for key in _WHERE if key in options}
-        with _quiet():
+        device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+        with _quiet(), said_as(lambda: _too_large(name, device, dtype)):
             try:
                 config, _ = PreTrainedConfig.get_config_dict(name, **shared)
                 tokenizer: Any = AutoTokenizer.from_pretrained(name, **shared)  # nosec B615 # the caller's `revision`
                 model: Any = AutoModelForCausalLM.from_pretrained(name, dtype=dtype, **options)  # nosec B615 # the same
             except (OSError, ValueError, KeyError) as error:
+                if ran_out(error):
+                    raise
                 problem = next(iter(str(error).splitlines()), type(error).__name__).removesuffix(" from one of: ")
                 where = "" if Path(name).is_dir() else " (no folder here, so it was looked for on the hub)"
                 raise InvalidInput(
@@ -109,7 +113,8 @@ class BaseModel:
                 ) from error
         if not tokenizer.is_fast:
             raise InvalidInput(f"the tokenizer of {name!r} is not a fast one, so tokens cannot be traced to their text")
-        model = model.to(device or ("cuda" if torch.cuda.is_available() else "cpu")).eval().requires_grad_(False)
+        with said_as(lambda: _too_large(name, device, dtype)):
+            model = model.to(device).eval().requires_grad_(False)
         chosen = template or tokenizer.chat_template or PLAIN_TEMPLATE
         if not isinstance(chosen, str):
             raise InvalidInput(f"{name!r} has several chat templates; pass template=…")
@@ -254,6 +259,13 @@ def tokenizer_fingerprint(tokenizer: Any) -> str:
         "probes": [tokenizer(text, add_special_tokens=False)["input_ids"] for text in _PROBES],
     }
     return _short(json.dumps(does, sort_keys=True).encode())
+
+
+def _too_large(name: str, device: str, dtype: torch.dtype | str) -> InvalidInput:
+    """Before any of it is used: there is room for a smaller one only, or elsewhere."""
+    fewer = "" if str(dtype).endswith(("bfloat16", "float16")) else 'dtype="bfloat16", '
+    elsewhere = "" if device == "cpu" else 'device="cpu" or another one, '
+    return InvalidInput(f"{KIND} while {name!r} was loaded to {device!r}; pass {fewer}{elsewhere}or a smaller model")
 
 
 def _shared(one: str, other: str) -> int:

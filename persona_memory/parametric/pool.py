@@ -19,10 +19,11 @@ from typing import TypeVar
 import torch
 
 from persona_memory.adapters import LoraSpec, parse_name
-from persona_memory.errors import AdapterError, AdapterRetired, InvalidInput, NoFreeSlot, NotFound
+from persona_memory.errors import AdapterError, AdapterRetired, InvalidInput, ModelUnavailable, NoFreeSlot, NotFound
 from persona_memory.parametric.base import BaseModel
 from persona_memory.parametric.decoding import Sampling, Written, check_rows, decode
 from persona_memory.parametric.files import Limits, load_flat
+from persona_memory.parametric.shortage import ELSEWHERE, KIND, no_answer, said_as
 from persona_memory.parametric.slots import BASE, Slots, attach
 from persona_memory.parametric.streams import Row
 from persona_memory.protocols import Opener
@@ -53,11 +54,16 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True)
 class PoolStats:
-    """Counts since the pool was opened. Evictions that keep growing: more people are active than there are slots."""
+    """Counts since the pool was opened. Evictions that keep growing: more people are active than there are slots.
+
+    Attributes:
+        split: batches that memory did not suffice for. Where it keeps growing, a smaller `batch` is faster.
+    """
 
     hits: int = 0
     loads: int = 0
     evictions: int = 0
+    split: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +89,9 @@ class AdapterPool:
             `load_flat`.
         limits: see `Limits`.
         opener: what opens the files, where they are encrypted.
+
+    Raises:
+        InvalidInput: the slots do not fit the model, or not into memory.
     """
 
     def __init__(
@@ -101,7 +110,8 @@ class AdapterPool:
         self.base, self.store, self.spec, self.batch = base, store, spec, batch
         self._digest_of, self._limits = digest_of or (lambda name: None), limits
         self._opener = opener
-        self._slots = attach(base.model, spec, size=slots, dtype=dtype)
+        with said_as(lambda: InvalidInput(f"{KIND} for slots={slots}; pass fewer, or dtype=torch.bfloat16")):
+            self._slots = attach(base.model, spec, size=slots, dtype=dtype)
         self._owner = ThreadPoolExecutor(1, thread_name_prefix="persona-memory-model")
         self._lock = threading.Lock()
         self._resident: OrderedDict[str, int] = OrderedDict()  # least recently used first
@@ -121,6 +131,9 @@ class AdapterPool:
     ) -> Future[Written]:
         """The reply, later. Its result raises what `pin`, `decode` and `on_token` raise, for this prompt only.
 
+        It is `ModelUnavailable` where memory ran out; the pool goes on. What waits beside it and has no token yet is
+        begun anew, each reply alone.
+
         Args:
             or_base: told what `pin` raises, if it does; then the base answers, with the context in its one prompt.
         """
@@ -134,13 +147,15 @@ class AdapterPool:
     def submit(self, adapters: Sequence[str | None], work: Callable[[Slots, tuple[int, ...]], T]) -> Future[T]:
         """What `work` returns, later: it runs on the pool's thread with the slot of each adapter, all of them loaded.
 
-        Work that runs forwards does so within `slots.routed(…)`. Raises (in the future) what `pin` raises.
+        Work that runs forwards does so within `slots.routed(…)`. Raises (in the future) what `pin` raises, and
+        `ModelUnavailable` where memory ran out.
         """
 
         def run() -> T:
             taken = self._take(adapters)
             try:
-                return work(self._slots, taken)
+                with said_as(lambda: self._short("the base could not be asked; ask less at a time")):
+                    return work(self._slots, taken)
             finally:
                 self._release(adapters)
 
@@ -156,6 +171,7 @@ class AdapterPool:
             AdapterRetired: one was retired.
             NoFreeSlot: all slots are in use.
             AdapterRefused: the files of one are not what they should be.
+            AdapterError: memory ran out while one was loaded.
             NotFound: there is no such revision.
         """
         with self._lock:
@@ -265,9 +281,11 @@ class AdapterPool:
 
     def _answer(self, taken: list[tuple[_Waiting, Row]]) -> None:
         failed: dict[int, Exception] = {}
+        begun: set[int] = set()
 
         def watch(place: int, token: int) -> bool:
             one = taken[place][0]
+            begun.add(place)
             try:
                 self._refuse_retired(one.prompt.adapter)
                 return one.on_token is not None and one.on_token(token)
@@ -276,18 +294,34 @@ class AdapterPool:
                 return True
 
         written: list[Written] = []
+        again: set[int] = set()
+        rows, sampling = [row for _, row in taken], taken[0][0].sampling
         try:
-            with torch.inference_mode():
-                rows = [row for _, row in taken]
-                written = decode(self.base, rows, taken[0][0].sampling, slots=self._slots, watch=watch)
+            with torch.inference_mode(), said_as(lambda: self._too_much(rows, sampling)):
+                written = decode(self.base, rows, sampling, slots=self._slots, watch=watch)
         except Exception as error:
-            failed = dict.fromkeys(range(len(taken)), error)
+            failed = dict.fromkeys(range(len(taken)), error) | failed
+            if isinstance(error, ModelUnavailable) and len(taken) > 1:
+                again = set(range(len(taken))) - begun
+                self._stats = replace(self._stats, split=self._stats.split + 1)
         for place, (one, _) in enumerate(taken):
+            if place in again:
+                continue
             self._release([one.prompt.adapter])
             if place in failed:
                 one.future.set_exception(failed[place])
             else:
                 one.future.set_result(written[place])
+        for place in sorted(again):
+            self._answer([taken[place]])
+
+    def _too_much(self, rows: Sequence[Row], sampling: Sampling) -> ModelUnavailable:
+        read = sum(len(ids) for row in rows for ids, _ in row.streams())
+        shorter = f"ask for a shorter one (max_tokens={sampling.max_tokens}; {read:,} tokens were to be read)"
+        return self._short(f"the reply was not finished; {shorter}")
+
+    def _short(self, problem: str) -> ModelUnavailable:
+        return no_answer(problem, slots=self._slots.size, batch=self.batch)
 
     def _take(self, adapters: Sequence[str | None]) -> tuple[int, ...]:
         """The slot of each adapter, loaded and counted as in use; all of them or none."""
@@ -302,6 +336,7 @@ class AdapterPool:
         return tuple(taken)
 
     def _slot(self, adapter: str) -> int:
+        """The adapter's slot, into which it is loaded unless it is there."""
         self._refuse_retired(adapter)
         digest = self._registered(adapter)
         with self._lock:
@@ -309,6 +344,12 @@ class AdapterPool:
                 self._resident.move_to_end(adapter)
                 self._stats = replace(self._stats, hits=self._stats.hits + 1)
                 return self._resident[adapter]
+        with said_as(lambda: AdapterError(adapter, f"{KIND} while it was loaded; {ELSEWHERE}")):
+            slot = self._loaded(adapter, digest)
+        self._registered(adapter)  # `keep` ends what is loaded only: it may have been erased while it was read
+        return slot
+
+    def _loaded(self, adapter: str, digest: str | None) -> int:
         flat, _ = load_flat(
             self.store,
             adapter,
@@ -320,11 +361,15 @@ class AdapterPool:
             opener=self._opener,
         )
         slot = self._room(adapter)
-        self._slots.write_flat(slot, flat)
+        try:
+            self._slots.write_flat(slot, flat)
+        except Exception:
+            with self._lock:
+                self._free.append(slot)
+            raise
         with self._lock:
             self._resident[adapter] = slot
             self._stats = replace(self._stats, loads=self._stats.loads + 1)
-        self._registered(adapter)  # `keep` ends what is loaded only: it may have been erased while it was read
         return slot
 
     def _registered(self, adapter: str) -> str | None:

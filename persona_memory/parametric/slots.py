@@ -125,10 +125,10 @@ class Slots:
         if self._routing.rows is not None:
             raise InvalidInput("this model is being routed already; blocks of `routed` do not nest or cross threads")
         same = len(set(rows)) == 1
-        self._routing.rows = rows
-        self._routing.index = None if same else torch.tensor(rows, device=self.numbers.device)
-        self._routing.only = rows[0] if same else None
         try:
+            self._routing.rows = rows
+            self._routing.index = None if same else torch.tensor(rows, device=self.numbers.device)
+            self._routing.only = rows[0] if same else None
             yield
         finally:
             self._routing.rows, self._routing.index, self._routing.only = None, None, BASE

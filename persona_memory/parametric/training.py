@@ -29,6 +29,7 @@ from persona_memory.parametric.losses import kl_to_base, kl_to_teacher, preferen
 from persona_memory.parametric.optimising import Optimiser, gradients_of, rate_at
 from persona_memory.parametric.packing import Batch, RatedReplies, collate, logits_at, packs, rows_of
 from persona_memory.parametric.resuming import identity, resume, store
+from persona_memory.parametric.shortage import KIND, said_as
 from persona_memory.parametric.slots import BASE, Slots, attach
 
 
@@ -265,13 +266,8 @@ def enough_memory(step: int, settings: Settings | None = None) -> Iterator[None]
         step: of the training.
         settings: of it, where a step is taken; None where the adapter is asked what it has learnt.
     """
-    try:
+    problem = f"{KIND} while it was examined; leave it more room, or train on a smaller base"
+    if settings is not None:
+        problem = f"{KIND}; lower tokens={settings.tokens!r}, or train fewer people at a time"
+    with said_as(lambda: TrainingError(step, problem)):
         yield
-    except (MemoryError, RuntimeError) as error:
-        short = isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "can't allocate memory" in str(error)
-        if not short:
-            raise
-        problem = "out of memory while it was examined; leave it more room, or train on a smaller base"
-        if settings is not None:
-            problem = f"out of memory; lower tokens={settings.tokens!r}, or train fewer people at a time"
-        raise TrainingError(step, problem) from error

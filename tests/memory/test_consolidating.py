@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -23,6 +23,7 @@ from persona_memory.errors import (
     NotFound,
     TrainingError,
 )
+from persona_memory.learning.consolidate import PATIENCE
 from persona_memory.learning.rules import RuleExtractor
 from persona_memory.protocols import Drifted, Example, ParametricMemory, ProfileView, Revisions, Studied, Study, Teacher
 from persona_memory.registry import AdapterRegistry
@@ -61,6 +62,22 @@ class ByHeart:
 
 
 @dataclass
+class Stumped(ByHeart):
+    """It makes nonsense of one conversation, again and again."""
+
+    stumped_by: str = "the fado of Coimbra"
+    stumped: int = 0
+    meanwhile: Callable[[], object] = lambda: None
+
+    async def teach(self, conversation: Sequence[Turn]) -> Sequence[Example]:
+        await asyncio.to_thread(self.meanwhile)
+        if any(self.stumped_by in turn.text for turn in conversation):
+            self.stumped += 1
+            raise LearningError("the answer is no JSON")
+        return await super().teach(conversation)
+
+
+@dataclass
 class Trainer:
     """Trains nothing, and says so as it is told to."""
 
@@ -74,6 +91,7 @@ class Trainer:
     drifted: Drifted = field(default_factory=lambda: Drifted(True, "as told"))
     residual: Sequence[int] = ()
     revisions: Revisions | None = None
+    meanwhile: Callable[[], object] = lambda: None
 
     def trainable(self) -> bool:
         return True
@@ -100,6 +118,7 @@ class Trainer:
         self.studies.append(study)
         study.workspace.mkdir(parents=True, exist_ok=True)
         (study.workspace / "half-done").write_text("Basil")
+        await asyncio.to_thread(self.meanwhile)
         if self.failing:
             raise self.failing.pop()
         files = {WEIGHTS: b"w", CONFIG: b"c", MANIFEST: study.adapter_id.encode()}
@@ -144,6 +163,11 @@ def overflow(memory: PersonaMemory, times: int = 1) -> Route:
     for _ in range(times):
         route = memory.recall("Tell me of my dog, where I live and my work", user_id="ana", max_tokens=8).route
     return route
+
+
+def served(memory: PersonaMemory) -> str | None:
+    """The adapter of a turn whose history does not fit."""
+    return overflow(memory).adapter_id
 
 
 def states(memory: PersonaMemory) -> list[str]:
@@ -230,11 +254,73 @@ def test_a_failed_training_is_tried_again_and_the_old_adapter_serves(
     before = active(memory)
     tell(memory, clock, *[f"I play the cello. {day}" for day in range(8)])
     trainer.failing = [TrainingError(3, "the loss is not finite")]
+    routed: list[tuple[str | None, list[str]]] = []
+    trainer.meanwhile = lambda: routed.append((served(memory), states(memory)))
     memory.consolidate(user_id="ana")
     memory.flush()
     assert [len(trainer.studies), len(trainer.failing)] == [3, 0]
+    assert routed == [
+        (before.adapter_id, ["active", "candidate"]),
+        (before.adapter_id, ["active", "retired", "candidate"]),
+    ]
     assert active(memory).revision == 3
     assert memory.adapters(user_id="ana")[0].adapter_id == before.adapter_id
+
+
+def test_between_a_failed_training_and_the_next_attempt_the_old_adapter_serves(
+    open_memory: Open, clock: Clock, trainer: Trainer, teacher: ByHeart
+) -> None:
+    """For however long: here until a clock that stands still goes on. What was parked in the end changes nothing."""
+    memory = open_memory(parametric=trainer, teacher=teacher, retry=Retry(attempts=2, backoff=600.0))
+    tell(memory, clock, *FACTS)
+    memory.consolidate(user_id="ana")
+    memory.flush()
+    before = active(memory)
+    tell(memory, clock, *[f"I play the cello. {day}" for day in range(8)])
+    trainer.failing = [TrainingError(3, "the loss is not finite") for _ in range(2)]
+    memory.consolidate(user_id="ana")
+    for left, state in ((1, "queued"), (0, "parked")):
+        while (job := memory.jobs(user_id="ana")[0]).state != state or not job.last_error:
+            with suppress(TimeoutError):
+                memory.flush(timeout=1)
+        assert (job.kind, len(trainer.failing)) == ("consolidate", left)
+        assert "the loss is not finite" in (job.last_error or "")
+        assert served(memory) == active(memory).adapter_id == before.adapter_id
+        clock.move(hours=1)
+    memory.consolidate(user_id="ana")
+    memory.flush()
+    assert served(memory) == active(memory).adapter_id != before.adapter_id
+    assert memory.jobs(user_id="ana") == []
+
+
+@pytest.mark.parametrize("attempts", [PATIENCE + 1, PATIENCE - 1])
+def test_a_conversation_that_cannot_be_taught_stops_no_other(
+    open_memory: Open, clock: Clock, trainer: Trainer, attempts: int
+) -> None:
+    """It is passed over after some attempts; the rest is taught and trained, and the old adapter serves till then."""
+    teacher, patience = Stumped(), min(PATIENCE, attempts)
+    memory = open_memory(parametric=trainer, teacher=teacher, retry=Retry(attempts=attempts, backoff=0.0))
+    tell(memory, clock, *list(FACTS)[:4])
+    memory.consolidate(user_id="ana")
+    memory.flush()
+    before = active(memory)
+    routed: list[str | None] = []
+    teacher.meanwhile = trainer.meanwhile = lambda: routed.append(served(memory))
+    tell(memory, clock, f"I love {teacher.stumped_by}.", *list(FACTS)[4:], *[f"It rains, {day}." for day in range(8)])
+    memory.consolidate(user_id="ana")
+    memory.flush()
+    assert teacher.stumped == patience
+    assert routed == [before.adapter_id] * (patience + 9 + 1)
+    after = active(memory)
+    assert served(memory) == after.adapter_id != before.adapter_id
+    known = {one.answer for one in trainer.studies[-1].examples if one.kind == "positive"}
+    assert known == {answer for _, answer in FACTS.values()}
+    assert memory.jobs(user_id="ana") == []
+    shown = len(teacher.seen)
+    tell(memory, clock, *[f"It pours, {day}." for day in range(8)])
+    memory.consolidate(user_id="ana")
+    memory.flush()
+    assert (teacher.stumped, len(teacher.seen)) == (patience, shown + 8)
 
 
 def test_what_is_no_longer_true_is_not_learnt(memory: PersonaMemory, clock: Clock, trainer: Trainer) -> None:

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -51,6 +52,22 @@ def test_a_folder_without_a_model_is_named(tmp_path: Path) -> None:
         BaseModel.load(tmp_path / "nothing")
     with pytest.raises(InvalidInput, match="dtype='float33' is none of torch"):
         BaseModel.load(tmp_path, dtype="float33")
+
+
+def test_a_model_that_is_too_large_says_what_to_pass(
+    checkpoints: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Too large for the machine, and for the device that it goes to then."""
+    grown: dict[str, Any] = {"intermediate_size": 1 << 45, "ignore_mismatched_sizes": True}
+    with pytest.raises(InvalidInput, match=r"^out of memory while .* to 'cpu'; pass dtype=\"bfloat16\", or a smaller"):
+        BaseModel.load(checkpoints["qwen3"], dtype="float32", **grown)
+
+    def starved(*_: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(torch.nn.Module, "to", starved)
+    with pytest.raises(InvalidInput, match=r"to 'cuda'; pass device=\"cpu\" or another one, or a smaller model$"):
+        BaseModel.load(checkpoints["qwen3"], dtype=torch.bfloat16, device="cuda")
 
 
 def test_a_model_in_a_folder_of_the_repository_has_its_tokenizer_there(checkpoints: dict[str, Path]) -> None:

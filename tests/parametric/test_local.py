@@ -10,6 +10,7 @@ import signal
 import threading
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,7 +26,7 @@ from safetensors.torch import load
 from persona_memory import PersonaMemory, Retry, persona_graph, with_memory
 from persona_memory.adapters import MetaTraining
 from persona_memory.adapters.files import WEIGHTS
-from persona_memory.errors import AdapterRetired, InvalidInput, NotFound, TrainingError
+from persona_memory.errors import AdapterRetired, InvalidInput, ModelUnavailable, NotFound, TrainingError
 from persona_memory.parametric import BaseModel, LocalAdapters, Plan, Trainer
 from persona_memory.parametric.adapting import Start
 from persona_memory.parametric.continuing import drifts, rehearsed, residual
@@ -238,6 +239,26 @@ async def test_an_adapter_that_cannot_be_loaded_is_trained_again(tmp_path: Path,
         found = await local.drift(gone, examples("Rex", 1))
     assert found.drifts
     assert "cannot be loaded: there is no adapter 'zmo25fcrrqq7zzky23erylnw7a-r000001'" in found.reason
+
+
+async def test_a_foretelling_without_memory_says_so(tmp_path: Path, local: LocalAdapters) -> None:
+    with open_memory(tmp_path, local), starved(local):
+        with pytest.raises(ModelUnavailable, match=r"out of memory: .* fewer slots \(now 8\)"):
+            await local.foretell(["a profile"], ["what was said"])
+        assert await local.foretell(["a profile"], ["what was said"])
+
+
+@contextmanager
+def starved(local: LocalAdapters) -> Iterator[None]:
+    """The next forward of the base finds no memory."""
+
+    def starve(*_: object) -> None:
+        handle.remove()
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    handle = local._base.model.register_forward_pre_hook(starve)
+    yield
+    assert not local._base.model._forward_pre_hooks
 
 
 async def test_who_waits_for_a_base_that_is_closed_is_cancelled(tmp_path: Path, local: LocalAdapters) -> None:

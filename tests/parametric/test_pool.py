@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import random
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import partial
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,7 +21,15 @@ import torch
 
 from persona_memory.adapters import delete_revision, revision_name
 from persona_memory.adapters.files import WEIGHTS
-from persona_memory.errors import AdapterRefused, AdapterRetired, InvalidInput, NoFreeSlot, NotFound
+from persona_memory.errors import (
+    AdapterError,
+    AdapterRefused,
+    AdapterRetired,
+    InvalidInput,
+    ModelUnavailable,
+    NoFreeSlot,
+    NotFound,
+)
 from persona_memory.parametric.base import BaseModel
 from persona_memory.parametric.decoding import Sampling, Written, decode
 from persona_memory.parametric.files import save_adapter
@@ -245,6 +256,133 @@ def test_the_base_answers_where_all_slots_are_in_use_and_it_will_do(pool: Adapte
             refused.result()
     assert [type(one) for one in told] == [NoFreeSlot]
     assert pool.generate(prompt, SHORT, or_base=told.append).result() != written.result()
+
+
+def of_cuda() -> None:
+    raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+
+
+def of_the_machine() -> None:
+    torch.empty(1 << 50)
+
+
+@contextmanager
+def starved(base: BaseModel, *, at: int = 1, by: Callable[[], None] = of_cuda) -> Iterator[None]:
+    """Within the block, this forward of the model finds no memory."""
+    forwards = count(1)
+
+    def starve(*_: Any) -> None:
+        if next(forwards) == at:
+            by()
+
+    handle = base.model.register_forward_pre_hook(starve)
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
+@pytest.mark.parametrize("by", [of_cuda, of_the_machine])
+@pytest.mark.parametrize("at", [1, 3], ids=["while it is read", "while it is written"])
+def test_a_reply_without_memory_fails_and_says_what_to_do(pool: AdapterPool, at: int, by: Callable[[], None]) -> None:
+    """The next one is answered as before, and no slot stays in use."""
+    prompt = Prompt(PROMPT, CONTEXT, adapter=NAMES[0])
+    before = pool.generate(prompt, SHORT).result(20)
+    with starved(pool.base, at=at, by=by):
+        said = (
+            r"^out of memory: .*\(max_tokens=6; 47 tokens .*smaller batch \(now 8\) or fewer slots \(now 2\), or load"
+        )
+        with pytest.raises(ModelUnavailable, match=said):
+            pool.generate(prompt, SHORT).result(20)
+        assert pool.generate(prompt, SHORT).result(20) == before
+    assert sorted(pool.submit(NAMES[1:3], lambda slots, taken: taken).result(20)) == [1, 2]
+
+
+def test_a_batch_without_memory_is_written_one_by_one(pool: AdapterPool) -> None:
+    """Nobody has read anything of it yet, so that nobody need know."""
+    prompts = [Prompt(PROMPT, CONTEXT, adapter=name) for name in NAMES[:2]]
+    before = [pool.generate(prompt, SHORT).result(20) for prompt in prompts]
+    go = hold(pool)
+    heard: list[int] = []
+
+    def hear(token: int) -> bool:
+        heard.append(token)
+        return False
+
+    with starved(pool.base, at=3):  # the first has been read
+        replies = [pool.generate(prompt, SHORT, on_token=hear) for prompt in prompts]
+        go.set()
+        assert [reply.result(20) for reply in replies] == before
+    assert len(heard) == 12
+    assert pool.stats.split == 1
+
+
+def test_what_was_begun_without_memory_is_not_begun_again(pool: AdapterPool) -> None:
+    """Its reader would read it twice; one who had failed already hears of that, and who did not fit in is answered."""
+    go = hold(pool)
+    prompt = Prompt(PROMPT)
+    with starved(pool.base, at=3):
+        begun = pool.generate(prompt, SHORT)
+        failed = pool.generate(prompt, SHORT, on_token=lambda token: [][token])
+        other = pool.generate(prompt, Sampling(max_tokens=5))
+        go.set()
+        with pytest.raises(ModelUnavailable):
+            begun.result(20)
+        with pytest.raises(IndexError):
+            failed.result(20)
+        assert len(other.result(20).ids) == 5
+
+
+def test_work_without_memory_says_what_to_do(pool: AdapterPool) -> None:
+    """The model answers afterwards: what was routed when it failed is no more."""
+
+    def work(slots: Slots, taken: tuple[int, ...]) -> torch.Tensor:
+        with slots.routed(taken), torch.inference_mode():
+            logits: torch.Tensor = slots.model(torch.tensor([PROMPT, PROMPT])).logits
+            return logits
+
+    with starved(pool.base):
+        with pytest.raises(ModelUnavailable, match="the base could not be asked; ask less at a time, open the pool"):
+            pool.submit(NAMES[:2], work).result(20)
+        assert pool.submit(NAMES[2:4], work).result(20).isfinite().all()
+
+
+def test_whoever_keeps_the_error_keeps_no_tensors(pool: AdapterPool) -> None:
+    """Else the memory that was lacking would be lacking until the error is forgotten."""
+    held: list[weakref.ref[torch.Tensor]] = []
+
+    def starve() -> None:
+        large = torch.zeros(1000)
+        held.append(weakref.ref(large))
+        of_the_machine()
+
+    with starved(pool.base, at=2, by=starve):
+        error = pool.generate(Prompt(PROMPT), SHORT).exception(20)
+    assert isinstance(error, ModelUnavailable)
+    assert error.__cause__ is not None
+    assert held[0]() is None
+
+
+def test_an_adapter_without_memory_is_the_bases_to_answer(pool: AdapterPool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where it will do; the slot that was meant for it is free again."""
+    told: list[Exception] = []
+    prompt = Prompt(PROMPT, CONTEXT, 0.5, NAMES[0])
+    with monkeypatch.context() as patch:
+        patch.setattr(Slots, "write_flat", lambda *_: of_cuda())
+        with pytest.raises(AdapterError, match=r"out of memory while it was loaded; open the pool with fewer slots"):
+            pool.generate(prompt, SHORT).result(20)
+        assert pool.generate(prompt, SHORT, or_base=told.append).result(20)
+    assert [type(one) for one in told] == [AdapterError]
+    with pool.pin(*NAMES[:2]):
+        assert pool.generate(prompt, SHORT).result(20) != pool.generate(Prompt(CONTEXT), SHORT).result(20)
+
+
+def test_more_slots_than_there_is_memory_for(qwen: BaseModel, store: Path) -> None:
+    """The base is as it was, for a pool of fewer."""
+    with pytest.raises(InvalidInput, match=f"^out of memory for slots={1 << 40}; pass fewer"):
+        AdapterPool(qwen, store, SPEC, slots=1 << 40)
+    with AdapterPool(qwen, store, SPEC, slots=1) as pool:
+        assert pool.generate(Prompt(PROMPT, adapter=NAMES[0]), SHORT).result(20).ids
 
 
 def test_a_reply_ends_when_its_reader_says_so(pool: AdapterPool) -> None:

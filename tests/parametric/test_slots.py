@@ -195,3 +195,18 @@ def test_misuse_is_refused(qwen: BaseModel) -> None:
         logits(qwen.model)
     with pytest.raises(InvalidInput, match=r"does not fit \(4, 48\)"):
         slots.write(1, adapter(slots.shapes, 1, rank=2))
+
+
+def test_a_block_that_fails_to_begin_leaves_no_routing(qwen: BaseModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Memory may run out there, too; the model would be busy for ever."""
+    slots = attach(qwen.model, SPEC, size=1)
+
+    def starved(*_: object, **__: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(torch, "tensor", starved)
+        with pytest.raises(torch.OutOfMemoryError), slots.routed((0, 1)):
+            pass
+    with slots.routed((0, 1)):
+        pass
