@@ -236,7 +236,7 @@ def loading(args: argparse.Namespace) -> tuple[Table, list[Row]]:
             rows.append(Row(f"PEFT, {shape}: {what}", peft, "baseline"))
         worst[shape] = [ours[count]["load"] for count in counts]
     bars = [
-        _bar(
+        bar_row(
             f"load and switch, {shape}, {counts[0]} to {counts[-1]:,} adapters in memory",
             f"≤ {LOAD_MS:g} ms, flat",
             f"{times[0].median * 1e3:.3g} to {times[-1].median * 1e3:.3g} ms "
@@ -316,17 +316,17 @@ def batching(args: argparse.Namespace, dtype: torch.dtype) -> tuple[Table, list[
             side,
             {
                 "tokens/s": f"{PEOPLE * new / one.median:,.0f} ({PEOPLE * new / one.fastest:,.0f})",
-                "of plain": "{:.2f} ({:.2f}; CPU {:.2f})".format(*_ratio(base, one)),
+                "of plain": "{:.2f} ({:.2f}; CPU {:.2f})".format(*ratio(base, one)),
             },
             "ours" if side.startswith("ours") else "baseline",
         )
         for side, one in times.items()
     ]
     ours = times["ours, 8 adapters"]
-    bar = _bar(
+    bar = bar_row(
         f"8 people in a batch, {shape}, {name}",
         f"≥ {BATCH} × plain",
-        "{:.2f} (fastest {:.2f}, CPU {:.2f})".format(*_ratio(base, ours)),
+        "{:.2f} (fastest {:.2f}, CPU {:.2f})".format(*ratio(base, ours)),
         base.median / ours.median >= BATCH,
     )
     return Table(f"8 people, {shape}, {name}", ("tokens/s", "of plain"), tuple(rows)), [bar]
@@ -367,18 +367,18 @@ def mixing(args: argparse.Namespace, dtype: torch.dtype) -> tuple[Table, list[Ro
             {
                 "first token, ms": first[name].ms(),
                 f"{new - 1} more, ms": times[name].ms(),
-                "of one stream": "{:.2f} ({:.2f}; CPU {:.2f})".format(*_ratio(times[name], one)),
+                "of one stream": "{:.2f} ({:.2f}; CPU {:.2f})".format(*ratio(times[name], one)),
             },
             "ours" if name.startswith("gate") else "baseline",
         )
         for name in rows
     ]
     bars = [
-        _bar(
+        bar_row(
             f"mixed decoding, {shape}, {kind}, {name}",
             f"≤ {bar:.1f} × one stream",
-            "{:.2f} (fastest {:.2f}, CPU {:.2f})".format(*_ratio(times[side], one)),
-            _ratio(times[side], one)[0] <= bar + (NOISE if bar == CLOSED else 0),
+            "{:.2f} (fastest {:.2f}, CPU {:.2f})".format(*ratio(times[side], one)),
+            ratio(times[side], one)[0] <= bar + (NOISE if bar == CLOSED else 0),
         )
         for name, side, bar in (("gate open", "gate open: two streams", OPEN), ("gate closed", "gate closed", CLOSED))
     ]
@@ -407,54 +407,80 @@ def check_mixture(shape: str, device: str) -> None:
 # ── the report ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _ratio(one: Times, other: Times) -> tuple[float, float, float]:
+def ratio(one: Times, other: Times) -> tuple[float, float, float]:
     """Of the medians, of the fastest, of the CPU times."""
     return one.median / other.median, one.fastest / other.fastest, one.cpu / other.cpu
 
 
-def _bar(what: str, bar: str, seen: str, reached: bool) -> Row:
+def bar_row(what: str, bar: str, seen: str, reached: bool) -> Row:
+    """What a bar asks, what was seen, and whether that reaches it."""
     return Row(what, {"bar": bar, "seen": seen, "": "reached" if reached else "**missed**"})
 
 
-def main() -> None:
-    """Print the tables."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+def bar_table(rows: Sequence[Row]) -> Table:
+    """The bars of a run, see `bar_row`."""
+    return Table("bar", ("bar", "seen", ""), tuple(rows))
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Where it runs and what is kept of it."""
     parser.add_argument("--data", help="not needed: the models and people are made up")
-    parser.add_argument("--quick", action="store_true", help="the tiny model only, few rounds: shows that all works")
-    parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, help="some of the parts")
-    parser.add_argument("--dtypes", nargs="+", choices=DTYPES, default=tuple(DTYPES), help="of the base and its slots")
-    parser.add_argument("--rounds", type=int, default=5, help="how often each side has its turn")
-    parser.add_argument("--peft-thousand", action="store_true", help="PEFT with 1,000 adapters, too: most of an hour")
     parser.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1 …")
-    parser.add_argument("--shape", choices=[*SHAPES], default="b110", help="the larger model (b110)")
     parser.add_argument(
         "--threads", type=int, default=1, help="torch's threads; two beside other work wait for each other"
     )
     parser.add_argument("--json", type=Path, help="file for all results")
     parser.add_argument("--markdown", type=Path, help="file for the tables")
-    args = parser.parse_args()
+
+
+def prepare(args: argparse.Namespace) -> None:
+    """Set torch's threads; what only other libraries are to be told is not shown."""
     warnings.filterwarnings("ignore", category=FutureWarning)
     logging.getLogger("transformers").setLevel(logging.ERROR)
     torch.set_num_threads(args.threads)
-    parts = [loading(args)] if "loading" in args.only else []
-    for name in args.dtypes[: 1 if args.quick else None]:
-        parts += [batching(args, DTYPES[name])] if "batching" in args.only else []
-        parts += [mixing(args, DTYPES[name])] if "mixing" in args.only else []
-    bars = Table("bar", ("bar", "seen", ""), tuple(row for _, found in parts for row in found))
-    notes = (
-        "Milliseconds: the median call; in parentheses the fastest, and the median call's CPU time. Ratios likewise.",
-        f"Load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores; {args.threads} threads of torch; "
-        f"device {torch.cuda.get_device_name(args.device) if args.device.startswith('cuda') else args.device}.",
-        "Adapters: rank 8 on all linear layers, bfloat16 files. Ours verifies checksum, keys, shapes and numbers at "
-        "each load; PEFT does not. Equal logits (float32) and the mixture's probabilities are checked in the same run.",
-    )
-    made = provenance(["python", f"benchmarks/{Path(__file__).name}", *sys.argv[1:]])
-    report = Report("adapters", "Adapters at run time", (*(table for table, _ in parts), bars), notes, made)
+
+
+def machine(args: argparse.Namespace) -> str:
+    """A note on what it ran on, and how busy that was."""
+    device = torch.cuda.get_device_name(args.device) if args.device.startswith("cuda") else args.device
+    load = f"Load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores"
+    return f"{load}; {args.threads} threads of torch; device {device}."
+
+
+def publish(report: Report, args: argparse.Namespace) -> None:
+    """Print the tables, and write the files that were asked for."""
     print(report.to_markdown())
     if args.markdown:
         args.markdown.write_text(report.to_markdown())
     if args.json:
         args.json.write_text(json.dumps(report.to_dict(), indent=1))
+
+
+def main() -> None:
+    """Print the tables."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    add_options(parser)
+    parser.add_argument("--quick", action="store_true", help="the tiny model only, few rounds: shows that all works")
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, help="some of the parts")
+    parser.add_argument("--dtypes", nargs="+", choices=DTYPES, default=tuple(DTYPES), help="of the base and its slots")
+    parser.add_argument("--rounds", type=int, default=5, help="how often each side has its turn")
+    parser.add_argument("--peft-thousand", action="store_true", help="PEFT with 1,000 adapters, too: most of an hour")
+    parser.add_argument("--shape", choices=[*SHAPES], default="b110", help="the larger model (b110)")
+    args = parser.parse_args()
+    prepare(args)
+    parts = [loading(args)] if "loading" in args.only else []
+    for name in args.dtypes[: 1 if args.quick else None]:
+        parts += [batching(args, DTYPES[name])] if "batching" in args.only else []
+        parts += [mixing(args, DTYPES[name])] if "mixing" in args.only else []
+    bars = bar_table([row for _, found in parts for row in found])
+    notes = (
+        "Milliseconds: the median call; in parentheses the fastest, and the median call's CPU time. Ratios likewise.",
+        machine(args),
+        "Adapters: rank 8 on all linear layers, bfloat16 files. Ours verifies checksum, keys, shapes and numbers at "
+        "each load; PEFT does not. Equal logits (float32) and the mixture's probabilities are checked in the same run.",
+    )
+    made = provenance(["python", f"benchmarks/{Path(__file__).name}", *sys.argv[1:]])
+    publish(Report("adapters", "Adapters at run time", (*(table for table, _ in parts), bars), notes, made), args)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Training many people's adapters in one batch, beside one by one and beside PEFT one by one; and a first adapter.
 
     python benchmarks/training.py [--quick] [--people 32] [--tokens 16 32 64] [--rounds N] [--markdown FILE]
+    python benchmarks/training.py --device cuda --json FILE
 
 The model is `tiny` of benchmarks/adapters.py, with random weights. Each person has one text of random tokens and takes
 the same AdamW steps on every side, from the same adapter, at the same rates, clipped alike. The sides take turns within
@@ -15,13 +16,10 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import logging
-import os
 import resource
 import sys
 import tempfile
 import time
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -29,7 +27,22 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 import torch
-from adapters import SPEC, VOCABULARY, Times, ids, model_of, peft_of, take_turns
+from adapters import (
+    SPEC,
+    VOCABULARY,
+    Times,
+    add_options,
+    bar_row,
+    bar_table,
+    ids,
+    machine,
+    model_of,
+    peft_of,
+    prepare,
+    publish,
+    ratio,
+    take_turns,
+)
 
 from persona_memory.evaluation import Report, Row, Table
 from persona_memory.evaluation.provenance import provenance
@@ -73,7 +86,7 @@ def by_peft(base: BaseModel, lessons: Sequence[Lesson], settings: Settings) -> l
         for weight in moved:
             weight.requires_grad_(True)
         optimiser = torch.optim.AdamW(moved, weight_decay=settings.decay)
-        read = torch.tensor([one.examples[0].ids])
+        read = torch.tensor([one.examples[0].ids], device=base.device)
         for epoch in range(settings.epochs):
             optimiser.param_groups[0]["lr"] = rate_at(epoch / settings.epochs, rate=settings.lr, warmup=settings.warmup)
             logits = wrapped(read, use_cache=False).logits[0, :-1]
@@ -87,9 +100,9 @@ def by_peft(base: BaseModel, lessons: Sequence[Lesson], settings: Settings) -> l
     return losses
 
 
-def compare(people: int, tokens: int, steps: int, rounds: int) -> tuple[Row, dict[str, Times]]:
-    """One row of the table."""
-    base, theirs = model_of("tiny", torch.float32), model_of("tiny", torch.float32)
+def compare(people: int, tokens: int, steps: int, rounds: int, device: str) -> tuple[Row, dict[str, Times]]:
+    """One row of the table, and the times in it."""
+    base, theirs = (model_of("tiny", torch.float32, device) for _ in range(2))
     lessons, settings = [lesson(seed, tokens) for seed in range(people)], Settings(epochs=steps, tokens=tokens)
     last: dict[str, list[float]] = {}
 
@@ -107,13 +120,13 @@ def compare(people: int, tokens: int, steps: int, rounds: int) -> tuple[Row, dic
     difference = max(abs(one - last["together"][at]) for losses in last.values() for at, one in enumerate(losses))
     assert difference < 1e-2, difference
     cells = {side: one.ms() for side, one in times.items()}
-    ratios = [times[side].median / times["together"].median for side in ("alone", "PEFT")]
+    ratios = [ratio(times[side], times["together"])[0] for side in ("alone", "PEFT")]
     cells |= {"alone ×": f"{ratios[0]:.2f}", "PEFT ×": f"{ratios[1]:.2f}", "losses differ": f"{difference:.0e}"}
     return Row(f"{people} people, {tokens} tokens", cells), times
 
 
-def first_adapter(adapters: LocalAdapters, number: int) -> Row:
-    """A development person's first adapter, from the pairs of a month."""
+def first_adapter(adapters: LocalAdapters, number: int) -> tuple[Row, float]:
+    """A development person's first adapter, from the pairs of a month; and the seconds that it took."""
     sessions = history(person("dev", number), MONTH, seed=number)
     seqs = {one.id: int(one.id) for session in sessions for one in session.interactions}
     pairs = [pair for session in sessions for pair in taught(sessions, session.number, seqs, "dev")]
@@ -128,7 +141,7 @@ def first_adapter(adapters: LocalAdapters, number: int) -> Row:
         "pairs": str(len(own)), "epochs": str(report["epochs"]), "passed": "yes" if report["passed"] else "no",
         "s": f"{took:.1f}", "CPU s": f"{cpu:.1f}",
     }  # fmt: skip
-    return Row(f"person {number}", cells)
+    return Row(f"person {number}", cells), took
 
 
 def _children() -> float:
@@ -137,46 +150,53 @@ def _children() -> float:
     return used.ru_utime + used.ru_stime
 
 
+def together(args: argparse.Namespace) -> tuple[Table, list[Row]]:
+    """Many people's steps in one batch, one by one, and with PEFT one by one."""
+    people, rounds = (4, 1) if args.quick else (args.people, args.rounds)
+    rows, bars = [], []
+    for tokens in args.tokens[: 1 if args.quick else None]:
+        row, times = compare(people, tokens, args.steps, rounds, args.device)
+        found = ratio(times["PEFT"], times["together"])
+        seen = "{:.2f} (fastest {:.2f}, CPU {:.2f})".format(*found)
+        rows.append(row)
+        bars.append(bar_row(f"{row.name} each", f"≥ {BAR} × PEFT one by one", seen, found[0] >= BAR))
+    columns = ("together", "alone", "PEFT", "alone ×", "PEFT ×", "losses differ")
+    return Table(f"{args.steps} steps each, tiny, float32", columns, tuple(rows)), bars
+
+
+def first_adapters(args: argparse.Namespace) -> tuple[Table, list[Row]]:
+    """How long some people wait for their first adapters, one after another."""
+    with LocalAdapters(BaseModel.load(shipped_model(), device=args.device), plan=SMALL) as adapters:
+        found = [first_adapter(adapters, number) for number in range(min(args.first, 1) if args.quick else args.first)]
+    title = "A first adapter on the reference model"
+    bars = [
+        bar_row(f"a first adapter, {row.name}", f"≤ {FIRST:.0f} s", f"{took:.1f} s", took <= FIRST)
+        for row, took in found
+    ]
+    return Table(title, ("pairs", "epochs", "passed", "s", "CPU s"), tuple(row for row, _ in found)), bars
+
+
 def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--data", help="not needed: the models and texts are made up")
+    add_options(parser)
     parser.add_argument("--quick", action="store_true", help="few people, one round: shows that all works")
     parser.add_argument("--people", type=int, default=32)
     parser.add_argument("--tokens", type=int, nargs="+", default=[16, 32, 64], help="of each person, per step")
     parser.add_argument("--steps", type=int, default=5)
-    parser.add_argument("--first", type=int, default=3, help="people whose first adapter is trained")
+    parser.add_argument("--first", type=int, default=3, help="people whose first adapter is trained; 0 for none")
     parser.add_argument("--rounds", type=int, default=3, help="how often each side has its turn")
-    parser.add_argument(
-        "--threads", type=int, default=1, help="torch's threads; two beside other work wait for each other"
-    )
-    parser.add_argument("--markdown", type=Path, help="file for the table")
     args = parser.parse_args()
-    warnings.filterwarnings("ignore", category=FutureWarning)
-    logging.getLogger("transformers").setLevel(logging.ERROR)
-    torch.set_num_threads(args.threads)
-    people, rounds = (4, 1) if args.quick else (args.people, args.rounds)
-    rows, reached = [], []
-    for tokens in args.tokens[: 1 if args.quick else None]:
-        row, times = compare(people, tokens, args.steps, rounds)
-        rows.append(row)
-        reached.append(f"{tokens}: {times['PEFT'].median / times['together'].median:.2f}")
-    columns = ("together", "alone", "PEFT", "alone ×", "PEFT ×", "losses differ")
+    prepare(args)
+    parts = [together(args), *([first_adapters(args)] if args.first else [])]
+    bars = bar_table([row for _, found in parts for row in found])
     notes = (
         "Milliseconds for all people: the median round; in parentheses the fastest, and the median round's CPU time.",
-        f"The bar: ≥ {BAR} × PEFT one by one, 32 people, at most 64 tokens. Seen, by tokens: {', '.join(reached)}.",
-        f"Load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores; {args.threads} threads of torch.",
+        f"The first bar is about 32 people with at most 64 tokens. {machine(args)}",
     )
-    table = Table(f"{args.steps} steps each, tiny, float32", columns, tuple(rows))
-    with LocalAdapters(BaseModel.load(shipped_model()), plan=SMALL) as adapters:
-        firsts = [first_adapter(adapters, number) for number in range(1 if args.quick else args.first)]
-    title = f"A first adapter on the reference model (the bar: {FIRST:.0f} s)"
-    first = Table(title, ("pairs", "epochs", "passed", "s", "CPU s"), tuple(firsts))
     made = provenance(["python", f"benchmarks/{Path(__file__).name}", *sys.argv[1:]])
-    report = Report("training", "Training many adapters at once", (table, first), notes, made).to_markdown()
-    print(report)
-    if args.markdown:
-        args.markdown.write_text(report)
+    tables = (*(table for table, _ in parts), bars)
+    publish(Report("training", "Training many adapters at once", tables, notes, made), args)
 
 
 if __name__ == "__main__":

@@ -28,6 +28,7 @@ from persona_memory.cli.options import (
     check_known,
     check_there,
     opened_to_look,
+    plan_named,
     template_values,
 )
 from persona_memory.cli.output import err, note, out, print_json
@@ -112,7 +113,7 @@ def trainer(
         InvalidInput: the folder holds no language model.
     """
     variables = template_values(template_options)
-    from persona_memory.parametric import SMALL, BaseModel, LocalAdapters, Plan
+    from persona_memory.parametric import BaseModel, LocalAdapters
 
     base = BaseModel.load(local, dtype=dtype, template_options=variables)
     columns = (TextColumn("training"), BarColumn(), TaskProgressColumn(), TextColumn("loss {task.fields[loss]:.2f}"))
@@ -124,5 +125,5 @@ def trainer(
                 bars[adapter_id] = shown.add_task("training", total=1.0, loss=loss)
             shown.update(bars[adapter_id], completed=done, loss=loss)  # type: ignore[arg-type]
 
-        with LocalAdapters(base, plan=SMALL if plan == "small" else Plan(), progress=watch) as made:
+        with LocalAdapters(base, plan=plan_named(plan), progress=watch) as made:
             yield made

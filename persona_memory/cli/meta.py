@@ -15,15 +15,18 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from persona_memory.adapters import Method, Starts, StartVersion
 from persona_memory.cli.options import (
+    Dtype,
     Home,
     Json,
     KeyFile,
     Namespace,
     TemplateOptions,
+    TrainedAs,
     Url,
     is_there,
     ledger_of,
     no_memory,
+    plan_named,
     template_values,
 )
 from persona_memory.cli.output import err, note, out, print_json
@@ -96,6 +99,8 @@ def meta_train(
     url: Url = None,
     namespace: Namespace = "default",
     key_file: KeyFile = None,
+    plan: TrainedAs = "default",
+    dtype: Dtype = "auto",
     template_options: TemplateOptions = None,
 ) -> None:
     """Learn a start that all people's adapters begin from; publish it if it beats having none.
@@ -111,7 +116,6 @@ def meta_train(
     from persona_memory.evaluation.meta.arms import Bench, beats_scratch
     from persona_memory.evaluation.meta.tasks import DOMAINS, asked_task, everybody, training_task
     from persona_memory.parametric.meta import MetaSettings
-    from persona_memory.parametric.studying import Plan
 
     starts = Starts(home_folder(home) / STARTS_FOLDER)
     if if_new and (new := _new(starts, home, url, namespace)) < if_new:
@@ -119,7 +123,8 @@ def meta_train(
             f"nothing to do: {new} people have agreed or given feedback since the newest start; {if_new} are asked for"
         )
         return
-    bench = Bench(_base(local, template_values(template_options)), Plan().spec, MetaSettings(steps=steps))
+    base = _base(local, dtype, template_values(template_options))
+    bench = Bench(base, plan_named(plan).spec, MetaSettings(steps=steps))
     agreed = _agreed(bench, model, home, url, namespace) if opted_in and model else Agreed()
     raise_on(signal.SIGTERM)
     tuned_on, judged_on = (everybody("dev", some, DOMAINS) for some in (TUNED_ON, JUDGED_ON))
@@ -169,13 +174,13 @@ def starts(
         note("no starts yet; `persona-memory meta-train` learns one")
 
 
-def _base(local: Path, variables: Mapping[str, Any]) -> Any:
-    """The model in the folder, in the precision that starts are stored in; its chat template has these variables."""
+def _base(local: Path, dtype: Dtype, variables: Mapping[str, Any]) -> Any:
+    """The model in the folder; its chat template has these variables."""
     from persona_memory.parametric import BaseModel
 
     if not local.is_dir():
         raise InvalidInput(f"there is no folder {str(local)!r}; --local names one that holds a causal language model")
-    return BaseModel.load(local, dtype="float32", template_options=variables, local_files_only=True)
+    return BaseModel.load(local, dtype=dtype, template_options=variables, local_files_only=True)
 
 
 def _agreed(bench: Bench, model: str, home: Path | None, url: str | None, namespace: str) -> Agreed:

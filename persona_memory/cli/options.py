@@ -25,6 +25,8 @@ from persona_memory.protocols import MasterKey
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
 
+    from persona_memory.parametric import Plan
+
 WHERE = "Which memory"
 MODELS = "What understands"
 COSTS = "What learning may cost"
@@ -280,6 +282,17 @@ def template_values(given: Sequence[str] | None) -> dict[str, Any]:
         except ValueError:
             found[name] = value
     return found
+
+
+def plan_named(name: TrainedAs) -> Plan:
+    """The plan of --plan.
+
+    Raises:
+        MissingExtra: there is no torch.
+    """
+    from persona_memory.parametric import SMALL, Plan
+
+    return SMALL if name == "small" else Plan()
 
 
 def check_known(memory: PersonaMemory, user: str, home: Path | None, url: str | None) -> None:

@@ -107,6 +107,7 @@ def play(console: Console, checks: Checks, *, home: Path, model: Path, plan: Pla
         act.overflow()
         act.training()
         act.remembered()
+        act.routed()
         act.second_month()
         act.forgotten()
 
@@ -153,10 +154,7 @@ class Act:
         for user in SEEDS:
             self._heading(f"[bold]{user.capitalize()}[/] asks, and more is relevant than fits")
             for number, question in enumerate(self._questions(user)[:OVERFLOWS]):
-                answer, route = self._ask(user, f"{user}-asks-{number}", question.text)
-                screen.said(self.console, "cyan", user.capitalize(), question.text)
-                screen.said(self.console, "green", "model", answer)
-                screen.marked(self.console, "dim", f"[dim]{route['name']}: {escape(route['reason'])}[/]", sign="→")
+                self._ask(user, f"{user}-asks-{number}", question.text)
 
     def training(self) -> None:
         """What was queued is trained, examined, and served where it is good enough."""
@@ -191,6 +189,14 @@ class Act:
                 2 * right >= len(questions) and right > before,
                 f"{right} of {len(questions)} right from weights alone, 0 tokens of history (the base: {before})",
             )
+
+    def routed(self) -> None:
+        """Both ask once more: what does not fit is no longer left out."""
+        for user in SEEDS:
+            self._heading(f"[bold]{user.capitalize()}[/] asks again, and what does not fit is in the adapter")
+            route = self._ask(user, f"{user}-asks-again", self._questions(user)[OVERFLOWS].text)
+            beside = route in ("parametric", "interpolated")
+            self.check(beside, f"{user.capitalize()}'s adapter answers beside the {BUDGET} tokens that fit")
 
     def second_month(self) -> None:
         """Much is new in Ana's life, nothing in Ben's: one adapter is trained again."""
@@ -249,10 +255,15 @@ class Act:
         day = f"{session.on.day} {session.on:%B}"
         screen.said(self.console, "cyan", user.capitalize(), f"{shown} … ({day}, and {more} more)")
 
-    def _ask(self, user: str, thread: str, text: str) -> tuple[str, Mapping[str, Any]]:
+    def _ask(self, user: str, thread: str, text: str) -> str:
+        """A turn through the graph, shown with its route; returns the route's name."""
         config: Any = {"configurable": {"thread_id": thread}}
         state = self.graph.invoke({"messages": [("user", text)]}, config, context={"user_id": user})
-        return str(state["messages"][-1].text), state["persona"]["route"]
+        route = state["persona"]["route"]
+        screen.said(self.console, "cyan", user.capitalize(), text)
+        screen.said(self.console, "green", "model", str(state["messages"][-1].text))
+        screen.marked(self.console, "dim", f"[dim]{route['name']}: {escape(route['reason'])}[/]", sign="→")
+        return str(route["name"])
 
     def _alone(self, adapter_id: str | None, text: str) -> str:
         """What the base or an adapter answers with nothing but the question before it."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +14,18 @@ import pytest
 pytest.importorskip("torch", reason='needs pip install "persona-memory[parametric]"')
 pytest.importorskip("transformers", reason='needs pip install "persona-memory[parametric]"')
 
-from persona_memory import PersonaMemory
+import torch
+
+from persona_memory import PersonaMemory, parametric
 from persona_memory.adapters import Starts, revisions
+from persona_memory.adapters.starts import UNFINISHED
 from persona_memory.cli import meta
 from persona_memory.cli.agreed import halves, task_of
-from persona_memory.errors import LearningError
+from persona_memory.errors import AdapterRefused, LearningError
 from persona_memory.evaluation.meta import arms
 from persona_memory.ledger import Person
-from persona_memory.parametric import BaseModel, Example
+from persona_memory.parametric import SMALL, BaseModel, Example, Plan
+from persona_memory.parametric.starts import load_start
 from persona_memory.profile import default_schema
 from persona_memory.retrieval.hashing import HashingEmbedder
 from persona_memory.testing import ScriptedChatModel
@@ -38,12 +43,20 @@ def _few(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(meta, "JUDGED_ON", range(1000, 1002))
 
 
-def judged(monkeypatch: pytest.MonkeyPatch, *, passed: bool) -> None:
+def judged(monkeypatch: pytest.MonkeyPatch, *, passed: bool) -> list[arms.Bench]:
+    """Where starts that are judged from now on will have been learnt."""
+    benches: list[arms.Bench] = []
     report = {
         "passed": passed, "steps": 3, "loss": 1.0, "scratch": 2.0, "lower_by": [1.0, 0.5, 1.5], "rates": {},
         "people": 2,
     }  # fmt: skip
-    monkeypatch.setattr(arms, "beats_scratch", lambda *_, **__: report)
+
+    def beats_scratch(bench: arms.Bench, *_: Any, **__: Any) -> dict[str, Any]:
+        benches.append(bench)
+        return report
+
+    monkeypatch.setattr(arms, "beats_scratch", beats_scratch)
+    return benches
 
 
 def test_a_start_that_passes_is_published_and_rolled_back(
@@ -122,6 +135,39 @@ def test_an_interrupted_run_goes_on(
     assert sorted(path.name for path in (home / "starts").iterdir()) == [".lock", "start-000001", "starts.json"]
 
 
+def test_a_start_has_the_shape_and_the_precision_that_are_served(
+    cli: Cli, home: Path, tiny_reference: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those of --plan and --dtype; without them as `worker` trains without them."""
+    small = replace(SMALL, spec=replace(SMALL.spec, rank=2))
+    monkeypatch.setattr(parametric, "SMALL", small)
+    benches = judged(monkeypatch, passed=True)
+    common = ("meta-train", "--local", tiny_reference, "--method", "reptile", *QUICK)
+    for options in (("--plan", "small", "--dtype", "bfloat16"), ()):
+        done = cli(*common, *options)
+        assert done.code == 0, done.err
+    assert [next(one.base.model.parameters()).dtype for one in benches] == [torch.bfloat16, torch.float32]
+    for name, fits, fits_not in (("start-000001", small, Plan()), ("start-000002", Plan(), small)):
+        load_start(home / "starts", name, base=benches[0].base, spec=fits.spec)
+        with pytest.raises(AdapterRefused, match="rank"):
+            load_start(home / "starts", name, base=benches[0].base, spec=fits_not.spec)
+
+
+def test_a_run_goes_on_from_no_other_precision(
+    cli: Cli, home: Path, tiny_reference: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each has a checkpoint of its own."""
+
+    def interrupted(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(arms, "beats_scratch", interrupted)
+    for dtype in ("float32", "bfloat16"):
+        stopped = cli("meta-train", "--local", tiny_reference, "--method", "reptile", *QUICK, "--dtype", dtype)
+        assert stopped.code == 130, stopped.err
+    assert len([*(home / "starts").glob(f"*{UNFINISHED}")]) == 2
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
@@ -132,6 +178,7 @@ def test_an_interrupted_run_goes_on(
         (("--local", ".", "--if-new", 3), 2, "--if-new counts people who have agreed: add --opted-in"),
         (("--local", ".", "--template-option", "no value"), 2, "'no value' sets nothing; pass --template-option NAME"),
         (("--local", ".", "--method", "anil"), 2, "'anil' is not one of"),
+        (("--local", ".", "--plan", "large"), 2, "'large' is not one of"),
     ],
 )
 def test_what_cannot_be_learnt_from_says_so(

@@ -115,7 +115,8 @@ class Bench:
         if method == "joint":
             settings = replace(settings, steps=settings.steps * (settings.inner + 1))
         folder.mkdir(parents=True, exist_ok=True)
-        mark = repr((method, seed, asdict(settings), asdict(self.spec), self.base.fingerprint, tasks_digest(tasks)))
+        shape = (asdict(self.spec), str(next(self.base.model.parameters()).dtype))
+        mark = repr((method, seed, asdict(settings), shape, self.base.fingerprint, tasks_digest(tasks)))
         checkpoint = folder / f"{method}-{hashlib.sha256(mark.encode()).hexdigest()[:16]}{UNFINISHED}"
         began = time.process_time()
         trained = meta_train(
