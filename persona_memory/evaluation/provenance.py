@@ -16,8 +16,8 @@ from pathlib import Path
 PACKAGES = ("persona-memory", "numpy", "torch", "transformers", "qdrant-client", "fsrs")
 
 
-OUTPUTS = {"--json": False, "--markdown": True, "--plot": True}
-"""Options that say only where a report goes, and whether a value follows: they are no part of how it was made."""
+OUTPUTS = ("--json", "--markdown", "--plot")
+"""Options that say only where a report goes: they are no part of how it was made."""
 
 
 def provenance(command: Sequence[str] | None = None) -> dict[str, str]:
@@ -37,14 +37,13 @@ def provenance(command: Sequence[str] | None = None) -> dict[str, str]:
 
 
 def _making(words: Sequence[str]) -> Iterator[str]:
-    """The command without `OUTPUTS`."""
-    rest = iter(words)
-    for word in rest:
-        name, given, _ = word.partition("=")
-        if name not in OUTPUTS:
+    """The command without `OUTPUTS`; --json is a flag of the command line, and names a file in benchmarks."""
+    before = ""
+    for word in words:
+        names_file = before in OUTPUTS and (before != "--json" or word.endswith(".json"))
+        if word.partition("=")[0] not in OUTPUTS and not names_file:
             yield word
-        elif OUTPUTS[name] and not given:
-            next(rest, None)
+        before = word
 
 
 def _portable(word: str) -> str:
