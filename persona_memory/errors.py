@@ -192,7 +192,7 @@ class ModelUnavailable(PersonaMemoryError):
     """An LLM gave no answer at all.
 
     Args:
-        kind: the provider's error by its name, without anything that was said; of a base here, "out of memory".
+        kind: the provider's error by its name, without anything that was said.
         message: what it says, which may quote the question.
         certain: it is surely the provider (a rate limit, no connection); of a timeout, the question may be at fault.
         pause: how long the provider asks to be left alone.
@@ -201,6 +201,17 @@ class ModelUnavailable(PersonaMemoryError):
     def __init__(self, kind: str, message: str, *, certain: bool, pause: timedelta | None = None) -> None:
         self.kind, self.certain, self.pause = kind, certain, pause
         super().__init__(f"{kind}: {message}" if message else kind)
+
+
+class OutOfMemory(ModelUnavailable):
+    """A base that runs here found no room for what it was asked; no provider is down.
+
+    Args:
+        problem: what was not done, and what to lower.
+    """
+
+    def __init__(self, problem: str) -> None:
+        super().__init__("out of memory", problem, certain=False)
 
 
 class OverBudget(PersonaMemoryError):

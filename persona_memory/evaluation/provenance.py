@@ -38,9 +38,9 @@ def provenance(command: Sequence[str] | None = None) -> dict[str, str]:
 
 def _making(words: Sequence[str]) -> Iterator[str]:
     """The command without `OUTPUTS`; --json is a flag of the command line, and names a file in benchmarks."""
-    before = ""
+    before, benchmark = "", words[0] == "python"
     for word in words:
-        names_file = before in OUTPUTS and (before != "--json" or word.endswith(".json"))
+        names_file = before in OUTPUTS and (before != "--json" or benchmark)
         if word.partition("=")[0] not in OUTPUTS and not names_file:
             yield word
         before = word

@@ -10,7 +10,14 @@ from typing import Literal
 from sqlalchemy import Connection
 
 from persona_memory import telemetry
-from persona_memory.errors import LedgerDiskError, LedgerLocked, LedgerReadOnly, ModelUnavailable, OverBudget
+from persona_memory.errors import (
+    LedgerDiskError,
+    LedgerLocked,
+    LedgerReadOnly,
+    ModelUnavailable,
+    OutOfMemory,
+    OverBudget,
+)
 from persona_memory.learning.breaker import Breaker
 from persona_memory.learning.context import Learning
 from persona_memory.learning.learn import WindowError
@@ -21,7 +28,7 @@ from persona_memory.types import Job
 
 log = logging.getLogger(__name__)
 
-PASSING = (LedgerLocked, LedgerReadOnly, LedgerDiskError, Cancelled)
+PASSING = (LedgerLocked, LedgerReadOnly, LedgerDiskError, OutOfMemory, Cancelled)
 """Failures of what a job works with, not of what was to be learnt: it is tried until they pass, and never parked."""
 
 Outcome = Literal["done", "given back", "retried", "parked", "waits for a budget", "waits for the model", "dropped"]
@@ -84,7 +91,7 @@ class Failure:
 def judge(job: Job, error: Exception, *, breaker: Breaker, now: datetime) -> Failure:
     """The failure, after the breaker has heard of it."""
     failure = Failure(error)
-    if not isinstance(failure.cause, ModelUnavailable):
+    if not isinstance(failure.cause, ModelUnavailable) or isinstance(failure.cause, OutOfMemory):
         return failure
     breaker.failed(job.user_id, failure.cause)
     pause = failure.cause.pause or timedelta()

@@ -233,18 +233,18 @@ def ask(
     prompts = []
     for probe in probes:
         asked = [{"role": "user", "content": probe.question}]
-        prompts.append(Row(tuple(base.encode(beside(asked, probe.context) if probe.context else asked)), slot=slot))
-    return replies(base, slots, prompts, max_tokens=max_tokens, rows=rows)
+        prompts.append(tuple(base.encode(beside(asked, probe.context) if probe.context else asked)))
+    return replies(base, slots, [Row(one, slot=slot) for one in prompts], max_tokens=max_tokens, at_once=rows)
 
 
 def replies(
-    base: BaseModel, slots: Slots, prompts: Sequence[Row], *, max_tokens: int = 48, rows: int = 16
+    base: BaseModel, slots: Slots, rows: Sequence[Row], *, max_tokens: int = 48, at_once: int = 16
 ) -> list[str]:
-    """The likeliest reply to each prompt, so many `rows` at a time; each may have a slot of its own."""
+    """The likeliest reply to each row, so many at once; each may have a slot of its own."""
     written = (
         one
-        for begin in range(0, len(prompts), rows)
-        for one in decode(base, prompts[begin : begin + rows], Sampling(max_tokens=max_tokens), slots=slots)
+        for begin in range(0, len(rows), at_once)
+        for one in decode(base, rows[begin : begin + at_once], Sampling(max_tokens=max_tokens), slots=slots)
     )
     return [base.decode(one.ids) for one in written]
 

@@ -221,7 +221,7 @@ class LocalAdapters:
 
         Raises:
             CancelledError: the pool is closed, maybe while this waited; a worker tries its job again.
-            ModelUnavailable, AdapterError: memory ran out; a worker tries its job again later.
+            OutOfMemory, AdapterError: memory ran out; a worker tries its job again later.
         """
         pool = self.pool
         try:

@@ -19,7 +19,7 @@ from typing import TypeVar
 import torch
 
 from persona_memory.adapters import LoraSpec, parse_name
-from persona_memory.errors import AdapterError, AdapterRetired, InvalidInput, ModelUnavailable, NoFreeSlot, NotFound
+from persona_memory.errors import AdapterError, AdapterRetired, InvalidInput, NoFreeSlot, NotFound, OutOfMemory
 from persona_memory.parametric.base import BaseModel
 from persona_memory.parametric.decoding import Sampling, Written, check_rows, decode
 from persona_memory.parametric.files import Limits, load_flat
@@ -131,7 +131,7 @@ class AdapterPool:
     ) -> Future[Written]:
         """The reply, later. Its result raises what `pin`, `decode` and `on_token` raise, for this prompt only.
 
-        It is `ModelUnavailable` where memory ran out; the pool goes on. What waits beside it and has no token yet is
+        It is `OutOfMemory` where memory ran out; the pool goes on. What waits beside it and has no token yet is
         begun anew, each reply alone.
 
         Args:
@@ -148,7 +148,7 @@ class AdapterPool:
         """What `work` returns, later: it runs on the pool's thread with the slot of each adapter, all of them loaded.
 
         Work that runs forwards does so within `slots.routed(…)`. Raises (in the future) what `pin` raises, and
-        `ModelUnavailable` where memory ran out.
+        `OutOfMemory` where memory ran out.
         """
 
         def run() -> T:
@@ -297,13 +297,13 @@ class AdapterPool:
         again: set[int] = set()
         rows, sampling = [row for _, row in taken], taken[0][0].sampling
         try:
-            with torch.inference_mode(), said_as(lambda: self._too_much(rows, sampling)):
+            with torch.inference_mode(), said_as(lambda: self._too_long(sampling)):
                 written = decode(self.base, rows, sampling, slots=self._slots, watch=watch)
         except Exception as error:
             failed = dict.fromkeys(range(len(taken)), error) | failed
-            if isinstance(error, ModelUnavailable) and len(taken) > 1:
+            if isinstance(error, OutOfMemory) and len(taken) > 1:
                 again = set(range(len(taken))) - begun
-                self._stats = replace(self._stats, split=self._stats.split + 1)
+                self._stats = replace(self._stats, split=self._stats.split + bool(again))
         for place, (one, _) in enumerate(taken):
             if place in again:
                 continue
@@ -315,12 +315,10 @@ class AdapterPool:
         for place in sorted(again):
             self._answer([taken[place]])
 
-    def _too_much(self, rows: Sequence[Row], sampling: Sampling) -> ModelUnavailable:
-        read = sum(len(ids) for row in rows for ids, _ in row.streams())
-        shorter = f"ask for a shorter one (max_tokens={sampling.max_tokens}; {read:,} tokens were to be read)"
-        return self._short(f"the reply was not finished; {shorter}")
+    def _too_long(self, sampling: Sampling) -> OutOfMemory:
+        return self._short(f"the reply was not finished; ask for a shorter one (max_tokens={sampling.max_tokens})")
 
-    def _short(self, problem: str) -> ModelUnavailable:
+    def _short(self, problem: str) -> OutOfMemory:
         return no_answer(problem, slots=self._slots.size, batch=self.batch)
 
     def _take(self, adapters: Sequence[str | None]) -> tuple[int, ...]:
@@ -364,6 +362,7 @@ class AdapterPool:
         try:
             self._slots.write_flat(slot, flat)
         except Exception:
+            self._slots.clear(slot)
             with self._lock:
                 self._free.append(slot)
             raise

@@ -8,7 +8,7 @@ from traceback import clear_frames
 
 import torch
 
-from persona_memory.errors import ModelUnavailable, PersonaMemoryError
+from persona_memory.errors import OutOfMemory, PersonaMemoryError
 
 KIND = "out of memory"
 ELSEWHERE = 'open the pool with fewer slots, or load the base with dtype="bfloat16" or on another device'
@@ -39,8 +39,8 @@ def ran_out(error: BaseException) -> bool:
     return isinstance(error, (RuntimeError, OSError)) and any(said in str(error).lower() for said in _SAID)
 
 
-def no_answer(problem: str, *, slots: int, batch: int) -> ModelUnavailable:
+def no_answer(problem: str, *, slots: int, batch: int) -> OutOfMemory:
     """That a pool of so many slots has not answered: what was asked may be at fault, or who else uses the memory."""
     less = f"a smaller batch (now {batch}) or fewer slots (now {slots})"
     wider = f'{problem}, open the pool with {less}, or load the base with dtype="bfloat16" or on another device'
-    return ModelUnavailable(KIND, wider, certain=False)
+    return OutOfMemory(wider)

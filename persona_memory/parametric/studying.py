@@ -35,12 +35,13 @@ GUARDED, EXAMINED = 10, 40
 """Contexts that are asked about after an epoch, and by the gate in the end, at most."""
 
 
+SHORTEST = 20
+"""Characters of a reference text: two tokens of it at least, by any tokenizer."""
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """How this deployment trains.
-
-    Raises:
-        InvalidInput: a number below 0.
 
     Attributes:
         spec: the shape of adapters.
@@ -49,7 +50,7 @@ class Plan:
         readings: contexts about synthetic people that a training holds; as many more, at most `EXAMINED`, examine. A
             few are learnt by heart instead of being read.
         texts: texts about synthetic people that must stay as likely as they are.
-        reference: further such texts, of what your deployment has its base for, of two tokens or more each.
+        reference: further such texts, of what your deployment has its base for: passages, not single words.
         threads: of torch, in the process that trains; 0 for torch's own choice.
         weighting: what a token of a person's examples counts.
         rehearse: SPRInG: where something drifts, training goes on from the adapter that is served, what drifts comes so
@@ -58,6 +59,9 @@ class Plan:
         buffer: turns that stay in the residual buffer: what the adapter explains worst of what it was trained on.
         preferences: whether replies that the person rated are made likelier, or less likely (KTO), beside what ratings
             make of the weight of pairs.
+
+    Raises:
+        InvalidInput: a number below 0, or a reference text that is too short to be one.
     """
 
     spec: LoraSpec = field(default_factory=lambda: LoraSpec(targets=FEED_FORWARD))
@@ -73,9 +77,13 @@ class Plan:
     preferences: bool = False
 
     def __post_init__(self) -> None:
+        """Refuse what a training would fail on."""
         for name in ("readings", "texts", "threads", "rehearse", "buffer"):
             if (value := getattr(self, name)) < 0:
                 raise InvalidInput(f"{name}={value} is below 0; pass 0 or more")
+        for text in self.reference:
+            if len(text.strip()) < SHORTEST:
+                raise InvalidInput(f"the reference text {text!r} is too short: pass {SHORTEST} characters or more")
 
 
 SMALL = Plan(

@@ -130,7 +130,7 @@ def test_provenance_says_how_a_report_was_made_and_not_where_it_went() -> None:
         "8",
     ]
     assert provenance(words)["command"] == "persona-memory eval drift --quick --people 8"
-    assert provenance(["python", "x.py", "--json", "x.json", "--quick"])["command"] == "python x.py --quick"
+    assert provenance(["python", "x.py", "--json", "figures", "--quick"])["command"] == "python x.py --quick"
 
 
 def test_what_cannot_be_run_says_what_is_missing(tmp_path: Path) -> None:

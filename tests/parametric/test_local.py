@@ -26,7 +26,7 @@ from safetensors.torch import load
 from persona_memory import PersonaMemory, Retry, persona_graph, with_memory
 from persona_memory.adapters import MetaTraining
 from persona_memory.adapters.files import WEIGHTS
-from persona_memory.errors import AdapterRetired, InvalidInput, ModelUnavailable, NotFound, TrainingError
+from persona_memory.errors import AdapterRetired, InvalidInput, NotFound, OutOfMemory, TrainingError
 from persona_memory.parametric import BaseModel, LocalAdapters, Plan, Trainer
 from persona_memory.parametric.adapting import Start
 from persona_memory.parametric.continuing import drifts, rehearsed, residual
@@ -243,7 +243,7 @@ async def test_an_adapter_that_cannot_be_loaded_is_trained_again(tmp_path: Path,
 
 async def test_a_foretelling_without_memory_says_so(tmp_path: Path, local: LocalAdapters) -> None:
     with open_memory(tmp_path, local), starved(local):
-        with pytest.raises(ModelUnavailable, match=r"out of memory: .* fewer slots \(now 8\)"):
+        with pytest.raises(OutOfMemory, match=r"out of memory: .* fewer slots \(now 8\)"):
             await local.foretell(["a profile"], ["what was said"])
         assert await local.foretell(["a profile"], ["what was said"])
 
@@ -513,10 +513,14 @@ def test_the_chat_model_waits_for_a_memory(qwen: BaseModel, tmp_path: Path) -> N
 
 
 def test_texts_of_ones_own_must_stay_as_likely_too(tmp_path: Path, qwen: BaseModel) -> None:
-    """They go with the task to the process that trains, and are looked at there."""
-    ask(tmp_path / "work", Task.of(qwen, replace(PLAN, reference=("",)), the_study(tmp_path)))
-    with pytest.raises(InvalidInput, match="the reference text '' has 0 tokens"):
-        study(qwen, told(tmp_path / "work"))
+    """They go with the task to the process that trains, and are looked at there: what they cost is measured."""
+    plan = replace(PLAN, texts=0, reference=("Water boils at a hundred degrees.",))
+    ask(tmp_path / "work", Task.of(qwen, plan, the_study(tmp_path)))
+    task = told(tmp_path / "work")
+    assert "kl" in study(qwen, task).report
+    assert "kl" not in study(qwen, replace(task, plan=replace(plan, reference=()))).report
+    with pytest.raises(InvalidInput, match="the reference text 'Water' is too short"):
+        Plan(reference=("Water",))
 
 
 def test_readings_are_of_every_kind_and_never_shared() -> None:

@@ -26,9 +26,9 @@ from persona_memory.errors import (
     AdapterRefused,
     AdapterRetired,
     InvalidInput,
-    ModelUnavailable,
     NoFreeSlot,
     NotFound,
+    OutOfMemory,
 )
 from persona_memory.parametric.base import BaseModel
 from persona_memory.parametric.decoding import Sampling, Written, decode
@@ -292,7 +292,7 @@ def test_a_reply_without_memory_fails_and_says_what_to_do(pool: AdapterPool, at:
         said = (
             r"^out of memory: .*\(max_tokens=6; 47 tokens .*smaller batch \(now 8\) or fewer slots \(now 2\), or load"
         )
-        with pytest.raises(ModelUnavailable, match=said):
+        with pytest.raises(OutOfMemory, match=said):
             pool.generate(prompt, SHORT).result(20)
         assert pool.generate(prompt, SHORT).result(20) == before
     assert sorted(pool.submit(NAMES[1:3], lambda slots, taken: taken).result(20)) == [1, 2]
@@ -326,7 +326,7 @@ def test_what_was_begun_without_memory_is_not_begun_again(pool: AdapterPool) -> 
         failed = pool.generate(prompt, SHORT, on_token=lambda token: [][token])
         other = pool.generate(prompt, Sampling(max_tokens=5))
         go.set()
-        with pytest.raises(ModelUnavailable):
+        with pytest.raises(OutOfMemory):
             begun.result(20)
         with pytest.raises(IndexError):
             failed.result(20)
@@ -342,7 +342,7 @@ def test_work_without_memory_says_what_to_do(pool: AdapterPool) -> None:
             return logits
 
     with starved(pool.base):
-        with pytest.raises(ModelUnavailable, match="the base could not be asked; ask less at a time, open the pool"):
+        with pytest.raises(OutOfMemory, match="the base could not be asked; ask less at a time, open the pool"):
             pool.submit(NAMES[:2], work).result(20)
         assert pool.submit(NAMES[2:4], work).result(20).isfinite().all()
 
@@ -358,7 +358,7 @@ def test_whoever_keeps_the_error_keeps_no_tensors(pool: AdapterPool) -> None:
 
     with starved(pool.base, at=2, by=starve):
         error = pool.generate(Prompt(PROMPT), SHORT).exception(20)
-    assert isinstance(error, ModelUnavailable)
+    assert isinstance(error, OutOfMemory)
     assert error.__cause__ is not None
     assert held[0]() is None
 

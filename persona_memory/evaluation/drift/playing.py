@@ -146,7 +146,7 @@ def _begin(course: Course, people: Sequence[Material]) -> list[Chain]:
         chain.weights, chain.cost = weights[place % len(people)], cost_of(lessons[place % len(people)], course.training)
     learnt = _scored(course, asking, said)
     for chain, told, *scores in zip(asking, said, arrived, learnt, strict=True):
-        chain.cost += _tokens_scored(chain.arm, told) + _tokens(_read(chain.arm, one) for one in told)
+        chain.cost += _tokens_scored(chain.arm, told) + _tokens_again(chain.arm, told)
         came, known = (_marks(course, chain, told, each) for each in scores)
         chain.state = chain.state.trained(came, known, buffer=BUFFER)
     return chains
@@ -220,7 +220,7 @@ def _learn(
     again_scored = _scored(course, [chains[at] for at in asking], seen)
     for place, told, after in zip(asking, seen, again_scored, strict=True):
         chain, seqs = chains[place], {one.told.seq for one in chosen[place]}
-        chain.cost += _tokens(_read(chain.arm, each) for each in told)
+        chain.cost += _tokens_again(chain.arm, told)
         fresh = [one for one in scores[place] if one.seq in seqs]
         arrived = _marks(course, chain, chosen[place], fresh)
         chain.state = chain.state.trained(arrived, _marks(course, chain, told, after), buffer=BUFFER)
@@ -262,6 +262,11 @@ def _heard(arm: Arm, one: Said) -> tuple[Encoded, ...]:
 def _tokens_scored(arm: Arm, said: Sequence[Said]) -> int:
     """Of both streams, where the score has both."""
     return sum(_tokens(of(arm, one) for one in said) for of in (_read, _heard)[: arm.streams])
+
+
+def _tokens_again(arm: Arm, said: Sequence[Said]) -> int:
+    """Of the adapter's stream alone, if the score has it: the base finds what it found before."""
+    return 0 if math.isinf(arm.alpha) else _tokens(_read(arm, one) for one in said)
 
 
 def _tokens(read: Iterable[Sequence[Encoded]]) -> int:

@@ -1,4 +1,4 @@
-"""Further parts for each act, which only the reference model's second half of training has: it must read what it never read."""
+"""Further parts for each act, which only the last part of the reference model's training has: it must read what it never read."""
 
 from persona_memory.world.forms.parts import Parts
 

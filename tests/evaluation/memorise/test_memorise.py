@@ -135,7 +135,7 @@ def test_an_answer_is_right_where_decoding_gives_it(base: BaseModel) -> None:
         wrong = [(prompt, [*ids[:-1], (ids[-1] + 1) % 700]) for prompt, ids in right]
         assert by(wrong, (1, 2, 0)) == [False, False, False]
         assert by(right, (2, 1, 1)) != [True, True, True]
-        assert replies(base, slots, rows, max_tokens=5, rows=2) == [base.decode(ids) for ids in written]
+        assert replies(base, slots, rows, max_tokens=5, at_once=2) == [base.decode(ids) for ids in written]
         longer = ["Well. " + text for text in texts]
         both = [
             Row(row.prompt, context=tuple(base.encode([{"role": "user", "content": text}])), lam=0.5, slot=1)
