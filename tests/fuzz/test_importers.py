@@ -158,10 +158,11 @@ def test_archives_of_anything(examples: int, memory: PersonaMemory, tmp_path: Pa
 
 def packed(members: list[tuple[str, bytes]]) -> bytes:
     """A zip archive of these files."""
+    named = {name.encode("utf-8", "replace").decode().replace("\0", "?") or "x": content for name, content in members}
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in dict(members).items():
-            archive.writestr(name.encode("utf-8", "replace").decode().replace("\0", "?") or "x", content)
+        for name, content in named.items():
+            archive.writestr(name, content)
     return out.getvalue()
 
 
