@@ -14,4 +14,4 @@ def test_the_teachers_prompt_is_what_was_looked_at() -> None:
     """A change of its words shows in the diff: what adapters learn hangs on it."""
     if os.environ.get("PERSONA_MEMORY_UPDATE_SNAPSHOTS"):
         SNAPSHOT.write_text(TEACHER_PROMPT + "\n", encoding="utf-8")
-    assert TEACHER_PROMPT + "\n" == SNAPSHOT.read_text(encoding="utf-8")
+    assert SNAPSHOT.read_text(encoding="utf-8") == TEACHER_PROMPT + "\n"
