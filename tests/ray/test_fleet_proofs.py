@@ -125,6 +125,6 @@ def test_a_driver_that_is_told_to_end_gives_everything_back(
                 assert driver.poll() is None
                 time.sleep(0.1)
             driver.send_signal(number)
-            assert driver.wait(60) != 0
+            assert driver.wait(180) != 0
         assert {(job.state, job.attempts) for job in memory.jobs()} == {("queued", 0)}
         assert {job.user_id for job in memory.jobs() if job.kind == "consolidate"} == set(PEOPLE)
