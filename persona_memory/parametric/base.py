@@ -87,7 +87,8 @@ class BaseModel:
             options: further arguments of `from_pretrained`, e.g. `revision`. Remote code is not run unless you say so.
 
         Raises:
-            InvalidInput: there is no causal language model with a fast tokenizer, no such dtype, or not enough memory.
+            InvalidInput: there is no causal language model with a fast tokenizer, no such dtype or device, or too
+                little memory.
         """
         from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedConfig
 
@@ -98,6 +99,8 @@ class BaseModel:
             raise InvalidInput(f'dtype={dtype!r} is none of torch; pass "auto", "float32" or "bfloat16"')
         shared = {key: options[key] for key in _WHERE if key in options}
         device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+        if device.startswith("cuda") and not torch.cuda.is_available():
+            raise InvalidInput(f'device={device!r}: torch finds no CUDA device here; pass device="cpu"')
         with _quiet(), said_as(lambda: _too_large(name, device, dtype)):
             try:
                 config, _ = PreTrainedConfig.get_config_dict(name, **shared)

@@ -104,6 +104,8 @@ class LocalAdapters:
             raise InvalidInput(
                 f'base is of type {type(base).__name__}; pass BaseModel.load("folder or name on the hub")'
             )
+        if plan is not None and not isinstance(plan, Plan):
+            raise InvalidInput(f"plan={plan!r} is no Plan; pass SMALL or Plan(…) of persona_memory.parametric")
         if min(slots, trainings) < 1:
             raise InvalidInput(f"slots={slots}, trainings={trainings}: both are at least 1")
         self._base, self._plan, self._slots = base, plan or Plan(), slots

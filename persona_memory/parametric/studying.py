@@ -79,8 +79,11 @@ class Plan:
     def __post_init__(self) -> None:
         """Refuse what a training would fail on."""
         for name in ("readings", "texts", "threads", "rehearse", "buffer"):
-            if (value := getattr(self, name)) < 0:
-                raise InvalidInput(f"{name}={value} is below 0; pass 0 or more")
+            value = getattr(self, name)
+            if not isinstance(value, int) or value < 0:
+                raise InvalidInput(f"{name}={value!r} is no number from 0 on")
+        if isinstance(self.reference, str):
+            raise InvalidInput("reference is one text; pass a tuple of texts: (text,)")
         for text in self.reference:
             if len(text.strip()) < SHORTEST:
                 raise InvalidInput(f"the reference text {text!r} is too short: pass {SHORTEST} characters or more")

@@ -65,9 +65,16 @@ def test_a_model_that_is_too_large_says_what_to_pass(
     def starved(*_: object) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory")
 
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.nn.Module, "to", starved)
     with pytest.raises(InvalidInput, match=r"to 'cuda'; pass device=\"cpu\" or another one, or a smaller model$"):
         BaseModel.load(checkpoints["qwen3"], dtype=torch.bfloat16, device="cuda")
+
+
+def test_a_device_that_is_not_there_is_named(checkpoints: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    with pytest.raises(InvalidInput, match=r"device='cuda:1': torch finds no CUDA device here"):
+        BaseModel.load(checkpoints["qwen3"], device="cuda:1")
 
 
 def test_a_model_in_a_folder_of_the_repository_has_its_tokenizer_there(checkpoints: dict[str, Path]) -> None:

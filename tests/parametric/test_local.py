@@ -398,10 +398,14 @@ def test_what_cannot_be_trained_says_why(tmp_path: Path, qwen: BaseModel) -> Non
 
 
 def test_what_makes_no_sense_is_refused_at_once(qwen: BaseModel) -> None:
-    with pytest.raises(InvalidInput, match=r"rehearse=-1 is below 0"):
+    with pytest.raises(InvalidInput, match=r"rehearse=-1 is no number from 0 on"):
         Plan(rehearse=-1)
+    with pytest.raises(InvalidInput, match=r"pass a tuple of texts"):
+        Plan(reference="Water boils at a hundred degrees.")  # type: ignore[arg-type]
     with pytest.raises(InvalidInput, match=r"of type str; pass BaseModel\.load"):
         LocalAdapters("Qwen/Qwen3-0.6B")  # type: ignore[arg-type]
+    with pytest.raises(InvalidInput, match=r"plan='small' is no Plan; pass SMALL or Plan\("):
+        LocalAdapters(qwen, plan="small")  # type: ignore[arg-type]
     with pytest.raises(InvalidInput, match=r"slots=0, .* at least 1"):
         LocalAdapters(qwen, slots=0)
 
