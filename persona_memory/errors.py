@@ -203,15 +203,15 @@ class ModelUnavailable(PersonaMemoryError):
         super().__init__(f"{kind}: {message}" if message else kind)
 
 
-class OutOfMemory(ModelUnavailable):
-    """A base that runs here found no room for what it was asked; no provider is down.
+class OutOfMemory(PersonaMemoryError):
+    """A base that runs here found no room for what it was asked.
 
     Args:
         problem: what was not done, and what to lower.
     """
 
     def __init__(self, problem: str) -> None:
-        super().__init__("out of memory", problem, certain=False)
+        super().__init__(f"out of memory: {problem}")
 
 
 class OverBudget(PersonaMemoryError):

@@ -84,14 +84,14 @@ class Failure:
     @property
     def shown(self) -> str:
         """The reason as `jobs` shows it."""
-        named = isinstance(self.cause, ModelUnavailable | OverBudget)
+        named = isinstance(self.cause, ModelUnavailable | OutOfMemory | OverBudget)
         return clean(str(self.cause) if named else f"{type(self.cause).__name__}: {self.cause}")[:SHOWN]
 
 
 def judge(job: Job, error: Exception, *, breaker: Breaker, now: datetime) -> Failure:
     """The failure, after the breaker has heard of it."""
     failure = Failure(error)
-    if not isinstance(failure.cause, ModelUnavailable) or isinstance(failure.cause, OutOfMemory):
+    if not isinstance(failure.cause, ModelUnavailable):
         return failure
     breaker.failed(job.user_id, failure.cause)
     pause = failure.cause.pause or timedelta()

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from persona_memory import InvalidInput, Outage, Retry, Spent
-from persona_memory.errors import ModelUnavailable
+from persona_memory.errors import ModelUnavailable, OutOfMemory
 from persona_memory.learning.breaker import Breaker
 from persona_memory.learning.budgets import Budgets
+from persona_memory.learning.failing import PASSING, judge
 
 START = datetime(2026, 3, 1, 9, tzinfo=UTC)
 LIMIT = ModelUnavailable("RateLimitError (status 429)", "", certain=True)
@@ -113,3 +116,15 @@ def test_a_budget_is_used_up_when_it_is_reached() -> None:
     ):
         assert which in (budgets.used_up(all_, person) or "")
     assert Budgets().used_up(Spent(10**9, 10**9), Spent(10**9, 10**9)) is None
+
+
+def test_a_base_here_that_is_out_of_memory_is_no_outage(breaker: Breaker) -> None:
+    """Nobody else's learning waits for it; its own job is tried until there is room, where a timeout counts."""
+    job: Any = SimpleNamespace(user_id="ana")
+    for error, outages in ((OutOfMemory("ask for less"), False), (SLOW, True)):
+        for user in ("ana", "ben", "ana", "ben"):
+            job.user_id = user
+            shown = judge(job, error, breaker=breaker, now=START).shown
+        assert shown.startswith(str(error))
+        assert (breaker.outage is not None) == outages
+    assert OutOfMemory in PASSING
